@@ -1,0 +1,1 @@
+"""Residual networks on CIFAR images: training, experiments and sweeps."""

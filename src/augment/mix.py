@@ -1,0 +1,110 @@
+"""Mixup and cutmix of a batch with its partners, given the draws."""
+
+from functools import lru_cache
+
+import torch
+from torch import Tensor
+
+from src.augment.boxes import Boxes, around
+
+__all__ = ["beta_quantile", "cutmix", "cutmix_boxes", "mix_targets", "mixup"]
+
+_CELLS = 1 << 12  # a power of two: the place in the table is then exact in float32
+_NODES = 1 << 16
+
+
+@lru_cache(maxsize=16)
+def _beta_table(alpha: float, device: torch.device) -> Tensor:
+    """Tabulate the quantiles of Beta(alpha, alpha) at k / 4096: float32 (4097,) on `device`.
+
+    The density x^(alpha-1) (1-x)^(alpha-1) is integrated over 0..1/2 by the trapezoid rule and
+    mirrored. Below alpha = 1 it has a pole at 0, which the variable t = x^alpha removes.
+    """
+    power = min(alpha, 1.0)
+    t = torch.linspace(0, 0.5**power, _NODES + 1, dtype=torch.float64)
+    x = t ** (1 / power)
+    # Relative to its value at 1/2, and in factors of at most 2: no alpha over- or underflows.
+    density = (4 * x * (1 - x)) ** (alpha - power) * (2 * (1 - x)) ** (power - 1)
+    mass = torch.cumulative_trapezoid(density, t)
+    cdf = torch.cat((mass.new_zeros(1), mass * (0.5 / mass[-1])))
+    wanted = torch.linspace(0, 0.5, _CELLS // 2 + 1, dtype=torch.float64)
+    # Half the smallest draw: from the quantile of 0, which is 0 for every alpha, the line to the
+    # next would run far outside the distribution of a large alpha.
+    wanted[0] = 2.0**-25
+    right = torch.searchsorted(cdf, wanted).clamp(1, _NODES)
+    step = (wanted - cdf[right - 1]) / (cdf[right] - cdf[right - 1])
+    lower = (t[right - 1] + step * (t[right] - t[right - 1])) ** (1 / power)
+    lower[-1] = 0.5
+    return torch.cat((lower, 1 - lower[:-1].flip(0))).to(device, torch.float32)
+
+
+def beta_quantile(uniform: Tensor, alpha: float) -> Tensor:
+    """Turn uniform numbers in [0, 1) into numbers of Beta(alpha, alpha): float32 in [0, 1].
+
+    Interpolates linearly between 4,097 quantiles; alpha is positive.
+    """
+    if alpha == 1.0:
+        return uniform
+    table = _beta_table(alpha, uniform.device)
+    place = uniform * _CELLS
+    cell = place.long()
+    low = table[cell]
+    return low + (table[cell + 1] - low) * (place - cell)
+
+
+def mixup(images: Tensor, partners: Tensor, ratio: Tensor) -> Tensor:
+    """Blend each image with its partner.
+
+    Zhang et al., "mixup: Beyond Empirical Risk Minimization" (arXiv:1710.09412).
+
+    Args:
+        images: (N, C, H, W), values 0..255; its memory format is kept.
+        partners: of the same shape.
+        ratio: float32 (N,) in [0, 1], the share of `images`; 1 leaves the image as it was.
+
+    Returns:
+        float32 (N, C, H, W), 0..255.
+    """
+    share = ratio[:, None, None, None]
+    return images * share + partners * (1 - share)
+
+
+def cutmix_boxes(
+    ratio: Tensor, centre_y: Tensor, centre_x: Tensor, height: int, width: int
+) -> Boxes:
+    """Choose the rectangles that cover 1 - ratio of the images, less what sticks out of them.
+
+    Yun et al., "CutMix: Regularization Strategy to Train Strong Classifiers with Localizable
+    Features", equation 2 (arXiv:1905.04899). `ratio` is float32 (N,) in [0, 1], the centres int64
+    (N,) in 0..height-1 and 0..width-1; a ratio of 1 makes an empty box.
+    """
+    side = (1 - ratio).sqrt()
+    box_height, box_width = (side * height).long(), (side * width).long()
+    return around(centre_y, centre_x, box_height, box_width).clipped(height, width)
+
+
+def cutmix(images: Tensor, partners: Tensor, boxes: Boxes) -> tuple[Tensor, Tensor]:
+    """Paste the boxes of the partners into the images.
+
+    Args:
+        images: (N, C, H, W), uint8 or float32; its memory format is kept.
+        partners: of the same shape, uint8 or the dtype of `images`.
+        boxes: clipped to the image, see `cutmix_boxes`.
+
+    Returns:
+        The images, in their dtype, and float32 (N,), the share of their pixels that is left.
+    """
+    height, width = images.shape[2:]
+    mixed = torch.where(boxes.mask(height, width), partners.to(images.dtype), images)
+    return mixed, 1 - boxes.area().to(torch.float32) / (height * width)
+
+
+def mix_targets(labels: Tensor, partner_labels: Tensor, ratio: Tensor, num_classes: int) -> Tensor:
+    """Share a probability of 1 between two labels: float32 (N, num_classes), rows sum to 1.
+
+    `labels` and `partner_labels` are int64 (N,) in 0..num_classes-1, `ratio` is float32 (N,), the
+    share of `labels`.
+    """
+    classes = torch.arange(num_classes, device=labels.device)
+    own = (labels[:, None] == classes) * ratio[:, None]
+    return own + (partner_labels[:, None] == classes) * (1 - ratio)[:, None]

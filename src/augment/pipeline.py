@@ -1,0 +1,201 @@
+"""The augmentation of a training batch: which operations, with which draws, in which order."""
+
+import math
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+import torch
+from torch import Tensor
+
+from src.augment.counter import Stream, integers, uniform
+from src.augment.erase import (
+    ERASE_DRAWS,
+    ERASE_FILLS,
+    channel_means,
+    cutout,
+    erase,
+    erase_boxes,
+    noise,
+)
+from src.augment.geometric import CROP_MODES, alternating_flip, crop, flip, random_flip
+from src.augment.mix import beta_quantile, cutmix, cutmix_boxes, mix_targets, mixup
+
+__all__ = ["FLIPS", "Augment"]
+
+FLIPS = ("none", "random", "alternating")
+
+
+def _check_name(option: str, value: str, accepted: tuple[str, ...]) -> None:
+    if value not in accepted:
+        close = get_close_matches(str(value), accepted, 1)
+        hint = f"; did you mean {close[0]}?" if close else ""
+        names = ", ".join(accepted)
+        raise ValueError(f"augment.{option} must be one of {names}, got {value!r}{hint}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Augment:
+    """Augments a batch: crop, flip, cutout, random erasing, then mixup or cutmix.
+
+    What happens to a sample is a function of (seed, epoch, the sample's index) alone: not of the
+    batch it comes in, of the process, the device, or what was drawn before.
+
+    Args:
+        seed: 0..2**64-1.
+        crop_padding: pixels added on each side before a random crop to the original size; 0: none.
+        crop_mode: what is added: "zeros" or "reflect".
+        flip: mirror left and right: "none", "random" or "alternating" (`alternating_flip`).
+        cutout: side in pixels of a black square; 0: none.
+        erase_probability: of an image to have a random rectangle erased, 0..1.
+        erase_fill: what is painted there: "zero", "mean" (each channel's mean in that image) or
+            "noise" (uniform, the best in the paper of `erase_boxes`).
+        mixup: alpha of mixup's Beta(alpha, alpha); 0: none.
+        cutmix: alpha of cutmix's Beta(alpha, alpha); 0: none. With both, each sample gets one of
+            the two, evenly.
+        mix_probability: of a sample to be mixed at all, 0..1.
+
+    Raises:
+        ValueError: an option out of its range, named by its key in the config.
+    """
+
+    seed: int
+    crop_padding: int = 0
+    crop_mode: str = "zeros"
+    flip: str = "none"
+    cutout: int = 0
+    erase_probability: float = 0.0
+    erase_fill: str = "noise"
+    mixup: float = 0.0
+    cutmix: float = 0.0
+    mix_probability: float = 1.0
+
+    def __post_init__(self) -> None:
+        _check_name("crop_mode", self.crop_mode, CROP_MODES)
+        _check_name("flip", self.flip, FLIPS)
+        _check_name("erase_fill", self.erase_fill, ERASE_FILLS)
+        if not 0 <= self.seed < 1 << 64:
+            raise ValueError(f"seed must be in 0..2**64-1, got {self.seed}")
+        for option in ("crop_padding", "cutout"):
+            if getattr(self, option) < 0:
+                raise ValueError(
+                    f"augment.{option} must be 0 pixels or more, got {getattr(self, option)}"
+                )
+        for option in ("erase_probability", "mix_probability"):
+            if not 0 <= getattr(self, option) <= 1:
+                raise ValueError(f"augment.{option} must be in 0..1, got {getattr(self, option)}")
+        for option in ("mixup", "cutmix"):
+            if not 0 <= getattr(self, option) < math.inf:
+                raise ValueError(
+                    f"augment.{option} must be a finite alpha of 0 (off) or more,"
+                    f" got {getattr(self, option)}"
+                )
+
+    @property
+    def mixes(self) -> bool:
+        """Whether samples are mixed with partners, which then follow them in the batch."""
+        return (self.mixup > 0 or self.cutmix > 0) and self.mix_probability > 0
+
+    @property
+    def identity(self) -> bool:
+        """Whether nothing is switched on."""
+        changes = self.crop_padding or self.flip != "none" or self.cutout
+        return not (changes or self.erase_probability or self.mixes)
+
+    def partners(self, indices: Tensor, epoch: int | Tensor, n: int) -> Tensor:
+        """Draw whom each sample is mixed with, from all `n` samples of the training set.
+
+        Not from the batch: the partner must not depend on who else is in it. `indices` and the
+        result are int64 (N,); a sample may get itself (one time in n), which mixes nothing.
+        """
+        return integers(self.seed, epoch, indices, (n,), stream=Stream.PARTNER)[0]
+
+    def __call__(
+        self, images: Tensor, labels: Tensor, indices: Tensor, epoch: int | Tensor, num_classes: int
+    ) -> tuple[Tensor, Tensor, Tensor | None]:
+        """Augment a batch on the device it lies on, without waiting for the device.
+
+        Args:
+            images: uint8 (M, C, H, W), M = N, or 2N when `mixes`: the samples, then the partners
+                of each in the same order. A partner is cropped, flipped and erased by its own
+                index.
+            labels: int64 (M,).
+            indices: int64 (M,), places in the training set.
+            epoch: see `src.augment.counter.words`.
+            num_classes: width of the soft targets.
+
+        Returns:
+            Images (N, C, H, W), uint8, or float32 in 0..255 when `mixup` is on; the samples' own
+            labels, int64 (N,); float32 (N, num_classes) soft targets when `mixes`, else None.
+            Channels-last images stay so.
+
+        Raises:
+            ValueError: crop padding (reflect) or cutout larger than the images; an odd number of
+                rows when `mixes`.
+        """
+        images = self._geometric(images, indices, epoch)
+        images = self._erasing(images, indices, epoch)
+        if not self.mixes:
+            return images, labels, None
+        return self._mixing(images, labels, indices, epoch, num_classes)
+
+    def _geometric(self, images: Tensor, indices: Tensor, epoch: int | Tensor) -> Tensor:
+        if self.crop_padding:
+            places = 2 * self.crop_padding + 1
+            y, x = integers(self.seed, epoch, indices, (places, places), stream=Stream.CROP)
+            images = crop(images, y, x, self.crop_padding, self.crop_mode)
+        if self.flip != "none":
+            sides = alternating_flip if self.flip == "alternating" else random_flip
+            images = flip(images, sides(self.seed, epoch, indices))
+        return images
+
+    def _erasing(self, images: Tensor, indices: Tensor, epoch: int | Tensor) -> Tensor:
+        _, channels, height, width = images.shape
+        if self.cutout:
+            if self.cutout > max(height, width):
+                raise ValueError(
+                    f"augment.cutout must be in 0..{max(height, width)} pixels for images of"
+                    f" {height}x{width}, got {self.cutout}"
+                )
+            y, x = integers(self.seed, epoch, indices, (height, width), stream=Stream.CUTOUT)
+            images = cutout(images, y, x, self.cutout)
+        if self.erase_probability:
+            draws = uniform(self.seed, epoch, indices, ERASE_DRAWS, stream=Stream.ERASE)
+            boxes = erase_boxes(draws, height, width, self.erase_probability)
+            fill: Tensor | int = 0
+            if self.erase_fill == "noise":
+                fill = noise(self.seed, epoch, indices, (channels, height, width))
+            elif self.erase_fill == "mean":
+                fill = channel_means(images)
+            images = erase(images, boxes, fill)
+        return images
+
+    def _mixing(
+        self, images: Tensor, labels: Tensor, indices: Tensor, epoch: int | Tensor, num_classes: int
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        if len(images) % 2:
+            raise ValueError(
+                "a batch to be mixed holds the samples, then as many partners;"
+                f" got {len(images)} rows"
+            )
+        images, partners = images.chunk(2)
+        labels, partner_labels = labels.chunk(2)
+        indices = indices.chunk(2)[0]
+        draws = uniform(self.seed, epoch, indices, 3, stream=Stream.MIX)
+        mixed = draws[:, 0] < self.mix_probability
+        # Both operations see every sample: with a ratio of 1, which changes nothing, those that
+        # are not theirs. No decision then depends on a number that only the device knows.
+        cuts = draws[:, 1] < (0.5 if self.mixup and self.cutmix else float(self.cutmix > 0))
+        ratio = torch.ones_like(draws[:, 2])
+        if self.mixup:
+            blend = beta_quantile(draws[:, 2], self.mixup)
+            ratio = torch.where(mixed & ~cuts, blend, ratio)
+            images = mixup(images, partners, ratio)
+        if self.cutmix:
+            height, width = images.shape[2:]
+            share = beta_quantile(draws[:, 2], self.cutmix)
+            y, x = integers(self.seed, epoch, indices, (height, width), stream=Stream.CUTMIX_CENTRE)
+            share = torch.where(mixed & cuts, share, torch.ones_like(share))
+            boxes = cutmix_boxes(share, y, x, height, width)
+            images, left = cutmix(images, partners, boxes)
+            ratio = ratio * left
+        return images, labels, mix_targets(labels, partner_labels, ratio, num_classes)

@@ -1,0 +1,155 @@
+"""What a command line asks for: every job composed and checked before anything is started."""
+
+import re
+from dataclasses import dataclass
+from typing import Any, cast
+
+from hydra import compose, initialize_config_dir
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from hydra.errors import ConfigCompositionException, HydraException, OverrideParseException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from src.config.check import CONF, check
+from src.config.errors import ConfigError, one_line
+from src.config.fields import nearest
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a command line would run.
+
+    Attributes:
+        jobs: the overrides of each job, one job for a single run.
+        multirun: whether the jobs form a sweep.
+        run_dir: where a single run would put its results.
+        output_root: the folder that run directories or sweeps are made in.
+    """
+
+    jobs: list[list[str]]
+    multirun: bool
+    run_dir: str
+    sweep_dir: str
+
+
+def plan(config_name: str, overrides: list[str], multirun: bool = False) -> Plan:
+    """Compose and check all jobs of a command line.
+
+    Args:
+        config_name: a file of ``conf/`` without its suffix.
+        overrides: the command line's ``key=value`` words.
+        multirun: whether ``-m`` was given; a recipe may also ask for a sweep itself.
+
+    Raises:
+        ConfigError: an override that does not parse, names no option or setting, or makes a
+            configuration that :func:`src.config.check` refuses; names the job in a sweep.
+    """
+    parsed = _parse(overrides)
+    with initialize_config_dir(config_dir=str(CONF), version_base="1.3"):
+        fixed = [item.input_line for item in parsed if not item.is_sweep_override()]
+        base = _compose(config_name, [line for line in fixed if line is not None], hydra=True)
+        hydra = base.hydra
+        multirun = multirun or str(OmegaConf.select(hydra, "mode")).endswith("MULTIRUN")
+        if multirun:
+            params = hydra.sweeper.get("params") or {}
+            parsed = _parse([f"{key}={value}" for key, value in params.items()]) + parsed
+        jobs = _jobs(parsed, multirun)
+        for number, job in enumerate(jobs):
+            try:
+                trainer = check(_compose(config_name, job)).trainer
+                if multirun and trainer.devices * trainer.num_nodes > 1:
+                    # Every further process would start the whole sweep again.
+                    raise ConfigError(
+                        f"trainer.devices={trainer.devices}: the jobs of a sweep use one device "
+                        "each; run them one by one to use more"
+                    )
+            except ConfigError as error:
+                where = f"job {number} ({' '.join(job)}): " if multirun else ""
+                raise ConfigError(f"{where}{error}") from error
+        return Plan(jobs, multirun, str(hydra.run.dir), str(hydra.sweep.dir))
+
+
+def value_overrides(overrides: list[str], without: str) -> list[tuple[str, object]]:
+    """The ``key=value`` overrides as pairs, except that of the key ``without``.
+
+    Raises:
+        ConfigError: an override that adds, deletes, sweeps or chooses an option of a group.
+    """
+    pairs: list[tuple[str, object]] = []
+    for item in _parse(overrides):
+        key = item.key_or_group
+        if key == without or key.startswith("hydra"):
+            continue
+        if item.is_sweep_override() or item.is_add() or item.is_delete() or "." not in key:
+            raise ConfigError(
+                f"{item.input_line}: a resumed run keeps its options; only single settings such "
+                "as trainer.max_epochs=20 may be changed"
+            )
+        pairs.append((key, item.value()))
+    return pairs
+
+
+def _parse(overrides: list[str]) -> list[Override]:
+    try:
+        return OverridesParser.create().parse_overrides(overrides)
+    except OverrideParseException as error:
+        bad = error.override
+        raise ConfigError(
+            f"{bad}: not understood; settings are written key=value "
+            "(quote values with commas, spaces or brackets)"
+        ) from error
+
+
+def _jobs(parsed: list[Override], multirun: bool) -> list[list[str]]:
+    from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+
+    swept = [item.input_line for item in parsed if item.is_sweep_override()]
+    if swept and not multirun:
+        raise ConfigError(f"{swept[0]}: several values make a sweep; add -m to run it")
+    try:
+        (jobs,) = BasicSweeper.split_arguments(parsed, max_batch_size=None)
+    except HydraException:
+        # An interval or a distribution: only the sweeper knows its points.
+        jobs = [[str(item.input_line) for item in parsed if not item.is_sweep_override()]]
+    return jobs
+
+
+def _compose(config_name: str, overrides: list[str], hydra: bool = False) -> DictConfig:
+    try:
+        return compose(config_name, overrides=overrides, return_hydra_config=hydra)
+    except (HydraException, OmegaConfBaseException) as error:
+        raise ConfigError(explain(error)) from error
+
+
+def explain(error: Exception) -> str:
+    """A Hydra or OmegaConf error as one line with the nearest valid name."""
+    text = str(error)
+    if missing := re.search(r"Could not find '([^']+)/([^'/]+)'", text):
+        group, option = missing.groups()
+        options = sorted(path.stem for path in (CONF / group).glob("*.yaml"))
+        if options:
+            hint = nearest(option, options)
+            return f"{group}={option}: no such option{hint} (accepted: {', '.join(options)})"
+    if unknown := re.search(r"Could not override '([^']+)'", text):
+        key = unknown.group(1)
+        groups = sorted(path.name for path in CONF.iterdir() if path.is_dir())
+        hint = nearest(key, [*groups, *_known_keys()])
+        return f"{key}: no such setting{hint} (python -m src.train --cfg job shows all)"
+    if isinstance(error, ConfigCompositionException) and error.__cause__ is not None:
+        text = f"{text} {error.__cause__}"
+    return one_line(Exception(text))
+
+
+def _known_keys() -> list[str]:
+    """Every key of the default configuration, dotted."""
+
+    def walk(node: dict[str, Any], prefix: str) -> list[str]:
+        keys = []
+        for key, child in node.items():
+            keys.append(f"{prefix}{key}")
+            if isinstance(child, dict):
+                keys += walk(child, f"{prefix}{key}.")
+        return keys
+
+    return walk(cast(dict[str, Any], OmegaConf.to_container(compose("train"))), "")

@@ -1,0 +1,83 @@
+"""Find a data set's files, or download them where nothing is there."""
+
+import logging
+from pathlib import Path
+
+from src.data.download import DownloadError, download
+from src.data.registry import DatasetInfo, get_dataset, list_datasets
+
+__all__ = ["find_files"]
+
+_ARCHIVE_ENDINGS = (".gz", ".tgz", ".xz", ".bz2", ".tar", ".zip")
+
+_log = logging.getLogger(__name__)
+
+
+def _ways_out(info: DatasetInfo, folder: Path) -> str:
+    files = ", ".join(file.name for file in info.files)
+    put = f"put {files} into {folder}, " if files else ""
+    return (
+        f"{put}point data.root at a folder or an archive of images in class folders, or use "
+        "data=shapes, which needs no files"
+    )
+
+
+def _is_there(folder: Path, info: DatasetInfo) -> bool:
+    return any((folder / name).exists() for name in info.accepted) or all(
+        (folder / file.name).exists() or (folder / file.name.removesuffix(".gz")).exists()
+        for file in info.files
+    )
+
+
+def _is_free(folder: Path) -> bool:
+    """Whether a folder holds nothing besides known data sets, their caches and hidden files."""
+    infos = [get_dataset(name) for name in list_datasets()]
+    known = {name.partition("/")[0] for info in infos for name in info.accepted}
+    known |= {file.name for info in infos for file in info.files}
+    return all(
+        entry.name in known or entry.name.startswith(".") or entry.suffix in (".part", ".cache")
+        for entry in folder.iterdir()
+    )
+
+
+def find_files(info: DatasetInfo, root: Path | None, *, allow_download: bool = True) -> Path:
+    """Where the files of a data set are; they are downloaded if there are none.
+
+    Nothing is downloaded into a folder that holds other things, nor in place of a file that does
+    not exist: the path is more likely mistyped.
+
+    Returns:
+        A path that exists.
+
+    Raises:
+        ValueError: there is nothing at ``root`` and nothing could be downloaded; the message says
+            how else to come by images.
+    """
+    if root is None:
+        raise ValueError(f"data.root is not set: {_ways_out(info, Path('data') / info.name)}")
+    root = Path(root).expanduser()
+    folder = root.parent if info.files and root.name == info.files[0].name else root
+    mistyped = folder == root and root.name.lower().endswith(_ARCHIVE_ENDINGS)
+    if root.is_file() or (root.is_dir() and (_is_there(root, info) or not _is_free(root))):
+        return root
+    reason = f"there is nothing at data.root={root}"
+    if info.files and not mistyped:
+        if allow_download:
+            return _download(info, folder, reason)
+        reason += " and downloading is off (data.download=false)"
+    raise ValueError(f"{reason}: {_ways_out(info, folder)}")
+
+
+def _download(info: DatasetInfo, folder: Path, reason: str) -> Path:
+    try:
+        for file in info.files:
+            if not (folder / file.name).exists():
+                _log.info("downloading %s to %s", file.name, folder)
+                download(file.urls, folder / file.name, md5=file.md5)
+    except DownloadError as error:
+        raise ValueError(f"{reason} and {error}: {_ways_out(info, folder)}") from error
+    except OSError as error:
+        raise ValueError(
+            f"{reason} and downloading there failed ({error}): {_ways_out(info, folder)}"
+        ) from error
+    return folder

@@ -1,0 +1,176 @@
+"""The one place where OpenCV decodes, converts colours and resizes.
+
+Everything here is RGB or grey, uint8, (height, width, channels); OpenCV's BGR order does not
+leave this file.
+"""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from src.data.integrity import missing_end
+
+__all__ = ["decode", "opencv_alone", "resize", "resize_images", "to_channels"]
+
+_PNG = b"\x89PNG\r\n\x1a\n"
+_PNG_COLOUR_TYPE, _PNG_WITH_ALPHA = 25, (4, 6)  # its place in the header; grey and RGB with alpha
+_CHUNK = 1024  # images a thread resizes at a time
+
+
+@contextmanager
+def opencv_alone() -> Iterator[None]:
+    """Keep OpenCV to the calling thread and its own messages off the terminal, for a while.
+
+    Its thread pool only slows down images this small when several threads decode anyway, and
+    deadlocks in forked processes; what it would print about a damaged file, the error says.
+    """
+    threads, level = cv2.getNumThreads(), cv2.utils.logging.getLogLevel()
+    cv2.setNumThreads(0)
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+    try:
+        yield
+    finally:
+        cv2.setNumThreads(threads)
+        cv2.utils.logging.setLogLevel(level)
+
+
+def _may_be_transparent(buffer: bytes) -> bool:
+    if buffer.startswith(_PNG):
+        with_alpha = buffer[_PNG_COLOUR_TYPE] in _PNG_WITH_ALPHA
+        return with_alpha or b"tRNS" in buffer[: buffer.find(b"IDAT")]
+    return buffer[:4] in (b"RIFF", b"II*\0", b"MM\0*")
+
+
+def _to_bytes(image: NDArray[np.generic], name: str) -> NDArray[np.uint8]:
+    """Bring 16-bit samples to 8 bits: 0..65535 to 0..255, rounded to the nearest."""
+    if image.dtype == np.uint16:
+        return ((image.astype(np.uint32) * 255 + 32767) // 65535).astype(np.uint8)
+    if image.dtype != np.uint8:
+        raise ValueError(
+            f"{name} has {image.dtype} samples: only images of 8 or 16 bits a channel are accepted"
+        )
+    return image.astype(np.uint8, copy=False)
+
+
+def _over_white(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Lay BGRA pixels on white paper."""
+    alpha = image[..., 3:].astype(np.uint16)
+    return ((image[..., :3] * alpha + 255 * (255 - alpha) + 127) // 255).astype(np.uint8)
+
+
+def _read(buffer: bytes, flags: int, name: str) -> NDArray[np.uint8]:
+    try:
+        image = cv2.imdecode(np.frombuffer(buffer, np.uint8), flags)
+    except cv2.error:
+        image = None
+    if image is None:
+        raise ValueError(f"{name} cannot be decoded: it is damaged or not an image")
+    return _to_bytes(image, name)
+
+
+def decode(
+    buffer: bytes, name: str, *, channels: int | None = None, size: tuple[int, int] | None = None
+) -> NDArray[np.uint8]:
+    """Decode one image file.
+
+    The EXIF orientation is applied. Palettes become colours, 16 bits become 8, and transparent
+    pixels are laid on white (an image that has any is taken as it is stored, unrotated).
+
+    Args:
+        buffer: the file's content: png, jpg, bmp, webp, tif, ppm or pgm.
+        name: what to call the file in an error.
+        channels: 3 for RGB, 1 for grey, None for what the file holds.
+        size: (height, width) to resize to, see :func:`resize`; None keeps the file's.
+
+    Returns:
+        uint8 (H, W, C).
+
+    Raises:
+        ValueError: the file is empty, truncated, damaged or no image, or has float samples.
+    """
+    if not buffer:
+        raise ValueError(f"{name} is empty")
+    lacking = missing_end(buffer)
+    if lacking:
+        raise ValueError(f"{name} is truncated: {lacking}")
+    image = _read(buffer, cv2.IMREAD_ANYDEPTH | cv2.IMREAD_ANYCOLOR, name)
+    if _may_be_transparent(buffer):
+        stored = _read(buffer, cv2.IMREAD_UNCHANGED, name)
+        if stored.ndim == 3 and stored.shape[2] == 4 and stored[..., 3].min() < 255:
+            image = _over_white(stored)
+    if size is not None:
+        image = resize(image, size)
+    return _to_rgb(image, channels)
+
+
+def _to_rgb(image: NDArray[np.uint8], channels: int | None) -> NDArray[np.uint8]:
+    """From OpenCV's (H, W) grey or (H, W, 3) BGR to (H, W, C) grey or RGB."""
+    grey = image.ndim == 2
+    if channels == 1 or (channels is None and grey):
+        result = image if grey else cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
+        return result[..., None].astype(np.uint8, copy=False)
+    code = cv2.COLOR_GRAY2RGB if grey else cv2.COLOR_BGR2RGB
+    return cv2.cvtColor(image, code).astype(np.uint8, copy=False)
+
+
+def resize(image: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
+    """Resize an image (H, W) or (H, W, C) to ``size`` = (height, width).
+
+    The aspect ratio is not kept. A side that shrinks is averaged over areas (INTER_AREA, which
+    does not alias), a side that grows is interpolated (INTER_LINEAR); with one of each, the
+    shrinking comes first.
+    """
+    height, width = size
+    small = (min(height, image.shape[0]), min(width, image.shape[1]))
+    result = image
+    for (h, w), method in ((small, cv2.INTER_AREA), (size, cv2.INTER_LINEAR)):
+        if result.shape[:2] != (h, w):
+            result = cv2.resize(result, (w, h), interpolation=method).astype(np.uint8, copy=False)
+    # OpenCV drops the axis of a single channel.
+    return result.reshape(height, width, *image.shape[2:])
+
+
+def _each(
+    images: NDArray[np.uint8],
+    shape: tuple[int, ...],
+    function: Callable[[NDArray[np.uint8]], NDArray[np.uint8]],
+) -> NDArray[np.uint8]:
+    """Apply a function to every image, on a few threads, into a new array (N, *shape)."""
+    result = np.empty((len(images), *shape), dtype=np.uint8)
+
+    def work(start: int) -> None:
+        for index in range(start, min(start + _CHUNK, len(images))):
+            result[index] = function(images[index])
+
+    with opencv_alone(), ThreadPoolExecutor() as pool:
+        list(pool.map(work, range(0, len(images), _CHUNK)))
+    return result
+
+
+def resize_images(images: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
+    """Resize images (N, H, W, C) as :func:`resize` does; the array itself if nothing changes."""
+    if images.shape[1:3] == size:
+        return images
+    return _each(images, (*size, images.shape[3]), lambda image: resize(image, size))
+
+
+def _grey(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    return cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)[..., None].astype(np.uint8, copy=False)
+
+
+def to_channels(images: NDArray[np.uint8], channels: int | None) -> NDArray[np.uint8]:
+    """Make images (N, H, W, C) grey (1) or RGB (3); the array itself if nothing changes.
+
+    Grey is the luma of ITU-R BT.601, as OpenCV computes it; RGB from grey repeats the channel.
+    """
+    assert channels in (None, 1, 3), channels
+    if channels is None or images.shape[3] == channels:
+        return images
+    if channels == 3:
+        return np.repeat(images, 3, axis=3)
+    shape = (*images.shape[1:3], 1)
+    return _each(images, shape, _grey)

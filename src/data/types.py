@@ -1,0 +1,51 @@
+"""What every source delivers: uint8 images with integer labels."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["ImageData", "ImageSet"]
+
+
+@dataclass(frozen=True)
+class ImageSet:
+    """Images of one size with a label each.
+
+    Attributes:
+        images: uint8 (N, H, W, C), values 0..255; C is 3 (RGB) or 1 (grey). May be a read-only
+            memory map.
+        labels: int64 (N,), each an index into the classes of the data.
+        names: where each image comes from: its file's path below the root or within the archive,
+            or ``data_batch_1[17]``.
+    """
+
+    images: NDArray[np.uint8]
+    labels: NDArray[np.int64]
+    names: Sequence[str]
+
+    def __post_init__(self) -> None:
+        assert self.images.dtype == np.uint8 and self.images.ndim == 4, self.images.shape
+        assert self.labels.dtype == np.int64 and self.labels.ndim == 1, self.labels.shape
+        assert len(self.images) == len(self.labels) == len(self.names), "one label, one name each"
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+@dataclass(frozen=True)
+class ImageData:
+    """A data set: what to train on, what to test on, and the names of the classes.
+
+    Attributes:
+        train: the training images; no validation split is taken from them here.
+        test: the test images.
+        classes: the name of each label.
+        source: one line for the log: what the data was recognised as, and where.
+    """
+
+    train: ImageSet
+    test: ImageSet
+    classes: tuple[str, ...]
+    source: str

@@ -1,0 +1,133 @@
+"""Backbones of other libraries by name; the libraries are imported only when asked for."""
+
+from typing import Any, cast
+
+import torch
+from torch import nn
+
+from src.models.checks import check_at_least_one, check_name, in_one_line
+
+# Unless told otherwise these return a tuple of three outputs while training, not the logits.
+_WITH_AUXILIARY_OUTPUTS = ("googlenet", "inception_v3")
+
+
+def build_torchvision(
+    name: str,
+    *,
+    num_classes: int = 10,
+    in_channels: int = 3,
+    weights: str | None = None,
+    **options: Any,
+) -> nn.Module:
+    """Build torchvision's classification model `name`, (N, in_channels, H, W) -> (N, num_classes).
+
+    `weights` names pretrained weights, such as `DEFAULT`, downloaded once; a classifier of another
+    number of classes than theirs starts anew. With `in_channels` other than 3 the first
+    convolution is replaced; from pretrained weights it takes the mean kernel of the three colours,
+    scaled so that an image repeated over the channels gives the same as before. `options` go to
+    torchvision's own builder. Raises ValueError for an unknown name, weights or option, and when
+    the weights cannot be fetched.
+    """
+    from torchvision import models
+
+    check_at_least_one(num_classes=num_classes, in_channels=in_channels)
+    check_name(
+        "torchvision model",
+        name,
+        models.list_models(module=models),
+        listed_by="torchvision.models.list_models(module=torchvision.models)",
+    )
+    if name in _WITH_AUXILIARY_OUTPUTS:
+        options.setdefault("aux_logits", False)
+    try:
+        model: nn.Module
+        if weights is None:
+            model = models.get_model(name, num_classes=num_classes, **options)
+        else:
+            known = models.get_model_weights(name).__members__
+            check_name(f"weights of torchvision's {name}", weights.rpartition(".")[2], known)
+            model = models.get_model(name, weights=weights, **options)
+            _replace_classifier(model, num_classes)
+    except (TypeError, OSError, RuntimeError) as error:
+        raise ValueError(
+            f"torchvision cannot build {name!r} with weights={weights!r} and options {options}: "
+            f"{in_one_line(error)}{'; weights=null needs no download' if weights else ''}"
+        ) from error
+    if in_channels != 3:
+        _replace_first_convolution(model, in_channels, keep_weights=weights is not None)
+    return model
+
+
+def build_timm(
+    name: str,
+    *,
+    num_classes: int = 10,
+    in_channels: int = 3,
+    pretrained: bool = False,
+    **options: Any,
+) -> nn.Module:
+    """Build timm's model `name`, (N, in_channels, H, W) -> (N, num_classes) logits.
+
+    `name` may carry a tag of weights (`resnet18.a1_in1k`) or a source that timm understands
+    (`hf-hub:...`, `local-dir:...`); `pretrained` downloads the weights; `options` go to
+    `timm.create_model`. Raises ValueError when timm is not installed, for an unknown name or
+    option, and when the weights cannot be fetched.
+    """
+    try:
+        import timm
+    except ImportError as error:
+        raise ValueError(
+            f"timm model {name!r} needs the timm package, which is not installed: pip install timm"
+        ) from error
+
+    check_at_least_one(num_classes=num_classes, in_channels=in_channels)
+    if ":" not in name and not timm.is_model(name):
+        known = timm.list_models()
+        check_name("timm model", name.partition(".")[0], known, listed_by="timm.list_models()")
+    try:
+        model: nn.Module = timm.create_model(
+            name, pretrained=pretrained, num_classes=num_classes, in_chans=in_channels, **options
+        )
+    except (TypeError, OSError, RuntimeError) as error:
+        raise ValueError(
+            f"timm cannot build {name!r} with pretrained={pretrained} and options {options}: "
+            f"{in_one_line(error)}{'; pretrained=false needs no download' if pretrained else ''}"
+        ) from error
+    return model
+
+
+def _replace_classifier(model: nn.Module, num_classes: int) -> None:
+    """Give `model` a new last layer, unless it has `num_classes` outputs already."""
+    layers = [(p, m) for p, m in model.named_modules() if isinstance(m, (nn.Linear, nn.Conv2d))]
+    path, old = layers[-1]
+    new: nn.Linear | nn.Conv2d
+    if isinstance(old, nn.Linear):
+        if old.out_features == num_classes:
+            return
+        new = nn.Linear(old.in_features, num_classes, bias=old.bias is not None)
+    else:
+        if old.out_channels == num_classes:
+            return
+        assert old.kernel_size == (1, 1), "a convolution that classifies looks at one place"
+        new = nn.Conv2d(old.in_channels, num_classes, 1, bias=old.bias is not None)
+    model.set_submodule(path, new)
+
+
+def _replace_first_convolution(model: nn.Module, in_channels: int, *, keep_weights: bool) -> None:
+    """Let the first convolution of `model` take images of `in_channels` channels."""
+    path, old = next((p, m) for p, m in model.named_modules() if isinstance(m, nn.Conv2d))
+    assert old.in_channels == 3 and old.groups == 1
+    new = nn.Conv2d(
+        in_channels,
+        old.out_channels,
+        cast(tuple[int, int], old.kernel_size),
+        cast(tuple[int, int], old.stride),
+        cast(tuple[int, int], old.padding),
+        bias=old.bias is not None,
+    )
+    if keep_weights:
+        with torch.no_grad():
+            new.weight.copy_(old.weight.mean(1, keepdim=True) * (3 / in_channels))
+            if old.bias is not None and new.bias is not None:
+                new.bias.copy_(old.bias)
+    model.set_submodule(path, new)

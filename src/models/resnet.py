@@ -1,0 +1,116 @@
+"""The residual network: a stem, stages of blocks, global average pooling, a linear classifier."""
+
+from typing import cast
+
+from torch import Tensor, nn
+
+from src.models.blocks import BLOCKS
+from src.models.checks import check_at_least_one, check_name
+from src.models.layers import SHORTCUTS, STEMS, make_stem
+from src.models.table import Variant
+
+
+class ResNet(nn.Module):
+    """A residual network for images, (N, in_channels, H, W) float -> (N, num_classes) logits.
+
+    He et al. 2015, arXiv:1512.03385. Parameters have torchvision's names, so that its weights load.
+    `variant` is a row of the table and gives the stem and the shortcut that are None; `conv_bias`
+    gives every convolution a bias; `zero_init_residual` starts every block as its shortcut (Goyal
+    et al. 2017, arXiv:1706.02677, section 5.1); `dropout`, a probability in [0, 1), acts before
+    the classifier. Raises ValueError for an option that is unknown or out of range.
+    """
+
+    def __init__(
+        self,
+        variant: Variant,
+        *,
+        num_classes: int = 10,
+        in_channels: int = 3,
+        stem: str | None = None,
+        shortcut: str | None = None,
+        conv_bias: bool = False,
+        zero_init_residual: bool = False,
+        dropout: float = 0.0,
+    ) -> None:
+        super().__init__()
+        self.variant = variant
+        self.stem = variant.stem if stem is None else stem
+        self.shortcut = variant.shortcut if shortcut is None else shortcut
+        check_name("stem", self.stem, STEMS)
+        check_name("shortcut", self.shortcut, SHORTCUTS)
+        check_at_least_one(num_classes=num_classes, in_channels=in_channels)
+        if not 0 <= dropout < 1:
+            raise ValueError(f"dropout must be at least 0 and below 1, got {dropout}")
+        if zero_init_residual and self.shortcut == "none":
+            raise ValueError(
+                "zero_init_residual=True needs a shortcut: with shortcut='none' no signal would "
+                "pass; set zero_init_residual=False or shortcut to A, B or C"
+            )
+
+        width = variant.widths[0]
+        self.conv1, self.maxpool = make_stem(self.stem, in_channels, width, bias=conv_bias)
+        self.bn1 = nn.BatchNorm2d(width)
+        self.relu = nn.ReLU(inplace=True)
+
+        block = BLOCKS[variant.block]
+        channels = width
+        for stage, (depth, width) in enumerate(zip(variant.depths, variant.widths, strict=True)):
+            blocks = nn.Sequential()
+            for index in range(depth):
+                blocks.append(
+                    block(
+                        channels,
+                        width,
+                        stride=2 if stage > 0 and index == 0 else 1,
+                        shortcut=self.shortcut,
+                        cardinality=variant.cardinality,
+                        base_width=variant.base_width,
+                        conv_bias=conv_bias,
+                        zero_init_residual=zero_init_residual,
+                    )
+                )
+                channels = width * block.expansion
+            self.add_module(f"layer{stage + 1}", blocks)
+
+        self.avgpool = nn.AdaptiveAvgPool2d(1)
+        self.dropout = nn.Dropout(dropout)
+        self.fc = nn.Linear(channels, num_classes)
+        self._initialize_convolutions()
+
+    def _initialize_convolutions(self) -> None:
+        """Draw the convolutions' weights: He et al. 2015, arXiv:1502.01852, with fan-out.
+
+        Norms start at weight 1 and bias 0 by themselves, except where a block has zeroed its own.
+        """
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+                if module.bias is not None:
+                    nn.init.zeros_(module.bias)
+
+    @property
+    def stages(self) -> list[nn.Module]:
+        """The stages in order: `layer1`, `layer2`, ..."""
+        return [self.get_submodule(f"layer{i + 1}") for i in range(len(self.variant.depths))]
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the logits (N, num_classes) of images (N, in_channels, H, W)."""
+        x = self.maxpool(self.relu(self.bn1(self.conv1(x))))
+        for stage in self.stages:
+            x = stage(x)
+        x = self.avgpool(x).flatten(1)
+        return cast(Tensor, self.fc(self.dropout(x)))
+
+    def feature_sizes(self, image_size: int) -> list[int]:
+        """Return the height (and width) in pixels after each stage, for square images.
+
+        Nothing is run. Raises ValueError unless `image_size` is at least 1.
+        """
+        check_at_least_one(image_size=image_size)
+        # Every stride of 2 comes with padding (k - 1) / 2, so each halves the size, rounding up.
+        halvings = 2 if self.stem == "imagenet" else 0
+        return [-(-image_size // 2 ** (halvings + i)) for i in range(len(self.variant.depths))]
+
+    def collapses(self, image_size: int) -> bool:
+        """Tell whether a stage ends in a 1x1 map, so that its 3x3 kernels see mostly padding."""
+        return min(self.feature_sizes(image_size)) == 1

@@ -1,0 +1,60 @@
+"""The names of what lies in a run directory."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class RunDirectory:
+    """A run directory: everything about a run, enough to repeat or resume it.
+
+    Attributes:
+        path: the directory itself.
+    """
+
+    path: Path
+
+    @property
+    def record(self) -> Path:
+        """State, command, versions, hardware and times."""
+        return self.path / "run.json"
+
+    @property
+    def metrics(self) -> Path:
+        """The final figures."""
+        return self.path / "metrics.json"
+
+    @property
+    def rows(self) -> Path:
+        """Every logged row."""
+        return self.path / "metrics.csv"
+
+    @property
+    def config(self) -> Path:
+        """The composed configuration."""
+        return self.path / ".hydra" / "config.yaml"
+
+    @property
+    def overrides(self) -> Path:
+        """What the command line changed, a YAML list."""
+        return self.path / ".hydra" / "overrides.yaml"
+
+    @property
+    def checkpoints(self) -> Path:
+        """The folder of ``best.ckpt`` and ``last.ckpt``."""
+        return self.path / "checkpoints"
+
+    @property
+    def best(self) -> Path:
+        """Weights of the epoch with the best monitored metric."""
+        return self.checkpoints / "best.ckpt"
+
+    @property
+    def last(self) -> Path:
+        """The newest state, from which a run continues."""
+        return self.checkpoints / "last.ckpt"
+
+    @property
+    def summary(self) -> Path:
+        """The network layer by layer."""
+        return self.path / "model.txt"

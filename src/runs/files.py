@@ -1,0 +1,74 @@
+"""Writing small files so that a reader never sees half of one."""
+
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+
+@contextmanager
+def replacing(path: Path, mode: str = "w") -> Iterator[IO[Any]]:
+    """Open a temporary file beside ``path`` that takes its place when the block ends well.
+
+    The temporary is in the same directory, so the final rename is atomic; it is flushed to
+    the disk first and the directory after, so that a power cut leaves the old or the new file,
+    whole. On an error the temporary is removed and the old file stays.
+
+    Raises:
+        OSError: the directory cannot be written or the disk is full.
+    """
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
+    temporary = Path(name)
+    try:
+        with os.fdopen(handle, mode, newline="" if "b" not in mode else None) as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.chmod(0o666 & ~_umask())
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    _sync_directory(path.parent)
+
+
+def write_json(path: Path, content: dict[str, Any]) -> None:
+    """Write ``content`` as indented JSON, atomically."""
+    with replacing(path) as file:
+        json.dump(content, file, indent=2)
+        file.write("\n")
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """The JSON object in a file; an empty dict when there is none.
+
+    Raises:
+        ValueError: the file holds something else than a JSON object.
+    """
+    if not path.exists():
+        return {}
+    try:
+        content = json.loads(path.read_text())
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path}: not readable as JSON ({error})") from error
+    if not isinstance(content, dict):
+        raise ValueError(f"{path}: a JSON object is expected")
+    return content
+
+
+def _umask() -> int:
+    # There is no call that only reads it.
+    mask = os.umask(0o022)
+    os.umask(mask)
+    return mask
+
+
+def _sync_directory(directory: Path) -> None:
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,137 @@
+"""``run.json``: what was run, on what, from when to when, and how it ended."""
+
+import os
+import platform
+import shlex
+import subprocess
+import sys
+from datetime import datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from src.runs.directory import RunDirectory
+from src.runs.files import read_json, write_json
+
+PACKAGES = ("torch", "torchvision", "lightning", "hydra-core", "opencv-python-headless", "numpy")
+
+
+class RunRecord:
+    """The record of one run, written to disk at every change.
+
+    ``state`` is ``running``, ``finished``, ``failed`` or ``interrupted``; a record that still
+    says ``running`` belongs to a process that is alive or was killed outright.
+    """
+
+    def __init__(self, directory: RunDirectory, content: dict[str, Any]):
+        """Hold ``content``, the fields of ``directory``'s record."""
+        self.directory = directory
+        self.content = content
+
+    def update(self, **fields: Any) -> None:
+        """Set fields and write the file."""
+        self.content.update(fields)
+        write_json(self.directory.record, self.content)
+
+    def close(self, state: str, reason: str | None = None) -> None:
+        """Write how the run ended."""
+        self.update(state=state, reason=reason, finished=_now())
+
+
+def open_record(directory: RunDirectory, *, seed: int, resumed: bool) -> RunRecord:
+    """Start the record of a run, or take up that of a resumed one.
+
+    Raises:
+        FileExistsError: the directory already holds a run and ``resumed`` is false.
+        ValueError: a run is to be resumed whose record cannot be read.
+    """
+    before = read_json(directory.record)
+    if before and not resumed:
+        raise FileExistsError(
+            f"{directory.path} already holds a run; continue it with resume={directory.path} "
+            "or choose another directory with hydra.run.dir=<directory>"
+        )
+    content = {
+        "state": "running",
+        "reason": None,
+        "command": command_line(),
+        "seed": seed,
+        **_commit(),
+        "versions": _versions(),
+        "hardware": _hardware(),
+        "started": _now(),
+        "finished": None,
+    }
+    if resumed:
+        kept = {key: before.get(key) for key in ("command", "started", "commit")}
+        again = {"command": content["command"], "started": _now(), "commit": content["commit"]}
+        content |= kept | {"resumed": [*before.get("resumed", []), again]}
+    record = RunRecord(directory, content)
+    record.update()
+    return record
+
+
+_words: list[str] | None = None
+
+
+def remember_command(words: list[str]) -> None:
+    """Keep the words of the command line as they were typed, before any are added to them."""
+    global _words
+    _words = list(words)
+
+
+def command_line() -> str:
+    """The command as it can be typed again from the project's root."""
+    return shlex.join(["python", "-m", "src.train", *(sys.argv[1:] if _words is None else _words)])
+
+
+def _now() -> str:
+    return datetime.now().astimezone().isoformat(timespec="seconds")
+
+
+def _commit() -> dict[str, Any]:
+    """The commit the code is at, and whether files differ from it; nulls outside git."""
+    root = Path(__file__).resolve().parents[2]
+
+    def git(*words: str) -> str:
+        done = subprocess.run(
+            ["git", "-C", str(root), *words], capture_output=True, text=True, timeout=10
+        )
+        return done.stdout.strip() if done.returncode == 0 else ""
+
+    try:
+        commit = git("rev-parse", "HEAD")
+        changed = bool(git("status", "--porcelain", "--untracked-files=no"))
+    except (OSError, subprocess.TimeoutExpired):
+        commit, changed = "", False
+    return {"commit": commit or None, "uncommitted_changes": changed if commit else None}
+
+
+def _versions() -> dict[str, str | None]:
+    found: dict[str, str | None] = {"python": platform.python_version()}
+    for name in PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = None
+    return found
+
+
+def _hardware() -> dict[str, Any]:
+    pages = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return {
+        "host": platform.node(),
+        "system": platform.platform(),
+        "cpu": _cpu_name(),
+        "cores": os.cpu_count(),
+        "memory_gib": round(pages / 2**30, 1),
+    }
+
+
+def _cpu_name() -> str:
+    info = Path("/proc/cpuinfo")
+    if info.exists():
+        for line in info.read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()

@@ -1,0 +1,91 @@
+"""Reading finished and unfinished runs back from their directories."""
+
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from src.runs.directory import RunDirectory
+from src.runs.files import read_json
+
+
+@dataclass(frozen=True)
+class RunSummary:
+    """How one run went.
+
+    Attributes:
+        path: the run directory.
+        state: ``running``, ``finished``, ``failed`` or ``interrupted``.
+        reason: why it failed or stopped, one line.
+        overrides: what its command line changed.
+        metrics: its final figures; empty while it runs or when it failed.
+    """
+
+    path: Path
+    state: str
+    reason: str | None
+    overrides: str
+    metrics: dict[str, Any]
+
+
+def read_runs(sweep: Path) -> list[RunSummary]:
+    """The runs in the numbered directories of a sweep, in order."""
+    folders = [item for item in sweep.glob("*") if item.name.isdigit()]
+    return [read_run(folder) for folder in sorted(folders, key=lambda item: int(item.name))]
+
+
+def read_run(path: Path) -> RunSummary:
+    """The run in one directory; ``failed`` when it never wrote a record."""
+    directory = RunDirectory(path)
+    record = read_json(directory.record)
+    return RunSummary(
+        path=path,
+        state=record.get("state", "failed"),
+        reason=record.get("reason"),
+        overrides=_overrides(directory),
+        metrics=read_json(directory.metrics),
+    )
+
+
+def _overrides(directory: RunDirectory) -> str:
+    if not directory.overrides.exists():
+        return ""
+    lines = directory.overrides.read_text().splitlines()
+    return " ".join(line.removeprefix("- ") for line in lines if line.startswith("- "))
+
+
+def read_rows(directory: RunDirectory) -> list[dict[str, float]]:
+    """The logged rows in order, each with just the figures it has."""
+    if not directory.rows.exists():
+        return []
+    with directory.rows.open(newline="") as file:
+        return [
+            {key: float(value) for key, value in row.items() if value}
+            for row in csv.DictReader(file)
+        ]
+
+
+def last_row(rows: list[dict[str, float]], name: str) -> dict[str, float]:
+    """The figures of the last epoch that has the metric ``name``; empty when none has."""
+    found = [row for row in rows if name in row]
+    return _epoch(rows, found[-1]["epoch"]) if found else {}
+
+
+def best_row(rows: list[dict[str, float]], name: str) -> dict[str, float]:
+    """The figures of the epoch in which ``name`` was best; the first one of equals."""
+    if name.startswith("train/"):
+        name = f"{name}_epoch"
+    found = [row for row in rows if name in row]
+    if not found:
+        return {}
+    pick = max if name.removesuffix("_epoch").endswith("acc") else min
+    return _epoch(rows, pick(found, key=lambda row: row[name])["epoch"])
+
+
+def _epoch(rows: list[dict[str, float]], epoch: float) -> dict[str, float]:
+    """All figures of an epoch, those at its end over earlier ones."""
+    merged: dict[str, float] = {}
+    for row in rows:
+        if row.get("epoch") == epoch:
+            merged |= row
+    return merged

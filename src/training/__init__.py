@@ -1,0 +1,1 @@
+"""Training a network: the LightningModule, optimizers, schedules, metrics and callbacks."""

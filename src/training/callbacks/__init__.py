@@ -1,0 +1,18 @@
+"""What happens around the training loop, a callback a file."""
+
+from src.training.callbacks.checkpoints import best_checkpoint, last_checkpoint
+from src.training.callbacks.epoch_line import EpochLine
+from src.training.callbacks.graceful_stop import GracefulStop
+from src.training.callbacks.progress import ProgressBar
+from src.training.callbacks.step_seed import StepSeed
+from src.training.callbacks.training_log import TrainingLog
+
+__all__ = [
+    "EpochLine",
+    "GracefulStop",
+    "ProgressBar",
+    "StepSeed",
+    "TrainingLog",
+    "best_checkpoint",
+    "last_checkpoint",
+]

@@ -1,0 +1,29 @@
+"""One line in the log for each epoch."""
+
+import logging
+
+import lightning as L
+
+from src.training.classifier import ImageClassifier
+
+log = logging.getLogger(__name__)
+
+
+class EpochLine(L.Callback):
+    """Logs an epoch's losses, accuracies and speed, so that a log file tells the story."""
+
+    def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Log the line."""
+        assert isinstance(pl_module, ImageClassifier)
+        if not trainer.is_global_zero:
+            return
+        # The module logs its training metrics after the callbacks have been called.
+        train = pl_module.train_metrics.compute()
+        figures = {f"train/{name}": float(value) for name, value in train.items()}
+        for name in ("val/loss", "val/acc"):
+            if name in trainer.callback_metrics:
+                figures[name] = float(trainer.callback_metrics[name])
+        of = f"/{trainer.max_epochs}" if (trainer.max_epochs or -1) > 0 else ""
+        text = "  ".join(f"{name} {value:.4f}" for name, value in figures.items())
+        speed = pl_module.progress.get("images/s", "?")
+        log.info("epoch %d%s  %s  %s images/s", trainer.current_epoch + 1, of, text, speed)

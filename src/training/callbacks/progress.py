@@ -1,0 +1,29 @@
+"""The progress bar."""
+
+from typing import Any
+
+import lightning as L
+from lightning.pytorch.callbacks import RichProgressBar
+
+from src.training.classifier import ImageClassifier
+
+
+class ProgressBar(RichProgressBar):
+    """Shows loss, accuracy and images/s beside the bar.
+
+    It shows what :class:`TrainingLog` has read anyway, so that it never waits for the device.
+    """
+
+    def __init__(self) -> None:
+        """Redraw a few times a second."""
+        super().__init__(refresh_rate=4)
+
+    def get_metrics(self, trainer: L.Trainer, pl_module: L.LightningModule) -> dict[str, Any]:
+        """The figures of the last reading."""
+        assert isinstance(pl_module, ImageClassifier)
+        return dict(pl_module.progress)
+
+    def _get_train_description(self, current_epoch: int) -> str:
+        """Count epochs from 1, as everywhere else a person reads them."""
+        last = self.trainer.max_epochs or -1
+        return f"Epoch {current_epoch + 1}" + (f"/{last}" if last > 0 else "")

@@ -1,0 +1,109 @@
+"""Reading the training metrics off the device, every few steps."""
+
+import math
+import time
+from typing import Any
+
+import lightning as L
+
+from src.config import RunFailed
+from src.training.classifier import ImageClassifier
+
+
+class TrainingLog(L.Callback):
+    """Logs ``train/loss``, ``train/acc``, ``lr`` and ``images_per_second`` every ``n`` steps.
+
+    The figures are means over the steps since the last reading. Reading them is the only time
+    a training step waits for the device. A loss that is not finite ends the run.
+
+    Attributes:
+        images: trained on so far, over all ranks, resumed parts included.
+        seconds: spent training so far, validation and checkpoints left out.
+    """
+
+    def __init__(self, every_n_steps: int):
+        """Read every ``every_n_steps`` optimizer steps, and at the end of each epoch."""
+        self.every_n_steps = every_n_steps
+        self.images = 0
+        self.seconds = 0.0
+        self._clock = 0.0
+        self._window_images = 0
+        self._before: dict[str, float] = {}
+        self._read_at = -1
+
+    def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Start the clock."""
+        assert isinstance(pl_module, ImageClassifier)
+        self._before = pl_module.train_metrics.export()
+        self._clock = time.perf_counter()
+
+    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Start the clock also where a resumed run begins in the middle of an epoch."""
+        self.on_train_epoch_start(trainer, pl_module)
+        self._read_at = trainer.global_step
+
+    def on_train_batch_end(
+        self,
+        trainer: L.Trainer,
+        pl_module: L.LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+    ) -> None:
+        """Count the batch; read the metrics when it is time."""
+        self._window_images += len(batch.labels) * trainer.world_size
+        step = trainer.global_step
+        due = step % self.every_n_steps == 0 and step != self._read_at
+        if due or batch_idx + 1 == trainer.num_training_batches:
+            self._read(trainer, pl_module)
+
+    def _read(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        assert isinstance(pl_module, ImageClassifier)
+        now = pl_module.train_metrics.export()
+        elapsed = time.perf_counter() - self._clock
+        window = {key: now[key] - self._before[key] for key in now}
+        count = max(window["count"], 1)
+        figures = {
+            "train/loss": window["loss_sum"] / count,
+            "train/acc": window["correct"] / count,
+            "lr": float(trainer.optimizers[0].param_groups[0]["lr"]),
+            "images_per_second": self._window_images / max(elapsed, 1e-9),
+        }
+        self.images += self._window_images
+        self.seconds += elapsed
+        self._window_images, self._before, self._read_at = 0, now, trainer.global_step
+        self._check_finite(trainer, figures["train/loss"], "train/loss")
+        pl_module.progress = {
+            "loss": f"{figures['train/loss']:.3f}",
+            "acc": f"{figures['train/acc']:.3f}",
+            "images/s": f"{figures['images_per_second']:,.0f}",
+        }
+        # Counted from 0 as Lightning does, so that all rows of a step carry the same number.
+        step = max(trainer.global_step - 1, 0)
+        for logger in trainer.loggers:
+            logger.log_metrics({**figures, "epoch": trainer.current_epoch}, step=step)
+        self._clock = time.perf_counter()
+
+    def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """A validation loss that is not finite ends the run too."""
+        loss = trainer.callback_metrics.get("val/loss")
+        if loss is not None:
+            self._check_finite(trainer, float(loss), "val/loss")
+
+    def _check_finite(self, trainer: L.Trainer, loss: float, name: str) -> None:
+        if math.isfinite(loss):
+            return
+        lr = float(trainer.optimizers[0].param_groups[0]["lr"])
+        raise RunFailed(
+            f"training diverged: {name} is {loss} at step {trainer.global_step} (epoch "
+            f"{trainer.current_epoch + 1}, lr {lr:g}, precision {trainer.precision}); try a lower "
+            "optimizer.lr, trainer.gradient_clip_norm=1 or trainer.precision=32-true"
+        )
+
+    def state_dict(self) -> dict[str, Any]:
+        """Totals, so that a resumed run reports all of its time."""
+        return {"images": self.images, "seconds": self.seconds}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take up the totals."""
+        self.images, self.seconds = state_dict["images"], state_dict["seconds"]

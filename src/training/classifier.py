@@ -1,0 +1,154 @@
+"""The LightningModule: a network, its loss and its metrics."""
+
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import lightning as L
+import torch
+from lightning.pytorch.utilities.types import OptimizerLRScheduler
+from torch import Tensor, nn
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
+
+from src.training.metrics import LossAndAccuracy
+
+OptimizerFactory = Callable[[nn.Module], Optimizer]
+ScheduleFactory = Callable[[Optimizer, int, int], LRScheduler]
+"""``(optimizer, total_steps, steps_per_epoch) -> schedule``, stepped once an optimizer step."""
+
+
+class Normalize(nn.Module):
+    """Bytes to numbers around 0: ``(x / 255 - mean) / std`` per channel, as float32.
+
+    The first layer of the network, so that training, evaluation, prediction and export cannot
+    differ in it.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, mean: Sequence[float], std: Sequence[float]):
+        """Normalise with fractions of 255, one per channel."""
+        super().__init__()
+        self.register_buffer("mean", torch.tensor(mean).view(1, -1, 1, 1))
+        self.register_buffer("std", torch.tensor(std).view(1, -1, 1, 1))
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Images (N, C, H, W), uint8 or float in 0..255, to float32 of the same shape."""
+        return (images.float() / 255 - self.mean) / self.std
+
+
+class ImageClassifier(L.LightningModule):
+    """Trains a backbone to classify images.
+
+    A batch is a :class:`src.data.dataset.Batch`: uint8 or float images (N, C, H, W) in 0..255,
+    int64 labels (N,), and, when images were mixed, float targets (N, classes).
+
+    Attributes:
+        network: ``normalize``, then ``backbone``.
+        progress: what the progress bar shows, set by whoever knows it.
+    """
+
+    def __init__(
+        self,
+        backbone: nn.Module,
+        *,
+        mean: Sequence[float],
+        std: Sequence[float],
+        optimizer: OptimizerFactory,
+        schedule: ScheduleFactory,
+        loss: nn.Module | None = None,
+        channels_last: bool = True,
+    ):
+        """Wrap ``backbone``, which maps float images to logits (N, classes).
+
+        Args:
+            backbone: the network without normalisation.
+            mean: per channel, a fraction of 255.
+            std: per channel, a fraction of 255.
+            optimizer: makes the optimizer of a module.
+            schedule: makes the learning-rate schedule of an optimizer.
+            loss: ``(logits, labels or targets) -> scalar`` for training; cross-entropy when
+                left out. Validation and test always use plain cross-entropy.
+            channels_last: memory order of weights and activations; faster on CPUs with wide
+                vectors and on GPUs with tensor cores, the same result within rounding.
+        """
+        super().__init__()
+        layers = [("normalize", Normalize(mean, std)), ("backbone", backbone)]
+        self.network = nn.Sequential(OrderedDict(layers))
+        if channels_last:
+            self.network.to(memory_format=torch.channels_last)
+        self.loss = loss or nn.CrossEntropyLoss()
+        self.evaluation_loss = nn.CrossEntropyLoss()
+        self.optimizer_factory = optimizer
+        self.schedule_factory = schedule
+        self.train_metrics = LossAndAccuracy()
+        self.val_metrics = LossAndAccuracy()
+        self.test_metrics = LossAndAccuracy()
+        self.progress: dict[str, str] = {}
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Logits (N, classes) of images (N, C, H, W) in 0..255."""
+        return self.network(images)
+
+    def training_step(self, batch: Any, batch_idx: int) -> Tensor:
+        """The loss of a batch; what is measured stays on the device."""
+        logits = self(batch.images).float()
+        loss = self.loss(logits, batch.labels if batch.targets is None else batch.targets)
+        self.train_metrics.update(loss.detach(), logits.detach(), batch.labels)
+        return loss
+
+    def validation_step(self, batch: Any, batch_idx: int) -> None:
+        """Measure a batch."""
+        self._measure(self.val_metrics, batch)
+
+    def test_step(self, batch: Any, batch_idx: int) -> None:
+        """Measure a batch."""
+        self._measure(self.test_metrics, batch)
+
+    def _measure(self, metrics: LossAndAccuracy, batch: Any) -> None:
+        logits = self(batch.images).float()
+        metrics.update(self.evaluation_loss(logits, batch.labels), logits, batch.labels)
+
+    def on_validation_epoch_end(self) -> None:
+        """Log ``val/loss`` and ``val/acc``."""
+        self._log_stage("val", self.val_metrics)
+
+    def on_test_epoch_end(self) -> None:
+        """Log ``test/loss`` and ``test/acc``."""
+        self._log_stage("test", self.test_metrics)
+
+    def on_train_epoch_end(self) -> None:
+        """Log the epoch's ``train/loss`` and ``train/acc``, as the network was at each step."""
+        metrics = self.train_metrics.compute()
+        for name, value in metrics.items():
+            # Plain names for callbacks; in the logs they belong to the values every few steps.
+            self.log(f"train/{name}", value, logger=False)
+            self.log(f"train/{name}_epoch", value)
+        self.train_metrics.reset()
+
+    def _log_stage(self, stage: str, metrics: LossAndAccuracy) -> None:
+        self.log_dict({f"{stage}/{name}": value for name, value in metrics.compute().items()})
+        metrics.reset()
+
+    def configure_optimizers(self) -> OptimizerLRScheduler:
+        """The optimizer, and a schedule that moves with each of its steps."""
+        optimizer = self.optimizer_factory(self.network)
+        trainer = self.trainer
+        total = int(trainer.estimated_stepping_batches)
+        # The last batches of an epoch make a step of their own, however few they are.
+        batches, together = int(trainer.num_training_batches), trainer.accumulate_grad_batches
+        schedule = self.schedule_factory(optimizer, total, -(-batches // together))
+        return {
+            "optimizer": optimizer,
+            "lr_scheduler": {"scheduler": schedule, "interval": "step"},
+        }
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Keep what has been measured of an unfinished epoch."""
+        checkpoint["train_metrics"] = self.train_metrics.export()
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Take up what had been measured."""
+        self.train_metrics.restore(checkpoint["train_metrics"])

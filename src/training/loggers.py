@@ -1,0 +1,101 @@
+"""Where metrics are written: a CSV file and TensorBoard, both continued by a resumed run."""
+
+import csv
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from lightning.pytorch.loggers import Logger, TensorBoardLogger
+from lightning.pytorch.utilities import rank_zero_only
+from torch import Tensor
+from torch.utils.tensorboard.summary import hparams
+
+from src.runs.files import replacing
+
+
+class CsvLogger(Logger):
+    """Appends a row to a CSV file for each set of metrics, at once.
+
+    Lightning's own deletes the rows of a run that is resumed and writes them in batches.
+    A column that is new makes the file anew with it; rows of a step that a resumed run is
+    going to do again are left out.
+    """
+
+    def __init__(self, path: Path, resume_step: int | None = None):
+        """Write to ``path``; keep only its rows before ``resume_step``, if that is given."""
+        super().__init__()
+        self.path = path
+        self.columns = ["step", "epoch"]
+        if path.exists():
+            with path.open(newline="") as file:
+                reader = csv.DictReader(file)
+                rows = [r for r in reader if resume_step is None or int(r["step"]) < resume_step]
+                self.columns = list(reader.fieldnames or self.columns)
+            self._write(rows)
+
+    @property
+    def name(self) -> str:
+        """Without meaning here."""
+        return ""
+
+    @property
+    def version(self) -> str:
+        """Without meaning here."""
+        return ""
+
+    @rank_zero_only
+    def log_metrics(self, metrics: Mapping[str, Any], step: int | None = None) -> None:
+        """Append one row."""
+        row = {key: _plain(value) for key, value in metrics.items()}
+        row["step"] = step or 0
+        new = [key for key in row if key not in self.columns]
+        if new or not self.path.exists():
+            rows = self._rows()
+            self.columns += new
+            self._write([*rows, row])
+            return
+        with self.path.open("a", newline="") as file:
+            csv.DictWriter(file, self.columns).writerow(row)
+
+    @rank_zero_only
+    def log_hyperparams(self, *args: Any, **kwargs: Any) -> None:
+        """Nothing: the settings stand in ``.hydra/config.yaml``."""
+
+    def _rows(self) -> list[dict[str, Any]]:
+        if not self.path.exists():
+            return []
+        with self.path.open(newline="") as file:
+            return list(csv.DictReader(file))
+
+    def _write(self, rows: list[dict[str, Any]]) -> None:
+        with replacing(self.path) as file:
+            writer = csv.DictWriter(file, self.columns)
+            writer.writeheader()
+            writer.writerows(rows)
+
+
+def tensorboard(directory: Path, resume_step: int | None = None) -> TensorBoardLogger:
+    """A TensorBoard logger that writes its events into the run directory itself.
+
+    ``resume_step`` makes TensorBoard drop the points that a resumed run is going to draw again.
+    """
+    further: dict[str, Any] = {} if resume_step is None else {"purge_step": resume_step}
+    return TensorBoardLogger(
+        save_dir=directory, name="", version="", default_hp_metric=False, **further
+    )
+
+
+def log_settings(
+    loggers: Iterable[Logger], settings: Mapping[str, Any], metrics: Iterable[str]
+) -> None:
+    """Fill TensorBoard's HParams tab: a run's settings, flat, beside metrics it has logged."""
+    for logger in loggers:
+        if isinstance(logger, TensorBoardLogger):
+            # The logger's own method would log each metric again, at step 0.
+            for summary in hparams(dict(settings), dict.fromkeys(metrics, 0.0)):
+                logger.experiment._get_file_writer().add_summary(summary)
+            logger.experiment.flush()
+
+
+def _plain(value: Any) -> Any:
+    return value.item() if isinstance(value, Tensor) else value

@@ -1,0 +1,49 @@
+"""Loss and accuracy, summed on the device."""
+
+import torch
+from torch import Tensor
+from torchmetrics import Metric
+
+
+class LossAndAccuracy(Metric):
+    """Mean loss and top-1 accuracy over images, summed over ranks when it is computed.
+
+    Sums stay on the device: nothing waits for it before :meth:`compute` is read.
+    """
+
+    full_state_update = False
+    loss_sum: Tensor
+    correct: Tensor
+    count: Tensor
+
+    def __init__(self) -> None:
+        """Start at no images."""
+        super().__init__()
+        self.add_state("loss_sum", torch.zeros(()), dist_reduce_fx="sum")
+        self.add_state("correct", torch.zeros((), dtype=torch.int64), dist_reduce_fx="sum")
+        self.add_state("count", torch.zeros((), dtype=torch.int64), dist_reduce_fx="sum")
+
+    def update(self, loss: Tensor, logits: Tensor, labels: Tensor) -> None:
+        """Add a batch: its mean loss, its logits (N, classes) and int64 labels (N,)."""
+        self.loss_sum = self.loss_sum + loss * len(labels)
+        self.correct = self.correct + (logits.argmax(dim=1) == labels).sum()
+        self.count = self.count + len(labels)
+
+    def compute(self) -> dict[str, Tensor]:
+        """``loss`` and ``acc`` (a fraction in 0..1)."""
+        return {"loss": self.loss_sum / self.count, "acc": self.correct / self.count}
+
+    def export(self) -> dict[str, float]:
+        """The sums as plain numbers; waits for the device."""
+        return {
+            "loss_sum": float(self.loss_sum),
+            "correct": int(self.correct),
+            "count": int(self.count),
+        }
+
+    def restore(self, sums: dict[str, float]) -> None:
+        """Continue from exported sums."""
+        for name, value in sums.items():
+            state = getattr(self, name)
+            setattr(self, name, torch.tensor(value, dtype=state.dtype, device=state.device))
+        self._update_count = 1 if sums["count"] else 0

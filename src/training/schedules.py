@@ -1,0 +1,207 @@
+"""Learning-rate schedules: factors of the optimizer's learning rate, as functions of the step.
+
+A step is one update of the weights: with gradient accumulation, that of several batches. Update
+number k, counted from 0, is made with factor(k).
+"""
+
+import inspect
+import math
+from collections.abc import Callable, Sequence
+from difflib import get_close_matches
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LambdaLR
+
+__all__ = ["SCHEDULES", "build_schedule", "factor"]
+
+Factor = Callable[[int], float]
+
+
+class Run(NamedTuple):
+    """The length of a run, in optimizer steps."""
+
+    total_steps: int
+    steps_per_epoch: int
+    warmup_steps: int
+
+    def steps(self, length: float, unit: str) -> int:
+        """Turn epochs (rounded to whole steps, fractions are fine) or steps into steps."""
+        return round(length * (self.steps_per_epoch if unit == "epoch" else 1))
+
+
+def _refuse(option: str, accepted: str, value: object) -> ValueError:
+    return ValueError(f"scheduler.{option} must be {accepted}, got {value!r}")
+
+
+def _check_decay(gamma: float, unit: str) -> None:
+    if not 0 < gamma < math.inf:
+        raise _refuse("gamma", "above 0", gamma)
+    if unit not in ("epoch", "step"):
+        raise _refuse("unit", "epoch or step", unit)
+
+
+def constant(run: Run) -> Factor:
+    """Keep the learning rate."""
+    return lambda step: 1.0
+
+
+def step(run: Run, *, step_size: float, gamma: float = 0.1, unit: str = "epoch") -> Factor:
+    """Multiply by `gamma` every `step_size` epochs or steps, counted from the start of the run."""
+    _check_decay(gamma, unit)
+    if not 0 < step_size < math.inf:
+        raise _refuse("step_size", "above 0", step_size)
+    period = max(1, run.steps(step_size, unit))
+    return lambda step: gamma ** (step // period)
+
+
+def multistep(
+    run: Run, *, milestones: Sequence[float], gamma: float = 0.1, unit: str = "epoch"
+) -> Factor:
+    """Multiply by `gamma` at each milestone, in epochs or steps from the start of the run."""
+    _check_decay(gamma, unit)
+    ordered = all(a < b for a, b in pairwise(milestones))
+    if not ordered or any(not 0 < milestone < math.inf for milestone in milestones):
+        raise _refuse("milestones", "increasing numbers above 0", list(milestones))
+    passed = [run.steps(milestone, unit) for milestone in milestones]
+    return lambda step: gamma ** sum(step >= milestone for milestone in passed)
+
+
+def cosine(run: Run, *, final: float = 0.0) -> Factor:
+    """Fall along half a cosine from 1, after the warm-up, to `final` after the last step.
+
+    Loshchilov and Hutter, "SGDR", equation 5 (arXiv:1608.03983), without restarts. `final` is the
+    factor at `total_steps`, which no update uses: an update at a rate of 0 would be lost.
+    """
+    if not 0 <= final < math.inf:
+        raise _refuse("final", "0 or more", final)
+    length = max(1, run.total_steps - run.warmup_steps)
+    return lambda step: _anneal("cos", 1.0, final, (step - run.warmup_steps) / length)
+
+
+def onecycle(
+    run: Run, *, peak: float = 0.3, start: float = 0.04, final: float = 4e-6, anneal: str = "cos"
+) -> Factor:
+    """Rise from `start` to 1 over the fraction `peak` of the steps, then fall to `final`.
+
+    Smith and Topin, "Super-Convergence" (arXiv:1708.07120), with the steps and the defaults of
+    torch's OneCycleLR: the last update has the factor `final`. A warm-up precedes the cycle and
+    ends at `start`.
+    """
+    if not 0 < peak < 1:
+        raise _refuse("peak", "above 0 and below 1", peak)
+    for option, value in (("start", start), ("final", final)):
+        if not 0 <= value < math.inf:
+            raise _refuse(option, "0 or more", value)
+    if anneal not in ("cos", "linear"):
+        raise _refuse("anneal", "cos or linear", anneal)
+    last = run.total_steps - run.warmup_steps - 1
+    top = max(0.0, peak * (last + 1) - 1)
+
+    def cycle(step: int) -> float:
+        position = max(0, step - run.warmup_steps)
+        if position < top:
+            return _anneal(anneal, start, 1.0, position / top)
+        return _anneal(anneal, 1.0, final, (position - top) / max(last - top, 1e-9))
+
+    return cycle
+
+
+def _anneal(shape: str, start: float, end: float, progress: float) -> float:
+    """Go from `start` to `end` while `progress` goes from 0 to 1, and stay at either side."""
+    progress = min(1.0, max(0.0, progress))
+    if shape == "cos":
+        progress = (1 - math.cos(math.pi * progress)) / 2
+    return start + (end - start) * progress
+
+
+SCHEDULES: dict[str, Callable[..., Factor]] = {
+    "constant": constant,
+    "step": step,
+    "multistep": multistep,
+    "cosine": cosine,
+    "onecycle": onecycle,
+}
+
+
+def _accepted_name(kind: str, name: str, accepted: Sequence[str]) -> None:
+    if name not in accepted:
+        close = get_close_matches(str(name), accepted, 1)
+        hint = f"; did you mean {close[0]}?" if close else ""
+        raise ValueError(f"{kind} must be one of {', '.join(accepted)}, got {name!r}{hint}")
+
+
+def _schedule(
+    name: str,
+    total_steps: int,
+    steps_per_epoch: int,
+    *,
+    warmup_epochs: float = 0.0,
+    warmup_start: float = 0.0,
+    **options: Any,
+) -> Factor:
+    """Check everything about a schedule and put its warm-up in front."""
+    _accepted_name("scheduler.name", name, tuple(SCHEDULES))
+    parameters = list(inspect.signature(SCHEDULES[name]).parameters.values())[1:]
+    known = [parameter.name for parameter in parameters]
+    for option in options:
+        _accepted_name(
+            f"scheduler.{option}: an option of {name}",
+            option,
+            (*known, "warmup_epochs", "warmup_start"),
+        )
+    for parameter in parameters:
+        if parameter.default is parameter.empty and parameter.name not in options:
+            raise ValueError(f"scheduler.{parameter.name} must be set for scheduler.name={name}")
+    for length in (total_steps, steps_per_epoch):
+        if not 1 <= length < math.inf:
+            raise ValueError(
+                "a schedule needs a run of at least one step and a known end,"
+                f" got {total_steps} steps, {steps_per_epoch} an epoch"
+            )
+    if not 0 <= warmup_epochs < math.inf:
+        raise _refuse("warmup_epochs", "0 or more", warmup_epochs)
+    if not 0 <= warmup_start < math.inf:
+        raise _refuse("warmup_start", "a factor of 0 or more", warmup_start)
+    warmup_steps = round(warmup_epochs * steps_per_epoch)
+    if warmup_steps > total_steps:
+        longest = f"at most the run's {total_steps / steps_per_epoch:g} epochs"
+        raise _refuse("warmup_epochs", longest, warmup_epochs)
+    base = SCHEDULES[name](Run(total_steps, steps_per_epoch, warmup_steps), **options)
+
+    def warmed(step: int) -> float:
+        if step >= warmup_steps:
+            return base(step)
+        return base(step) * _anneal("linear", warmup_start, 1.0, step / warmup_steps)
+
+    return warmed
+
+
+def factor(name: str, step: int, total_steps: int, steps_per_epoch: int, **options: Any) -> float:
+    """Compute the factor of the learning rate at one step.
+
+    Args:
+        name: constant, step, multistep, cosine or onecycle.
+        step: updates made so far; the end of the schedule holds from `total_steps` on.
+        total_steps: updates of the whole run, warm-up included.
+        steps_per_epoch: updates of an epoch.
+        options: those of the function of that name in this module; and for each of them
+            `warmup_epochs` (default 0), over which the factor rises linearly, and `warmup_start`
+            (default 0), the share of the schedule's own factor that it rises from.
+
+    Raises:
+        ValueError: an unknown name or option, or one out of its range, named as in the config.
+    """
+    return _schedule(name, total_steps, steps_per_epoch, **options)(step)
+
+
+def build_schedule(
+    optimizer: Optimizer, name: str, *, total_steps: int, steps_per_epoch: int, **options: Any
+) -> LambdaLR:
+    """Build the scheduler of a schedule, to be stepped once after each optimizer step.
+
+    Every parameter group keeps its own learning rate and is scaled by the same factor. The state
+    is a dict of numbers. Arguments and errors are those of `factor`.
+    """
+    return LambdaLR(optimizer, _schedule(name, total_steps, steps_per_epoch, **options))

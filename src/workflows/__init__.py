@@ -1,0 +1,1 @@
+"""What each command does, from the command line to the finished run directory."""

@@ -1,0 +1,37 @@
+"""Errors from deep inside a run, said in the terms of its settings."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+from src.config import RunFailed, TrainConfig
+from src.config.errors import one_line
+
+
+@contextmanager
+def explained(config: TrainConfig) -> Iterator[None]:
+    """Turn running out of memory or disk into one line that says what to change.
+
+    Raises:
+        RunFailed: in place of those errors.
+    """
+    try:
+        yield
+    except (torch.OutOfMemoryError, MemoryError) as error:
+        raise RunFailed(_memory(config)) from error
+    except RuntimeError as error:
+        if "can't allocate memory" in str(error) or "out of memory" in str(error):
+            raise RunFailed(_memory(config)) from error
+        raise
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        raise RunFailed(f"{where}cannot be written or read: {one_line(error)}") from error
+
+
+def _memory(config: TrainConfig) -> str:
+    size, parts = config.data.batch_size, config.trainer.accumulate_grad_batches
+    return (
+        f"out of memory with data.batch_size={size}; try data.batch_size={max(size // 2, 1)} "
+        f"trainer.accumulate_grad_batches={parts * 2}, which takes the same steps"
+    )

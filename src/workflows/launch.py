@@ -1,0 +1,142 @@
+"""From a command line to its jobs: compose, check, run each in its directory, report.
+
+Everything up to the first job needs no torch, so a mistake is answered in about a second.
+"""
+
+import logging
+import os
+import sys
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from typing import NoReturn
+
+import hydra
+from hydra._internal.utils import get_args_parser
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import HydraException
+from omegaconf import DictConfig
+
+from src.config import Interrupted, RunFailed, TrainConfig, UserError, check
+from src.config.check import CONF
+from src.config.compose import explain, plan
+from src.config.errors import one_line
+from src.runs import RunDirectory
+from src.runs.record import remember_command
+from src.workflows.place import claim, hydra_override, is_worker
+from src.workflows.resume import Continuation, find_continuation
+from src.workflows.sweep import report_sweep
+
+log = logging.getLogger(__name__)
+
+FULL_ERROR = "HYDRA_FULL_ERROR"
+Job = Callable[[DictConfig], float | None]
+
+
+def launch(config_name: str, workflow: str) -> NoReturn:
+    """Run the command line in ``sys.argv`` and exit with its code.
+
+    0: all went well; 1: a run failed; 2: something the user can put right; 130 and 143:
+    stopped by Ctrl-C and by SIGTERM.
+
+    Args:
+        config_name: the primary configuration, a file of ``conf/`` without its suffix.
+        workflow: the module whose ``run(config, directory)`` does one job and returns its
+            figures; imported only when the whole command line has been found to be right.
+    """
+    full_error = os.environ.get(FULL_ERROR) == "1"
+    # With it Hydra raises; without, it prints a traceback of its own and exits with 1.
+    os.environ[FULL_ERROR] = "1"
+    try:
+        code = _launch(config_name, workflow)
+    except Interrupted as stop:
+        code = _say(str(stop), 128 + stop.signal_number)
+    except KeyboardInterrupt:
+        code = _say("interrupted before training began", 130)
+    except (UserError, RunFailed, HydraException) as error:
+        if full_error:
+            raise
+        message = explain(error) if isinstance(error, HydraException) else one_line(error)
+        code = _say(f"error: {message}", 1 if isinstance(error, RunFailed) else 2)
+    sys.exit(code)
+
+
+def _say(message: str, code: int) -> int:
+    print(message, file=sys.stderr)
+    return code
+
+
+def _launch(config_name: str, workflow: str) -> int:
+    remember_command(sys.argv[1:])
+    arguments = get_args_parser().parse_args()
+    if arguments.help or arguments.hydra_help or arguments.shell_completion or arguments.info:
+        _start(config_name, lambda cfg: None)
+        return 0
+    if is_worker():
+        # Started by the first process of a run on several devices, with its command line.
+        return _run_single(config_name, lambda cfg: _do(check(cfg), workflow))
+    if continuation := find_continuation(arguments.overrides, arguments.multirun):
+        return _continue(config_name, continuation, workflow)
+    asked = plan(config_name, arguments.overrides, arguments.multirun)
+    if arguments.cfg:
+        _start(config_name, lambda cfg: None)
+        return 0
+    if asked.multirun:
+        sys.argv.append(hydra_override("hydra.sweep.dir", asked.sweep_dir))
+        return _run_sweep(config_name, Path(asked.sweep_dir), workflow)
+    chosen = any(word.startswith("hydra.run.dir=") for word in arguments.overrides)
+    run_dir = claim(Path(asked.run_dir), chosen=chosen)
+    sys.argv.append(hydra_override("hydra.run.dir", str(run_dir)))
+    return _run_single(config_name, lambda cfg: _do(check(cfg), workflow))
+
+
+def _continue(config_name: str, continuation: Continuation, workflow: str) -> int:
+    run_dir = str(continuation.directory.path)
+    sys.argv[1:] = [
+        hydra_override("resume", run_dir),
+        hydra_override("hydra.run.dir", run_dir),
+        # The run's own record of its configuration stays as it is.
+        "hydra.output_subdir=null",
+    ]
+    return _run_single(config_name, lambda cfg: _do(continuation.config, workflow))
+
+
+def _start(config_name: str, job: Job) -> None:
+    hydra.main(version_base="1.3", config_path=str(CONF), config_name=config_name)(job)()
+
+
+def _do(config: TrainConfig, workflow: str) -> float | None:
+    directory = RunDirectory(Path(HydraConfig.get().runtime.output_dir))
+    metrics = import_module(workflow).run(config, directory)
+    return float(metrics.get(config.run.objective, "nan"))
+
+
+def _run_single(config_name: str, do: Job) -> int:
+    errors: list[Exception] = []
+
+    def job(cfg: DictConfig) -> float | None:
+        try:
+            return do(cfg)
+        except Exception as error:
+            # Raised again once Hydra is out of the way: it would print a line of its own.
+            errors.append(error)
+            return None
+
+    _start(config_name, job)
+    if errors:
+        raise errors[0]
+    return 0
+
+
+def _run_sweep(config_name: str, sweep_dir: Path, workflow: str) -> int:
+    def job(cfg: DictConfig) -> float | None:
+        try:
+            return _do(check(cfg), workflow)
+        except (UserError, RunFailed) as error:
+            log.error("error: %s", one_line(error))
+        except Exception:
+            log.exception("this job failed unexpectedly; the sweep goes on")
+        return float("nan")
+
+    _start(config_name, job)
+    return report_sweep(sweep_dir)

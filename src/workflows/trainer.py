@@ -1,0 +1,108 @@
+"""The Trainer of a run, with its callbacks and loggers."""
+
+from pathlib import Path
+
+import lightning as L
+from lightning.pytorch.callbacks import Callback, EarlyStopping, EMAWeightAveraging
+from lightning.pytorch.loggers import Logger
+
+from src.config import TrainConfig, as_user_errors
+from src.runs import RunDirectory
+from src.training.callbacks import (
+    EpochLine,
+    GracefulStop,
+    ProgressBar,
+    StepSeed,
+    TrainingLog,
+    best_checkpoint,
+    last_checkpoint,
+)
+from src.training.callbacks.checkpoints import mode_of
+from src.training.checkpoint import AtomicCheckpointIO
+from src.training.loggers import CsvLogger, tensorboard
+
+
+def build_trainer(
+    config: TrainConfig,
+    directory: RunDirectory,
+    accelerator: str,
+    precision: str,
+    resume: Path | None,
+) -> L.Trainer:
+    """A Trainer that writes into ``directory``; ``resume`` is the checkpoint it will continue.
+
+    Raises:
+        UserError: the checkpoint to continue cannot be read.
+    """
+    settings = config.trainer
+    return L.Trainer(
+        accelerator=accelerator,
+        devices=settings.devices,
+        num_nodes=settings.num_nodes,
+        precision=precision,  # type: ignore[arg-type]
+        max_epochs=settings.max_epochs or -1,
+        max_steps=settings.max_steps or -1,
+        accumulate_grad_batches=settings.accumulate_grad_batches,
+        gradient_clip_val=settings.gradient_clip_norm,
+        deterministic=settings.deterministic,
+        check_val_every_n_epoch=settings.check_val_every_n_epoch,
+        log_every_n_steps=1,  # of the Trainer's own step logs; TrainingLog has its interval
+        limit_train_batches=settings.limit_train_batches,
+        limit_val_batches=settings.limit_val_batches,
+        limit_test_batches=settings.limit_test_batches,
+        callbacks=build_callbacks(config, directory),
+        logger=build_loggers(config, directory, resume),
+        plugins=[AtomicCheckpointIO()],
+        enable_progress_bar=config.callbacks.progress_bar,
+        enable_checkpointing=True,
+        enable_model_summary=False,
+        num_sanity_val_steps=0,
+        use_distributed_sampler=False,
+        default_root_dir=directory.path,
+    )
+
+
+def build_callbacks(config: TrainConfig, directory: RunDirectory) -> list[Callback]:
+    """The callbacks in the order they are called; those that write checkpoints come last."""
+    settings = config.callbacks
+    callbacks: list[Callback] = [
+        StepSeed(config.run.seed),
+        TrainingLog(config.trainer.log_every_n_steps),
+        EpochLine(),
+    ]
+    if settings.progress_bar:
+        callbacks.append(ProgressBar())
+    if settings.ema.enabled:
+        callbacks.append(
+            EMAWeightAveraging(
+                decay=settings.ema.decay, update_every_n_steps=settings.ema.every_n_steps
+            )
+        )
+    if settings.early_stopping.enabled:
+        callbacks.append(
+            EarlyStopping(
+                monitor=settings.monitor,
+                mode=mode_of(settings.monitor),
+                patience=settings.early_stopping.patience,
+                min_delta=settings.early_stopping.min_delta,
+            )
+        )
+    if settings.checkpoint:
+        callbacks.append(best_checkpoint(directory.checkpoints, settings.monitor))
+        callbacks.append(last_checkpoint(directory.checkpoints, settings.checkpoint_every_n_epochs))
+    callbacks.append(GracefulStop(directory.last if settings.checkpoint else None))
+    return callbacks
+
+
+def build_loggers(
+    config: TrainConfig, directory: RunDirectory, resume: Path | None
+) -> list[Logger]:
+    """``metrics.csv`` always, TensorBoard when it is asked for."""
+    step = None
+    if resume is not None:
+        with as_user_errors():
+            step = int(AtomicCheckpointIO().load_checkpoint(resume)["global_step"])
+    loggers: list[Logger] = [CsvLogger(directory.rows, step)]
+    if config.logger.tensorboard:
+        loggers.append(tensorboard(directory.path, step))
+    return loggers

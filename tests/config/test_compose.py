@@ -1,0 +1,141 @@
+"""What a command line is taken to mean, and how a wrong one is refused."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from src.config import ConfigError
+from src.config.check import CONF
+from src.config.compose import plan
+from src.config.optimization import OPTIMIZERS, SCHEDULERS
+
+RECIPES = sorted(path.stem for path in (CONF / "experiment").glob("*.yaml"))
+WRONG = [
+    ("scheduler=cosnie", "scheduler=cosnie: no such option; did you mean cosine?"),
+    ("schedular=cosine", "schedular: no such setting; did you mean scheduler?"),
+    ("trainer.max_epoch=3", "trainer.max_epoch: no such setting; did you mean trainer.max_epochs?"),
+    ("+trainer.max_epoch=3", "trainer.max_epoch: no such setting; did you mean max_epochs?"),
+    ("+sed=1", "sed: no such setting; did you mean seed?"),
+    ("trainer.max_epochs=many", "trainer.max_epochs: Value 'many' of type 'str'"),
+    ("trainer.max_epochs=0", "trainer.max_epochs=0: out of range (accepted: at least 1)"),
+    ("optimizer.lr=-1", "optimizer.lr=-1.0: out of range (accepted: more than 0)"),
+    ("optimizer.lr=nan", "optimizer.lr=nan: out of range"),
+    ("optimizer.momentum=1", "accepted: at least 0 and less than 1"),
+    ("seed=-1", "seed=-1: out of range"),
+    ("model.stem=imagnet", "model.stem=imagnet: not an option; did you mean imagenet?"),
+    ("model.name=resnet19", "model.name=resnet19: no such network"),
+    ("data.std=[0.2,0,0.2]", "data.std=0.0: out of range (accepted: more than 0 and at most 1)"),
+    ("callbacks.monitor=val/accuracy", "callbacks.monitor=val/accuracy: not an option"),
+    ("objective=test/acc", "objective=test/acc: not an option"),
+    ("callbacks.ema.decay=2", "callbacks.ema.decay=2.0: out of range"),
+    ("model=resnet18,resnet50", "several values make a sweep; add -m"),
+    ("no words", "no words: not understood"),
+    ("optimizer=custom", "optimizer._target_=None: the dotted path of a class is needed"),
+    ("model=custom", "model._target_=None: the dotted path of a class is needed"),
+    ("model=torchvision", "model.name: which network?"),
+    ("optimizer.name=sdg", "optimizer.name=sdg: not an option; did you mean sgd?"),
+    ("data=folder", "data.root: where are the images?"),
+]
+CONTRADICTIONS = [
+    (["data.validate_on=test"], "would choose the checkpoint by the test set"),
+    (
+        ["data.validate_on=test", "test_checkpoint=last", "callbacks=early_stopping"],
+        "would stop by the test set",
+    ),
+    (["callbacks.checkpoint=false"], "test_checkpoint=best: needs callbacks.checkpoint=true"),
+    (["trainer.accelerator=cpu", "trainer.precision=16-mixed"], "float16 needs a GPU"),
+    (["trainer.max_epochs=null"], "one of them must be set"),
+    (["scheduler.warmup_epochs=9", "trainer.max_epochs=3"], "must be shorter than the run"),
+    (["scheduler=multistep", "scheduler.milestones=[5,3]"], "must increase"),
+    (["optimizer.momentum=0"], "needs optimizer.momentum above 0"),
+    (["data.mean=null"], "belong together"),
+    (["data.mean=[0.5]"], "data.mean has 1 values and data.std 3"),
+    (["trainer.devices=3"], "must be divisible by the number of devices"),
+    (["data.image_size=16", "augment.cutout=16"], "must be smaller than data.image_size=16"),
+]
+
+
+@pytest.mark.parametrize(("override", "message"), WRONG)
+def test_a_wrong_word_is_refused_in_one_line(override: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=re.escape(message)) as refusal:
+        plan("train", [override])
+    assert "\n" not in str(refusal.value)
+
+
+@pytest.mark.parametrize(("overrides", "message"), CONTRADICTIONS)
+def test_settings_that_contradict_each_other_are_refused(
+    overrides: list[str], message: str
+) -> None:
+    with pytest.raises(ConfigError, match=re.escape(message)):
+        plan("train", overrides)
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_every_recipe_is_a_valid_configuration_and_says_what_it_is(recipe: str) -> None:
+    assert plan("train", [f"experiment={recipe}"]).jobs
+    header = (CONF / "experiment" / f"{recipe}.yaml").read_text().splitlines()[1:12]
+    words = " ".join(header)
+    assert f"experiment={recipe}" in words
+    assert "Cost:" in words
+    assert "Published:" in words or "Expected:" in words
+
+
+def test_every_option_of_every_group_composes() -> None:
+    extra = {
+        "folder": ["data.root=x"],
+        "torchvision": ["model.name=alexnet"],
+        "timm": ["model.name=resnet18"],
+    }
+    for path in CONF.glob("*/*.yaml"):
+        group, option = path.parent.name, path.stem
+        assert path.read_text().startswith("#"), f"{path} has no header comment"
+        if option == "custom":
+            extra[option] = [f"{group}._target_=torch.nn.Identity"]
+        plan("train", [f"{group}={option}", *extra.get(option, [])])
+
+
+def test_the_files_and_the_schemas_name_the_same_options() -> None:
+    for group, kinds in (("optimizer", OPTIMIZERS), ("scheduler", SCHEDULERS)):
+        assert {path.stem for path in (CONF / group).glob("*.yaml")} - {"custom"} == set(kinds)
+
+
+def test_a_sweep_is_every_combination() -> None:
+    asked = plan("train", ["model=resnet20,resnet18", "seed=0,1,2"], multirun=True)
+    assert len(asked.jobs) == 6
+    assert asked.jobs[0] == ["model=resnet20", "seed=0"]
+
+
+def test_a_sweep_with_one_wrong_job_is_refused_as_a_whole() -> None:
+    with pytest.raises(ConfigError, match=r"job 1 \(optimizer.lr=-1\): optimizer.lr=-1.0: out"):
+        plan("train", ["optimizer.lr=0.1,-1"], multirun=True)
+
+
+def test_a_sweep_over_several_devices_is_refused() -> None:
+    with pytest.raises(ConfigError, match="one device each"):
+        plan("train", ["seed=0,1", "trainer.devices=2"], multirun=True)
+
+
+def test_a_recipe_may_be_a_sweep_and_its_values_may_be_replaced() -> None:
+    asked = plan("train", ["experiment=cifar10_shortcuts", "model=resnet20"])
+    assert asked.multirun
+    assert len(asked.jobs) == 4
+
+
+def test_mistakes_are_found_without_importing_torch(tmp_path: Path) -> None:
+    code = (
+        "import sys; sys.argv = ['train', 'scheduler=cosnie']\n"
+        "from src.train import main\n"
+        "try:\n    main()\n"
+        "except SystemExit as stop:\n    assert stop.code == 2, stop.code\n"
+        "assert 'torch' not in sys.modules and 'cv2' not in sys.modules\n"
+    )
+    root = CONF.parent
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.startswith("error: scheduler=cosnie")
+    assert len(done.stderr.splitlines()) == 1

@@ -1,0 +1,101 @@
+"""The order of batches is a function of (seed, epoch), shared evenly by ranks."""
+
+import numpy as np
+import pytest
+import torch
+
+from src.data.dataset import ImageDataset
+from src.data.loader import EpochLoader, Order, ResidentImages
+
+
+def images(count: int) -> ImageDataset:
+    """``count`` images of one colour each, labelled with their own number modulo 5."""
+    pixels = (
+        np.zeros((count, 4, 4, 3), np.uint8) + np.arange(count, dtype=np.uint8)[:, None, None, None]
+    )
+    return ImageDataset(pixels, np.arange(count) % 5, tuple("abcde"))
+
+
+def indices(order: Order, epoch: int, first: int = 0) -> list[list[int]]:
+    return [batch.tolist() for batch in order.batches(epoch, first)]
+
+
+def test_an_epoch_is_a_permutation_that_depends_on_seed_and_epoch() -> None:
+    order = Order(torch.arange(100, 150), batch_size=16)
+    epochs = [sum(indices(order, epoch), []) for epoch in range(3)]
+    assert all(sorted(epoch) == list(range(100, 150)) for epoch in epochs)
+    assert epochs[0] != epochs[1] != epochs[2]
+    assert indices(order, 1) == indices(Order(torch.arange(100, 150), batch_size=16), 1)
+    assert indices(order, 1) != indices(Order(torch.arange(100, 150), batch_size=16, seed=1), 1)
+
+
+def test_the_last_short_batch_is_kept_unless_it_is_to_be_dropped() -> None:
+    everything = torch.arange(50)
+    assert [len(b) for b in indices(Order(everything, 16), 0)] == [16, 16, 16, 2]
+    dropped = Order(everything, 16, drop_last=True)
+    assert [len(b) for b in indices(dropped, 0)] == [16, 16, 16]
+    assert len(dropped) == 3
+
+
+def test_an_epoch_continued_in_the_middle_gets_just_the_rest() -> None:
+    order = Order(torch.arange(50), 16)
+    assert indices(order, 3, first=2) == indices(order, 3)[2:]
+
+
+@pytest.mark.parametrize("ranks", [2, 4])
+def test_ranks_share_each_batch_of_a_single_process(ranks: int) -> None:
+    whole = indices(Order(torch.arange(64), 16), 5)
+    parts = [indices(Order(torch.arange(64), 16, rank=r, ranks=ranks), 5) for r in range(ranks)]
+    for number, batch in enumerate(whole):
+        assert sorted(sum((part[number] for part in parts), [])) == sorted(batch)
+
+
+def test_ranks_evaluate_each_image_once_and_train_on_equal_shares() -> None:
+    evaluation = [Order(torch.arange(33), 8, shuffle=False, rank=r, ranks=2) for r in (0, 1)]
+    seen = sum((sum(indices(order, 0), []) for order in evaluation), [])
+    assert sorted(seen) == list(range(33))
+    training = [Order(torch.arange(33), 8, rank=r, ranks=2) for r in (0, 1)]
+    assert len(training[0]) == len(training[1]) == 4
+    assert [len(b) for b in indices(training[0], 0)] == [len(b) for b in indices(training[1], 0)]
+
+
+def test_a_batch_that_ranks_cannot_share_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"data\.batch_size=15: not divisible by 2 devices"):
+        Order(torch.arange(50), 15, ranks=2)
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+@pytest.mark.parametrize("resident", [True, False])
+def test_batches_are_the_same_with_workers_and_when_resident(workers: int, resident: bool) -> None:
+    dataset = images(40)
+    source = ResidentImages(dataset, torch.device("cpu")) if resident else dataset
+    position = [0, 0]
+    loader = EpochLoader(
+        source,
+        Order(torch.arange(40), 16, seed=7),
+        position=lambda: (position[0], position[1]),
+        num_workers=workers,
+    )
+    reference = Order(torch.arange(40), 16, seed=7)
+    for epoch, first in ((0, 0), (1, 0), (2, 1)):
+        position[:] = epoch, first
+        batches = list(loader)
+        assert [b.indices.tolist() for b in batches] == indices(reference, epoch, first)
+        for batch in batches:
+            assert batch.images.dtype == torch.uint8
+            assert batch.images.shape[1:] == (3, 4, 4)
+            assert batch.images.is_contiguous(memory_format=torch.channels_last)
+            assert torch.equal(batch.images[:, 0, 0, 0].long(), batch.indices)
+            assert torch.equal(batch.labels, batch.indices % 5)
+    assert len(loader) == 3
+
+
+def test_partners_follow_the_samples() -> None:
+    loader = EpochLoader(
+        images(40),
+        Order(torch.arange(40), 16),
+        partners=lambda chosen, epoch: (chosen + 1) % 40,
+    )
+    batch = next(iter(loader))
+    assert len(batch.indices) == 32
+    assert torch.equal(batch.indices[16:], (batch.indices[:16] + 1) % 40)

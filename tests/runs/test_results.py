@@ -1,0 +1,45 @@
+"""Runs are read back from their directories."""
+
+from pathlib import Path
+
+from src.runs import RunDirectory, read_runs
+from src.runs.files import write_json
+from src.runs.results import best_row, last_row, read_rows
+
+CSV = """step,epoch,train/loss,train/acc_epoch,val/acc,val/loss
+9,0,1.5,,,
+9,0,,0.5,,
+9,0,,,0.40,1.3
+19,1,1.1,,,
+19,1,,0.7,,
+19,1,,,0.60,1.1
+29,2,0.9,,,
+29,2,,0.8,,
+29,2,,,0.55,1.0
+"""
+
+
+def test_the_best_epoch_is_that_of_the_monitored_metric(tmp_path: Path) -> None:
+    directory = RunDirectory(tmp_path)
+    directory.rows.write_text(CSV)
+    rows = read_rows(directory)
+    assert best_row(rows, "val/acc")["epoch"] == 1
+    assert best_row(rows, "val/acc")["train/acc_epoch"] == 0.7
+    assert best_row(rows, "val/loss")["epoch"] == 2
+    assert best_row(rows, "train/acc")["epoch"] == 2
+    assert last_row(rows, "val/acc")["val/acc"] == 0.55
+    assert best_row(rows, "val/other") == {}
+
+
+def test_the_jobs_of_a_sweep_are_read_in_order_and_dead_ones_are_failed(tmp_path: Path) -> None:
+    for number, state in (("10", "finished"), ("2", "interrupted"), ("0", None)):
+        run = RunDirectory(tmp_path / number)
+        (run.path / ".hydra").mkdir(parents=True)
+        run.overrides.write_text(f"- seed={number}\n- model=resnet20\n")
+        if state:
+            write_json(run.record, {"state": state, "reason": None})
+    (tmp_path / "report").mkdir()
+    runs = read_runs(tmp_path)
+    assert [run.path.name for run in runs] == ["0", "2", "10"]
+    assert [run.state for run in runs] == ["failed", "interrupted", "finished"]
+    assert runs[2].overrides == "seed=10 model=resnet20"
