@@ -62,9 +62,9 @@ def _decode_batch(files: list[_File], wanted: _Wanted) -> _Batch:
         try:
             buffer = content if isinstance(content, bytes) else content.read_bytes()
             image = decode(buffer, name, channels=wanted.channels, size=wanted.size)
-        except ValueError:
+        except ValueError as error:
             if not wanted.skip:
-                raise
+                raise ValueError(f"{error}; data.on_bad_image=skip leaves such files out") from error
             batch.skipped.append(name)
         else:
             batch.images.append(image)

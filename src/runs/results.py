@@ -65,10 +65,12 @@ def read_rows(directory: RunDirectory) -> list[dict[str, float]]:
         ]
 
 
-def last_row(rows: list[dict[str, float]], name: str) -> dict[str, float]:
-    """The figures of the last epoch that has the metric ``name``; empty when none has."""
-    found = [row for row in rows if name in row]
-    return _epoch(rows, found[-1]["epoch"]) if found else {}
+def last_values(rows: list[dict[str, float]]) -> dict[str, float]:
+    """The newest value of each figure."""
+    newest: dict[str, float] = {}
+    for row in rows:
+        newest |= row
+    return newest
 
 
 def best_row(rows: list[dict[str, float]], name: str) -> dict[str, float]:

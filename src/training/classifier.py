@@ -136,6 +136,8 @@ class ImageClassifier(L.LightningModule):
         """The optimizer, and a schedule that moves with each of its steps."""
         optimizer = self.optimizer_factory(self.network)
         trainer = self.trainer
+        # With max_steps alone the Trainer does not know yet how long an epoch is.
+        trainer.fit_loop.setup_data()
         total = int(trainer.estimated_stepping_batches)
         # The last batches of an epoch make a step of their own, however few they are.
         batches, together = int(trainer.num_training_batches), trainer.accumulate_grad_batches

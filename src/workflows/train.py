@@ -16,7 +16,7 @@ from src.config import TrainConfig
 from src.data.module import ImageDataModule
 from src.runs import RunDirectory
 from src.runs.files import write_json
-from src.runs.results import best_row, last_row, read_rows
+from src.runs.results import best_row, last_values, read_rows
 from src.training.callbacks import TrainingLog
 from src.training.classifier import ImageClassifier
 from src.training.loggers import log_settings
@@ -88,6 +88,9 @@ def _test(
 ) -> dict[str, float]:
     """Meet the test set once, with the weights that ``test_checkpoint`` names."""
     which = config.run.test_checkpoint
+    if which != "best" and trainer.global_step % _steps_per_epoch(trainer):
+        # max_steps ended the run inside an epoch, before its validation.
+        trainer.validate(classifier, datamodule=data, verbose=False)
     if which == "none":
         return {}
     path = directory.best if which == "best" else None
@@ -95,6 +98,10 @@ def _test(
         classifier, datamodule=data, ckpt_path=path, weights_only=True, verbose=False
     )
     return {name: float(value) for name, value in metrics.items()}
+
+
+def _steps_per_epoch(trainer: L.Trainer) -> int:
+    return -(-int(trainer.num_training_batches) // trainer.accumulate_grad_batches)
 
 
 def _figures(
@@ -107,8 +114,9 @@ def _figures(
     """The contents of ``metrics.json``: those of the tested weights, and the cost of them."""
     rows = read_rows(directory)
     which = config.run.test_checkpoint
-    row = best_row(rows, config.callbacks.monitor) if which == "best" else last_row(rows, "val/acc")
     best = best_row(rows, config.callbacks.monitor)
+    row = best if which == "best" else last_values(rows)
+    last_epoch = -(-trainer.global_step // _steps_per_epoch(trainer))
     measured = next(item for item in trainer.callbacks if isinstance(item, TrainingLog))  # type: ignore[attr-defined]
     return {
         "val/acc": row.get("val/acc"),
@@ -117,7 +125,7 @@ def _figures(
         "train/acc": row.get("train/acc_epoch"),
         "train/loss": row.get("train/loss_epoch"),
         "checkpoint": which,
-        "checkpoint_epoch": int(row.get("epoch", -1)) + 1,
+        "checkpoint_epoch": int(best["epoch"]) + 1 if which == "best" else last_epoch,
         "best_epoch": int(best.get("epoch", -1)) + 1,
         "monitor": config.callbacks.monitor,
         "validated_on": config.data.validate_on,
@@ -192,4 +200,5 @@ def quiet_libraries() -> None:
     """Keep advertisements and hints that are not for the user off the screen."""
     for name in ("lightning.pytorch", "lightning.fabric", "lightning"):
         logging.getLogger(name).setLevel(logging.ERROR)
-    warnings.filterwarnings("ignore", message=".*treespec, LeafSpec.*")
+    for message in ("treespec, LeafSpec", "Checkpoint directory .* exists and is not empty"):
+        warnings.filterwarnings("ignore", message=f".*{message}")

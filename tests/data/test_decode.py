@@ -45,7 +45,9 @@ def test_lossy_formats_are_rgb(extension: str):
     assert np.abs(decoded[20, 3].astype(int) - (0, 0, 255)).max() < 40
 
 
-@pytest.mark.parametrize(("channels", "shape"), [(None, (12, 12, 1)), (1, (12, 12, 1)), (3, (12, 12, 3))])
+@pytest.mark.parametrize(
+    ("channels", "shape"), [(None, (12, 12, 1)), (1, (12, 12, 1)), (3, (12, 12, 3))]
+)
 @pytest.mark.parametrize("extension", [".png", ".pgm", ".tif"])
 def test_grey_files(extension: str, channels: int | None, shape: tuple[int, ...]):
     decoded = decode(encode(IMAGE[..., 0], extension), "x", channels=channels)

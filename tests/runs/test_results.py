@@ -4,7 +4,7 @@ from pathlib import Path
 
 from src.runs import RunDirectory, read_runs
 from src.runs.files import write_json
-from src.runs.results import best_row, last_row, read_rows
+from src.runs.results import best_row, last_values, read_rows
 
 CSV = """step,epoch,train/loss,train/acc_epoch,val/acc,val/loss
 9,0,1.5,,,
@@ -27,7 +27,8 @@ def test_the_best_epoch_is_that_of_the_monitored_metric(tmp_path: Path) -> None:
     assert best_row(rows, "val/acc")["train/acc_epoch"] == 0.7
     assert best_row(rows, "val/loss")["epoch"] == 2
     assert best_row(rows, "train/acc")["epoch"] == 2
-    assert last_row(rows, "val/acc")["val/acc"] == 0.55
+    assert last_values(rows)["val/acc"] == 0.55
+    assert last_values(rows)["train/loss"] == 0.9
     assert best_row(rows, "val/other") == {}
 
 

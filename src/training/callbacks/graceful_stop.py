@@ -65,7 +65,17 @@ class GracefulStop(Checkpoint):
             self._stop(trainer)
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Stop at an epoch's end, where the checkpoints have just been written."""
+        """Write the state at an epoch's end; its figures are not logged yet, so go on."""
+        if self._received is not None and self.path is not None:
+            trainer.save_checkpoint(self.path)
+
+    def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Stop before the next epoch."""
+        if self._received is not None:
+            self._stop(trainer)
+
+    def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Stop after the last epoch, before the test."""
         if self._received is not None:
             self._stop(trainer)
 

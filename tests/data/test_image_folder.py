@@ -1,0 +1,224 @@
+"""Images in class folders: layouts, archives, what is wrong with them."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from src.data.decode import decode
+from src.data.sources import ReadOptions, open_source
+from src.data.types import ImageData
+from tests.fixtures.datasets import (
+    class_folder_files,
+    encode,
+    random_images,
+    write_archive,
+    write_files,
+)
+
+KINDS = ["folder", ".tar", ".tar.gz", ".tar.xz", ".tar.bz2", ".zip"]
+PIXEL = encode(random_images(1, size=8)[0])
+
+
+def store(path: Path, kind: str, files: dict[str, bytes], wrapper: str = "") -> Path:
+    if kind == "folder":
+        return write_files(path / "root", {wrapper + name: c for name, c in files.items()})
+    return write_archive(path / f"root{kind}", files, wrapper=wrapper)
+
+
+def read(root: Path, **options: object) -> ImageData:
+    return open_source(root).read(ReadOptions(**options))  # type: ignore[arg-type]
+
+
+def same(one: ImageData, other: ImageData) -> bool:
+    return one.classes == other.classes and all(
+        np.array_equal(a.images, b.images) and np.array_equal(a.labels, b.labels)
+        for a, b in ((one.train, other.train), (one.test, other.test))
+    )
+
+
+@pytest.mark.parametrize("wrapper", ["", "my set/", "./", "./wrapped/"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_train_and_test_folders(kind: str, wrapper: str, tmp_path: Path):
+    files = class_folder_files(("dog", "cat", "ant"), train=3, test=2)
+    data = read(store(tmp_path, kind, files, wrapper))
+    assert data.classes == ("ant", "cat", "dog")
+    assert data.train.labels.tolist() == [0, 0, 0, 1, 1, 1, 2, 2, 2]
+    assert data.test.labels.tolist() == [0, 0, 1, 1, 2, 2]
+    assert data.train.names[3].endswith("train/cat/0000.png")
+    assert np.array_equal(data.train.images[3], decode(files["train/cat/0000.png"], ""))
+    assert np.array_equal(data.test.images[5], decode(files["test/dog/0001.png"], ""))
+    assert "train/ and test/" in data.source
+
+
+@pytest.mark.parametrize("kind", ["folder", ".tar.xz", ".zip"])
+def test_flat_class_folders_hold_out_a_tenth_of_every_class(kind: str, tmp_path: Path):
+    data = read(store(tmp_path, kind, class_folder_files(train=20, test=0)))
+    assert np.bincount(data.train.labels).tolist() == [18, 18]
+    assert np.bincount(data.test.labels).tolist() == [2, 2]
+    assert not set(data.train.names) & set(data.test.names)
+    assert "held out" in data.source
+
+
+def test_container_and_order_change_nothing(tmp_path: Path):
+    files = class_folder_files(train=20, test=0)
+    shuffled = dict(sorted(files.items(), key=lambda item: item[0][::-1]))
+    first = read(store(tmp_path, "folder", files))
+    assert same(first, read(store(tmp_path, ".tar.xz", shuffled)))
+    assert same(first, read(store(tmp_path, ".zip", shuffled, "wrapper/")))
+    assert not same(first, read(tmp_path / "root", seed=1))
+
+
+def test_train_without_test_holds_out_a_tenth(tmp_path: Path):
+    files = {f"train/{n}": c for n, c in class_folder_files(train=10, test=0).items()}
+    data = read(write_files(tmp_path, files))
+    assert (len(data.train), len(data.test)) == (18, 2)
+
+
+@pytest.mark.parametrize("name", ["val", "valid", "validation"])
+def test_validation_folder_stands_in_for_the_test_folder(name: str, tmp_path: Path):
+    files = class_folder_files()
+    renamed = {n.replace("test/", f"{name}/"): c for n, c in files.items()}
+    data = read(write_files(tmp_path, renamed))
+    assert data.test.names[0].startswith(f"{name}/")
+    assert len(data.test) == 4
+
+
+def test_further_folders_are_left_out_and_told(tmp_path: Path):
+    files = class_folder_files() | {"val/cat/x.png": PIXEL, "unlabelled/y.png": PIXEL}
+    for kind in ("folder", ".tar"):
+        data = read(store(tmp_path, kind, files))
+        assert (len(data.train), len(data.test)) == (8, 4)
+        assert "not used: unlabelled, val" in data.source
+
+
+@pytest.mark.parametrize("kind", ["folder", ".tar.gz", ".zip"])
+def test_other_and_hidden_files_are_passed_over(kind: str, tmp_path: Path):
+    files = class_folder_files()
+    clutter = {
+        "README.md": b"",
+        ".DS_Store": b"",
+        "train/cat/notes.txt": b"",
+        "train/cat/._0000.png": b"not an image",
+        "__MACOSX/train/cat/0000.png": b"not an image",
+        ".cache/cat/x.png": b"not an image",
+    }
+    assert len(read(store(tmp_path, kind, files | clutter)).train) == 8
+
+
+def test_every_extension_in_either_case(tmp_path: Path):
+    image = random_images(1, size=8)[0]
+    endings = [".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", ".ppm"]
+    files = {f"a/{n}{e}": encode(image, e) for n, e in enumerate(endings)}
+    files |= {f"b/{n}{e.upper()}": encode(image, e) for n, e in enumerate(endings)}
+    data = read(write_files(tmp_path, files))
+    assert len(data.train) + len(data.test) == 16
+
+
+def test_folders_within_a_class_belong_to_it(tmp_path: Path):
+    files = class_folder_files() | {"train/cat/more/x.png": PIXEL}
+    assert np.bincount(read(write_files(tmp_path, files)).train.labels).tolist() == [5, 4]
+
+
+def test_links_to_folders_are_followed_but_not_in_circles(tmp_path: Path):
+    write_files(tmp_path / "elsewhere", {f"{n}.png": PIXEL for n in range(3)})
+    root = write_files(tmp_path / "root", {f"cat/{n}.png": PIXEL for n in range(3)})
+    (root / "dog").symlink_to(tmp_path / "elsewhere")
+    (root / "cat" / "again").symlink_to(root)
+    data = read(root)
+    assert data.classes == ("cat", "dog")
+    assert len(data.train) + len(data.test) == 6
+
+
+@pytest.mark.parametrize("kind", ["folder", ".tar"])
+@pytest.mark.parametrize(
+    ("files", "message"),
+    [
+        ({"train/a/1.png": PIXEL, "test/a/2.png": PIXEL}, "has a single class, a; at least two"),
+        ({"a/1.png": PIXEL, "a/2.png": PIXEL}, "has a single class, a"),
+        (
+            class_folder_files() | {"test/emu/1.png": PIXEL},
+            "class emu is in test/ but not in train/",
+        ),
+        ({"test/a/1.png": PIXEL, "test/b/1.png": PIXEL}, "has test/ but no train/"),
+        (class_folder_files() | {"train/1.png": PIXEL}, r"train/1\.png lies in no class folder"),
+        (class_folder_files(test=0) | {"1.png": PIXEL}, r"1\.png lies in no class folder"),
+        ({"a/1.png": PIXEL, "b/1.png": PIXEL, "b/2.png": PIXEL}, "class a has a single image"),
+        ({"README": b"", "a/x.txt": b""}, r"expected.*train/<class>/<image>.*\.png, \.jpg"),
+        (class_folder_files() | {"train/cat/x.png": b"?"}, r"train/cat/x\.png cannot be decoded"),
+    ],
+)
+def test_errors_name_the_folder_and_what_is_expected(
+    kind: str, files: dict[str, bytes], message: str, tmp_path: Path
+):
+    root = store(tmp_path, kind, files)
+    with pytest.raises(ValueError, match=message) as error:
+        read(root)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("name", ["train/emu", "test/cat"])
+def test_an_empty_class_folder_is_named(name: str, tmp_path: Path):
+    files = class_folder_files()
+    root = write_files(tmp_path, {n: c for n, c in files.items() if not n.startswith(name)})
+    (root / name).mkdir()
+    with pytest.raises(ValueError, match=f"class folder {name} holds no images; expected"):
+        read(root)
+
+
+def test_an_empty_class_folder_in_an_archive(tmp_path: Path):
+    import tarfile
+
+    path = write_archive(tmp_path / "x.tar", class_folder_files(test=0))
+    with tarfile.open(path, "a") as archive:
+        info = tarfile.TarInfo("emu")
+        info.type = tarfile.DIRTYPE
+        archive.addfile(info)
+    with pytest.raises(ValueError, match="class folder emu holds no images"):
+        read(path)
+
+
+def test_an_empty_test_folder(tmp_path: Path):
+    root = write_files(tmp_path, {f"train/{n}": c for n, c in class_folder_files(test=0).items()})
+    (root / "test").mkdir()
+    with pytest.raises(ValueError, match="test/ holds no images"):
+        read(root)
+
+
+def test_a_member_that_appears_twice(tmp_path: Path):
+    import tarfile
+
+    path = write_archive(tmp_path / "x.tar", class_folder_files())
+    with tarfile.open(path, "a") as archive:
+        archive.addfile(tarfile.TarInfo("train/cat/0000.png"))
+    with pytest.raises(ValueError, match=r"train/cat/0000\.png twice"):
+        read(path)
+
+
+def test_unreadable_images_are_skipped_on_request(tmp_path: Path, caplog):
+    files = class_folder_files() | {"train/cat/bad1.png": b"?", "test/dog/bad2.png": b""}
+    data = read(write_files(tmp_path, files), skip_bad=True)
+    assert (len(data.train), len(data.test)) == (8, 4)
+    told = "2 unreadable images skipped: test/dog/bad2.png, train/cat/bad1.png"
+    assert told in data.source
+    assert told in caplog.text
+
+
+def test_a_class_of_unreadable_images_is_an_error(tmp_path: Path):
+    files = class_folder_files() | {"train/emu/1.png": b"?"}
+    with pytest.raises(ValueError, match="class emu has no training image that can be decoded"):
+        read(write_files(tmp_path, files), skip_bad=True)
+
+
+def test_fingerprint_follows_the_listing(tmp_path: Path):
+    root = write_files(tmp_path, class_folder_files())
+    seen = {open_source(root).fingerprint()}
+    (root / "README").touch()
+    assert open_source(root).fingerprint() in seen
+    write_files(root, {"train/cat/new.png": PIXEL})
+    seen.add(open_source(root).fingerprint())
+    (root / "train/cat/new.png").rename(root / "train/dog/new.png")
+    seen.add(open_source(root).fingerprint())
+    (root / "train/dog/new.png").write_bytes(PIXEL + b"\0")
+    seen.add(open_source(root).fingerprint())
+    assert len(seen) == 4
