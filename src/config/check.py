@@ -149,6 +149,11 @@ def _check_lengths(config: TrainConfig) -> None:
             f"scheduler.warmup_epochs={schedule.warmup_epochs:g}: must be shorter than the run "
             f"(trainer.max_epochs={trainer.max_epochs})"
         )
+    if trainer.max_epochs and trainer.check_val_every_n_epoch > trainer.max_epochs:
+        raise ConfigError(
+            f"trainer.check_val_every_n_epoch={trainer.check_val_every_n_epoch}: the run of "
+            f"trainer.max_epochs={trainer.max_epochs} would never be validated"
+        )
     milestones = getattr(schedule, "milestones", [])
     if any(a >= b for a, b in pairwise(milestones)):
         raise ConfigError(f"scheduler.milestones={milestones}: must increase")

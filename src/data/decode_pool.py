@@ -64,7 +64,8 @@ def _decode_batch(files: list[_File], wanted: _Wanted) -> _Batch:
             image = decode(buffer, name, channels=wanted.channels, size=wanted.size)
         except ValueError as error:
             if not wanted.skip:
-                raise ValueError(f"{error}; data.on_bad_image=skip leaves such files out") from error
+                advice = "data.on_bad_image=skip leaves such files out"
+                raise ValueError(f"{error}; {advice}") from error
             batch.skipped.append(name)
         else:
             batch.images.append(image)

@@ -145,10 +145,9 @@ def _mismatch(part: Path, checksums: dict[str, str]) -> str | None:
 def _fetch(url: str, part: Path, timeout: float, progress: bool) -> None:
     """Add what is missing to the part. Raises an error of urllib if the connection fails."""
     have = _size(part)
-    request = urllib.request.Request(url, headers={"User-Agent": _AGENT})
-    if have:
-        request.add_header("Range", f"bytes={have}-")
+    headers = {"User-Agent": _AGENT} | ({"Range": f"bytes={have}-"} if have else {})
     try:
+        request = urllib.request.Request(url, headers=headers)
         with urllib.request.urlopen(request, timeout=timeout) as response:
             _receive(response, part, have, progress)
     except urllib.error.HTTPError as error:

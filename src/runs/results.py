@@ -1,6 +1,7 @@
 """Reading finished and unfinished runs back from their directories."""
 
 import csv
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ class RunSummary:
     path: Path
     state: str
     reason: str | None
-    overrides: str
+    overrides: tuple[str, ...]
     metrics: dict[str, Any]
 
 
@@ -47,11 +48,18 @@ def read_run(path: Path) -> RunSummary:
     )
 
 
-def _overrides(directory: RunDirectory) -> str:
+def _overrides(directory: RunDirectory) -> tuple[str, ...]:
     if not directory.overrides.exists():
-        return ""
+        return ()
+    # Hydra's file is a list of plain strings, a line each.
     lines = directory.overrides.read_text().splitlines()
-    return " ".join(line.removeprefix("- ") for line in lines if line.startswith("- "))
+    return tuple(line.removeprefix("- ") for line in lines if line.startswith("- "))
+
+
+def varying(runs: Sequence[RunSummary]) -> list[tuple[str, ...]]:
+    """Of each run, the overrides that not all of them have."""
+    common = set.intersection(*(set(run.overrides) for run in runs)) if len(runs) > 1 else set()
+    return [tuple(word for word in run.overrides if word not in common) for run in runs]
 
 
 def read_rows(directory: RunDirectory) -> list[dict[str, float]]:

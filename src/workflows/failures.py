@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
+from lightning.fabric.utilities.exceptions import MisconfigurationException
 
-from src.config import RunFailed, TrainConfig
+from src.config import RunFailed, TrainConfig, UserError
 from src.config.errors import one_line
 
 
@@ -15,9 +16,12 @@ def explained(config: TrainConfig) -> Iterator[None]:
 
     Raises:
         RunFailed: in place of those errors.
+        UserError: in place of Lightning's about settings that do not go together.
     """
     try:
         yield
+    except MisconfigurationException as error:
+        raise UserError(one_line(error)) from error
     except (torch.OutOfMemoryError, MemoryError) as error:
         raise RunFailed(_memory(config)) from error
     except RuntimeError as error:

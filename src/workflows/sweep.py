@@ -7,25 +7,29 @@ from rich.table import Table
 
 from src.config.errors import as_user_errors
 from src.runs import read_runs
+from src.runs.results import varying
 
 
 def report_sweep(sweep_dir: Path, console: Console | None = None) -> int:
     """Print one row a job and return the exit code: 0 when all finished, else 1."""
     with as_user_errors():
         runs = read_runs(sweep_dir)
-    table = Table(title=f"Sweep {sweep_dir}", title_justify="left")
+    table = Table(title=f"sweep {sweep_dir}", title_justify="left")
     table.add_column("job", justify="right")
     table.add_column("settings", overflow="fold")
     table.add_column("state")
     for name in ("val/acc", "test/acc", "seconds"):
         table.add_column(name, justify="right")
-    table.add_column("reason", overflow="fold")
-    for run in runs:
+    for run, settings in zip(runs, varying(runs), strict=True):
         figures = [_figure(run.metrics.get(key)) for key in ("val/acc", "test/acc")]
         seconds = run.metrics.get("train_seconds")
         figures.append("" if seconds is None else f"{seconds:.0f}")
-        table.add_row(run.path.name, run.overrides, run.state, *figures, run.reason or "")
-    (console or Console()).print(table)
+        table.add_row(run.path.name, " ".join(settings), run.state, *figures)
+    console = console or Console()
+    console.print(table)
+    for run in runs:
+        if run.reason:
+            console.print(f"job {run.path.name}: {run.reason}", highlight=False, soft_wrap=True)
     return 0 if runs and all(run.state == "finished" for run in runs) else 1
 
 

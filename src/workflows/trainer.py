@@ -65,10 +65,11 @@ def build_trainer(
 def build_callbacks(config: TrainConfig, directory: RunDirectory) -> list[Callback]:
     """The callbacks in the order they are called; those that write checkpoints come last."""
     settings = config.callbacks
+    training_log = TrainingLog(config.trainer.log_every_n_steps)
     callbacks: list[Callback] = [
         StepSeed(config.run.seed),
-        TrainingLog(config.trainer.log_every_n_steps),
-        EpochLine(),
+        training_log,
+        EpochLine(training_log),
     ]
     if settings.progress_bar:
         callbacks.append(ProgressBar())

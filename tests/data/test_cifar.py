@@ -15,6 +15,7 @@ from tests.fixtures.datasets import (
     cifar10_python_files,
     cifar100_binary_files,
     cifar100_python_files,
+    class_folder_files,
     python2_pickle,
     random_images,
     to_rows,
@@ -189,3 +190,14 @@ def test_fingerprint_tells_fine_from_coarse(make, tmp_path: Path):
     write_files(tmp_path, make())
     prints = {open_source(tmp_path, fine_labels=fine).fingerprint() for fine in (True, False)}
     assert len(prints) == 2
+
+
+def test_a_stray_meta_file_does_not_make_a_folder_cifar(tmp_path: Path):
+    root = write_files(tmp_path, class_folder_files() | {"meta": b"", "batches.meta": b""})
+    assert read(root).classes == ("cat", "dog")
+
+
+def test_meta_may_come_first_in_an_archive(tmp_path: Path):
+    files = dict(sorted(cifar100_python_files().items()))
+    assert next(iter(files)) == "meta"
+    assert len(read(write_archive(tmp_path / "x.tar.gz", files)).classes) == 100

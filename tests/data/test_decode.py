@@ -119,9 +119,12 @@ def test_truncated_files_are_named(extension: str, kept: float):
 
 
 def test_truncated_jpeg_and_png_say_so_before_any_decoder_does():
-    for extension, missing in ((".jpg", "no end marker"), (".png", "no IEND")):
+    lacking = {".jpg": "no end marker", ".png": "no IEND", ".webp": "bytes declared"}
+    for extension, missing in lacking.items():
         with pytest.raises(ValueError, match=f"is truncated: .*{missing}"):
             decode(encode(smooth(), extension)[:-4], "x")
+    with pytest.raises(ValueError, match="is truncated: .*no end marker"):
+        decode(b"\xff\xd8\xff\xd9 an end before any pixel", "x")
 
 
 def test_a_thumbnails_end_marker_does_not_pass_for_the_images():
@@ -208,6 +211,8 @@ def test_grey_to_rgb_repeats():
 
 def test_opencv_gets_its_threads_back():
     before = cv2.getNumThreads()
+    cv2.setNumThreads(3)
     with opencv_alone():
         assert cv2.getNumThreads() <= 1
-    assert cv2.getNumThreads() == before
+    assert cv2.getNumThreads() == 3
+    cv2.setNumThreads(before)

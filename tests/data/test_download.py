@@ -1,5 +1,6 @@
 """Downloading, against a server on this machine."""
 
+import errno
 import hashlib
 import socket
 from collections.abc import Iterator
@@ -163,7 +164,7 @@ def test_every_address_and_its_reason_in_one_line(server: FileServer, target: Pa
     assert "\n" not in text
     assert text.startswith("file.tar.gz could not be downloaded (")
     assert f"{server.url('gone')}: HTTP 404 Not Found; " in text
-    assert f"{dead}: [Errno 111] Connection refused; " in text
+    assert f"{dead}: [Errno {errno.ECONNREFUSED}] Connection refused; " in text
     assert f"{server.url('bad')}: md5 is " in text
     assert "no address: unknown url type" in text
     assert not target.exists()

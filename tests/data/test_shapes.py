@@ -12,7 +12,7 @@ from src.data.sources.shapes import Shapes, draw_shapes
 
 # Of the first 100 images of seed 0, and of the test images' first 100.
 TRAIN_SHA256 = "a4ecc32ff0db4bb628f3d66c07beb0e5fc103a119edd9f2da54a1d8efa16d5cc"
-TEST_SHA256 = "?"
+TEST_SHA256 = "0a2e6af78bf2495fe5b96d6eb36578de710da9a1a90346f97386a63380ac9f6c"
 
 
 def sha256(images: np.ndarray) -> str:

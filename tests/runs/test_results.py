@@ -4,7 +4,7 @@ from pathlib import Path
 
 from src.runs import RunDirectory, read_runs
 from src.runs.files import write_json
-from src.runs.results import best_row, last_values, read_rows
+from src.runs.results import best_row, last_values, read_rows, varying
 
 CSV = """step,epoch,train/loss,train/acc_epoch,val/acc,val/loss
 9,0,1.5,,,
@@ -43,4 +43,6 @@ def test_the_jobs_of_a_sweep_are_read_in_order_and_dead_ones_are_failed(tmp_path
     runs = read_runs(tmp_path)
     assert [run.path.name for run in runs] == ["0", "2", "10"]
     assert [run.state for run in runs] == ["failed", "interrupted", "finished"]
-    assert runs[2].overrides == "seed=10 model=resnet20"
+    assert runs[2].overrides == ("seed=10", "model=resnet20")
+    assert varying(runs) == [("seed=0",), ("seed=2",), ("seed=10",)]
+    assert varying(runs[:1]) == [runs[0].overrides]

@@ -1,7 +1,5 @@
 """A CIFAR-10 of 200 training and 40 test images, in the python format."""
 
-from pathlib import Path
-
 import pytest
 
 from tests.fixtures.datasets import cifar10_python_files, write_files

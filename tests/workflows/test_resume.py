@@ -23,7 +23,7 @@ WORDS = [
     *TINY,
     "trainer.limit_train_batches=null",
     "trainer.max_epochs=2",
-    "trainer.log_every_n_steps=1",
+    "trainer.log_every_n_steps=4",
 ]
 
 

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import cv2
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
@@ -37,6 +38,8 @@ def test_a_run_leaves_everything_about_it_in_its_directory(
     assert {"lr", "train/acc", "images_per_second"} <= steps[0].keys()
     assert run.config.exists()
     assert run.overrides.exists()
+    picture = cv2.imread(str(run.path / "curves.png"))
+    assert picture is not None and picture.std() > 10, "a picture with something in it"
     assert "269,722" in run.summary.read_text()
     assert "epoch 1/1" in (run.path / "train.log").read_text()
     for path in (run.best, run.last):

@@ -64,7 +64,7 @@ def _open_file(path: Path, fine_labels: bool) -> Source:
             "an archive (.tar, .tar.gz, .tar.xz, .tar.bz2, .zip)"
         )
     batches = {
-        name for layout in cifar_python.LAYOUTS + cifar_binary.LAYOUTS for name in layout.files
+        name for layout in cifar_python.LAYOUTS + cifar_binary.LAYOUTS for name in layout.batches
     }
     files = (PurePosixPath(name).name for name in member_names(path))
     first = {next((name for name in files if is_image(name) or name in batches), "")}

@@ -46,12 +46,17 @@ class BatchLayout:
     @property
     def files(self) -> tuple[str, ...]:
         """Every file of the version."""
-        return self.train + self.test + self.meta
+        return self.batches + self.meta
+
+    @property
+    def batches(self) -> tuple[str, ...]:
+        """The files that make it this version."""
+        return self.train + self.test
 
 
 def layout_of(names: set[str], layouts: Sequence[BatchLayout]) -> BatchLayout | None:
-    """The layout that some of the names belong to."""
-    return next((layout for layout in layouts if names.intersection(layout.files)), None)
+    """The layout that some of the names are batches of."""
+    return next((layout for layout in layouts if names.intersection(layout.batches)), None)
 
 
 def read_batches(root: Path, layout: BatchLayout) -> dict[str, bytes]:
@@ -69,11 +74,11 @@ def read_batches(root: Path, layout: BatchLayout) -> dict[str, bytes]:
             root, lambda name: PurePosixPath(name).name in layout.files, file_limit=_FILE_LIMIT
         )
         contents = {PurePosixPath(m.name).name: m.content for m in members if m.content is not None}
-    missing = [name for name in layout.train + layout.test if name not in contents]
+    missing = [name for name in layout.batches if name not in contents]
     if missing:
         raise ValueError(
             f"{root} looks like {layout.title} but lacks {', '.join(missing)}; it is made of "
-            f"{', '.join(layout.train + layout.test)}"
+            f"{', '.join(layout.batches)}"
         )
     return contents
 

@@ -60,7 +60,8 @@ def _skipped(names: list[str]) -> str:
     if not names:
         return ""
     examples = ", ".join(sorted(names)[:_NAMED]) + (", ..." if len(names) > _NAMED else "")
-    return f"; {len(names)} unreadable images skipped: {examples}"
+    plural = "s" if len(names) > 1 else ""
+    return f"; {len(names)} unreadable image{plural} skipped: {examples}"
 
 
 def _decode(files: Iterator[tuple[str, bytes | Path]], options: ReadOptions) -> Decoded:

@@ -4,6 +4,7 @@ import logging
 
 import lightning as L
 
+from src.training.callbacks.training_log import TrainingLog
 from src.training.classifier import ImageClassifier
 
 log = logging.getLogger(__name__)
@@ -11,6 +12,10 @@ log = logging.getLogger(__name__)
 
 class EpochLine(L.Callback):
     """Logs an epoch's losses, accuracies and speed, so that a log file tells the story."""
+
+    def __init__(self, training_log: TrainingLog):
+        """Take the speed from ``training_log``."""
+        self.training_log = training_log
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Log the line."""
@@ -25,5 +30,5 @@ class EpochLine(L.Callback):
                 figures[name] = float(trainer.callback_metrics[name])
         of = f"/{trainer.max_epochs}" if (trainer.max_epochs or -1) > 0 else ""
         text = "  ".join(f"{name} {value:.4f}" for name, value in figures.items())
-        speed = pl_module.progress.get("images/s", "?")
-        log.info("epoch %d%s  %s  %s images/s", trainer.current_epoch + 1, of, text, speed)
+        speed = self.training_log.epoch_speed()
+        log.info("epoch %d%s  %s  %.0f images/s", trainer.current_epoch + 1, of, text, speed)

@@ -57,7 +57,7 @@ class GracefulStop(Checkpoint):
     ) -> None:
         """Stop between two optimizer steps, except before a validation that is due."""
         done = batch_idx + 1
-        if self._received is None or done == trainer.num_training_batches:
+        if done == trainer.num_training_batches or not self._wanted(trainer):
             return
         if done % trainer.accumulate_grad_batches == 0:
             if self.path is not None:
@@ -66,7 +66,7 @@ class GracefulStop(Checkpoint):
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Write the state at an epoch's end; its figures are not logged yet, so go on."""
-        if self._received is not None and self.path is not None:
+        if self._wanted(trainer) and self.path is not None:
             trainer.save_checkpoint(self.path)
 
     def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
@@ -78,6 +78,14 @@ class GracefulStop(Checkpoint):
         """Stop after the last epoch, before the test."""
         if self._received is not None:
             self._stop(trainer)
+
+    def _wanted(self, trainer: L.Trainer) -> bool:
+        """Whether any process of the run has received a signal; all must stop at one step."""
+        if trainer.world_size > 1:
+            wanted = self._received is not None
+            if trainer.strategy.reduce_boolean_decision(wanted, all=False) and not wanted:
+                self._received = signal.SIGTERM
+        return self._received is not None
 
     def _stop(self, trainer: L.Trainer) -> None:
         assert self._received is not None

@@ -30,16 +30,19 @@ class TrainingLog(L.Callback):
         self._window_images = 0
         self._before: dict[str, float] = {}
         self._read_at = -1
+        self._epoch_start = (0, 0.0)
 
     def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Start the clock."""
         assert isinstance(pl_module, ImageClassifier)
         self._before = pl_module.train_metrics.export()
+        self._epoch_start = (self.images, self.seconds)
         self._clock = time.perf_counter()
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Start the clock also where a resumed run begins in the middle of an epoch."""
-        self.on_train_epoch_start(trainer, pl_module)
+        self._epoch_start = (self.images, self.seconds)
+        self._clock = time.perf_counter()
         self._read_at = trainer.global_step
 
     def on_train_batch_end(
@@ -84,6 +87,11 @@ class TrainingLog(L.Callback):
             logger.log_metrics({**figures, "epoch": trainer.current_epoch}, step=step)
         self._clock = time.perf_counter()
 
+    def epoch_speed(self) -> float:
+        """Images a second in this epoch so far, or in what a resumed run did of it."""
+        images, seconds = self._epoch_start
+        return (self.images - images) / max(self.seconds - seconds, 1e-9)
+
     def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """A validation loss that is not finite ends the run too."""
         loss = trainer.callback_metrics.get("val/loss")
@@ -101,9 +109,16 @@ class TrainingLog(L.Callback):
         )
 
     def state_dict(self) -> dict[str, Any]:
-        """Totals, so that a resumed run reports all of its time."""
-        return {"images": self.images, "seconds": self.seconds}
+        """Totals and what has been counted since the last reading, for a resumed run."""
+        unread = time.perf_counter() - self._clock if self._window_images else 0.0
+        return {
+            "images": self.images,
+            "seconds": self.seconds + unread,
+            "window_images": self._window_images,
+            "before": dict(self._before),
+        }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take up the totals."""
+        """Take them up."""
         self.images, self.seconds = state_dict["images"], state_dict["seconds"]
+        self._window_images, self._before = state_dict["window_images"], state_dict["before"]

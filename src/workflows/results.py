@@ -1,0 +1,106 @@
+"""What a run says at its end: its figures, its table, its picture's title."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+from rich.console import Console
+from rich.table import Table
+
+from src.config import TrainConfig
+from src.runs import RunDirectory
+from src.runs.results import best_row, last_values, read_rows
+from src.training.callbacks import TrainingLog
+
+
+def final_figures(
+    config: TrainConfig,
+    directory: RunDirectory,
+    trainer: L.Trainer,
+    tested: dict[str, float],
+    seconds: float,
+) -> dict[str, Any]:
+    """The contents of ``metrics.json``: those of the tested weights, and the cost of them."""
+    rows = read_rows(directory)
+    which = config.run.test_checkpoint
+    best = best_row(rows, config.callbacks.monitor)
+    row = best if which == "best" else last_values(rows)
+    last_epoch = -(-trainer.global_step // steps_per_epoch(trainer))
+    measured = next(item for item in trainer.callbacks if isinstance(item, TrainingLog))  # type: ignore[attr-defined]
+    return {
+        "val/acc": row.get("val/acc"),
+        "val/loss": row.get("val/loss"),
+        **tested,
+        "train/acc": row.get("train/acc_epoch"),
+        "train/loss": row.get("train/loss_epoch"),
+        "checkpoint": which,
+        "checkpoint_epoch": int(best["epoch"]) + 1 if which == "best" else last_epoch,
+        "best_epoch": int(best.get("epoch", -1)) + 1,
+        "monitor": config.callbacks.monitor,
+        "validated_on": config.data.validate_on,
+        "epochs": trainer.current_epoch,
+        "steps": trainer.global_step,
+        "images": measured.images,
+        "train_seconds": round(measured.seconds, 3),
+        "images_per_second": round(measured.images / max(measured.seconds, 1e-9), 2),
+        "fit_and_test_seconds": round(seconds, 3),
+    }
+
+
+def steps_per_epoch(trainer: L.Trainer) -> int:
+    """Optimizer steps, the last of which may take fewer batches."""
+    return -(-int(trainer.num_training_batches) // trainer.accumulate_grad_batches)
+
+
+def flat_settings(config: TrainConfig) -> dict[str, str | float | bool]:
+    """The configuration as flat ``group.key`` pairs of plain values."""
+    flat: dict[str, str | float | bool] = {}
+
+    def add(node: Any, prefix: str) -> None:
+        for key, value in node.items():
+            if isinstance(value, dict):
+                add(value, f"{prefix}{key}.")
+            elif isinstance(value, (bool, int, float, str)):
+                flat[f"{prefix}{key}"] = value
+            else:
+                flat[f"{prefix}{key}"] = str(value)
+
+    add(asdict(config), "")
+    return flat
+
+
+def title(config: TrainConfig, figures: dict[str, Any]) -> str:
+    """Network, data, length and result in a line."""
+    model = config.model if isinstance(config.model, dict) else asdict(config.model)
+    name = model.get("name") or model["_target_"]
+    tested = figures.get("test/acc")
+    result = "" if tested is None else f", test accuracy {tested:.2%}"
+    return f"{name} on {config.data.name}, {figures['epochs']} epochs{result}"
+
+
+def show(figures: dict[str, Any], path: Path) -> None:
+    """Print the table of results."""
+    epoch = figures["checkpoint_epoch"]
+    table = Table()
+    table.add_column(f"epoch {epoch}")
+    for name in ("accuracy", "loss"):
+        table.add_column(name, justify="right")
+    for stage in ("train", "val", "test"):
+        if figures.get(f"{stage}/acc") is not None:
+            label = "val (the test set)" if stage == "val" and _is_test(figures) else stage
+            accuracy, loss = figures[f"{stage}/acc"], figures[f"{stage}/loss"]
+            table.add_row(label, f"{accuracy:.4f}", f"{loss:.4f}")
+    console = Console()
+    console.print(table)
+    console.print(f"results in {path}", highlight=False, soft_wrap=True)
+    console.print(
+        f"{figures['epochs']} epochs, {figures['steps']:,} steps, "
+        f"{figures['train_seconds']:.1f} s of training, "
+        f"{figures['images_per_second']:,.0f} images/s",
+        highlight=False,
+    )
+
+
+def _is_test(figures: dict[str, Any]) -> bool:
+    return figures["validated_on"] == "test"

@@ -1,0 +1,244 @@
+"""The one entry: what it finds, downloads, converts, checks and keeps."""
+
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from src.data import load
+from src.data.class_names import CIFAR10, FASHION
+from src.data.decode import resize
+from src.data.load import load_images
+from src.data.registry import get_dataset, list_datasets
+from tests.fixtures.datasets import (
+    cifar10_python_files,
+    cifar100_python_files,
+    class_folder_files,
+    encode,
+    idx_files,
+    random_images,
+    write_archive,
+    write_files,
+)
+
+
+@pytest.fixture
+def cifar10(tmp_path: Path) -> Path:
+    return write_files(tmp_path / "cifar10", cifar10_python_files())
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return write_files(tmp_path / "folder", class_folder_files())
+
+
+# ---- what is there ----
+
+
+def test_a_name_and_a_path(cifar10: Path):
+    data = load_images("cifar10", cifar10, num_classes=10, channels=3)
+    assert data.train.images.shape == (50, 32, 32, 3)
+    assert data.classes == CIFAR10
+
+
+def test_the_format_is_recognised_whatever_the_name(folder: Path, tmp_path: Path):
+    assert load_images("cifar10", folder).classes == ("cat", "dog")
+    archive = write_archive(tmp_path / "x.tar.xz", class_folder_files())
+    assert load_images("cifar100", archive).classes == ("cat", "dog")
+
+
+def test_fashion_mnist_by_name(tmp_path: Path):
+    root = write_files(tmp_path / "f", idx_files())
+    data = load_images("fashion_mnist", root)
+    assert data.classes == FASHION
+    assert data.train.images.shape == (20, 28, 28, 1)
+
+
+def test_coarse_labels(tmp_path: Path):
+    root = write_files(tmp_path / "c", cifar100_python_files())
+    assert len(load_images("cifar100", root, labels="coarse").classes) == 20
+    assert len(load_images("cifar100", root, labels="fine").classes) == 100
+
+
+def test_shapes_need_nothing(own_cache: Path):
+    data = load_images("shapes", train_size=30, test_size=20)
+    assert (len(data.train), len(data.test)) == (30, 20)
+    assert load_images("shapes", seed=1, train_size=30).train.images[0].tolist() != (
+        data.train.images[0].tolist()
+    )
+    assert list((own_cache / "cifar-images").iterdir())
+
+
+# ---- size and colours ----
+
+
+@pytest.mark.parametrize("name", ["cifar10", "folder"])
+def test_image_size(name: str, request: pytest.FixtureRequest):
+    root = request.getfixturevalue(name)
+    native, resized = load_images("folder", root), load_images("folder", root, image_size=12)
+    assert resized.test.images.shape == (len(native.test), 12, 12, 3)
+    assert np.array_equal(resized.test.images[1], resize(native.test.images[1], (12, 12)))
+
+
+@pytest.mark.parametrize("name", ["cifar10", "folder"])
+def test_colour_to_grey(name: str, request: pytest.FixtureRequest):
+    root = request.getfixturevalue(name)
+    assert load_images("folder", root, channels=1).train.images.shape[3] == 1
+    assert load_images("folder", root, channels=None).train.images.shape[3] == 3
+
+
+def test_grey_stays_grey_unless_asked(tmp_path: Path):
+    root = write_files(tmp_path / "f", idx_files())
+    assert load_images("fashion_mnist", root).train.images.shape[3] == 1
+    colour = load_images("fashion_mnist", root, channels=3, image_size=32).train.images
+    assert colour.shape == (20, 32, 32, 3)
+    assert (colour[..., 0] == colour[..., 2]).all()
+
+
+# ---- the cache ----
+
+
+def test_kept_beside_an_archive_and_within_a_folder(folder: Path, tmp_path: Path):
+    archive = write_archive(tmp_path / "x.zip", class_folder_files())
+    assert load_images("folder", archive).train.images.filename.is_relative_to(
+        tmp_path / "x.zip.cache"
+    )
+    assert load_images("folder", folder).train.images.filename.is_relative_to(folder / ".cache")
+    again = load_images("folder", folder)
+    assert np.array_equal(again.train.images, load_images("folder", archive).train.images)
+
+
+def test_kept_where_the_user_says(folder: Path, tmp_path: Path):
+    data = load_images("folder", folder, cache_dir=tmp_path / "chosen")
+    assert data.train.images.filename.is_relative_to(tmp_path / "chosen")
+    assert not (folder / ".cache").exists()
+
+
+def test_second_start_decodes_nothing(folder: Path, monkeypatch: pytest.MonkeyPatch):
+    first = load_images("folder", folder)
+    monkeypatch.setattr("src.data.sources.image_folder.decode_files", None)
+    assert np.array_equal(load_images("folder", folder).train.images, first.train.images)
+    with pytest.raises(TypeError):
+        load_images("folder", folder, image_size=4)
+
+
+def test_changed_files_are_read_again(folder: Path):
+    assert len(load_images("folder", folder).train) == 8
+    write_files(folder, {"train/cat/new.png": encode(random_images(1, size=8)[0])})
+    assert len(load_images("folder", folder).train) == 9
+
+
+def test_a_changed_archive_is_read_again(tmp_path: Path):
+    archive = write_archive(tmp_path / "x.tar", class_folder_files())
+    assert len(load_images("folder", archive).train) == 8
+    write_archive(archive, class_folder_files(train=5))
+    assert len(load_images("folder", archive).train) == 10
+
+
+# ---- what does not fit ----
+
+
+def refused(message: str, *arguments: object, **options: object) -> None:
+    with pytest.raises(ValueError, match=message) as error:
+        load_images(*arguments, **options)  # type: ignore[arg-type]
+    assert "\n" not in str(error.value)
+
+
+def test_class_count(folder: Path):
+    refused(
+        r"data\.num_classes=10, but there are 2 classes in .*cat, dog",
+        "cifar10",
+        folder,
+        num_classes=10,
+    )
+
+
+def test_labels_out_of_range(cifar10: Path, monkeypatch: pytest.MonkeyPatch):
+    real = load.open_source
+
+    class Shifted:
+        def __init__(self, source):
+            self.source = source
+
+        def __getattr__(self, name: str):
+            return getattr(self.source, name)
+
+        def read(self, options):
+            data = self.source.read(options)
+            labels = data.test.labels.copy()
+            labels[4] = self.label
+            return replace(data, test=replace(data.test, labels=labels))
+
+    for label in (-100, -1, 10):
+        Shifted.label = label
+        monkeypatch.setattr(load, "open_source", lambda *a, **o: Shifted(real(*a, **o)))
+        message = rf"test_batch\[4\] .*has label {label}; labels are 0 to 9"
+        refused(message, "cifar10", cifar10, cache_dir=cifar10 / str(label))
+
+
+def test_a_single_class_in_training(tmp_path: Path):
+    from tests.fixtures.datasets import python2_pickle, to_rows
+
+    one = python2_pickle({b"data": to_rows(random_images(3)), b"labels": [4] * 3})
+    files = {name: one for name in cifar10_python_files() if name != "batches.meta"}
+    refused("of a single class; at least two", "cifar10", write_files(tmp_path / "c", files))
+
+
+def test_differing_sizes_name_the_option(folder: Path):
+    write_files(folder, {"train/cat/odd.png": encode(random_images(1, size=9)[0])})
+    refused(r"odd\.png is 9x9.*data\.image_size", "folder", folder)
+    assert load_images("folder", folder, image_size=8).train.images.shape[1:3] == (8, 8)
+
+
+def test_bad_images(folder: Path, caplog):
+    write_files(folder, {"train/cat/bad.png": b"?"})
+    refused(r"train/cat/bad\.png cannot be decoded.*data\.on_bad_image=skip", "folder", folder)
+    data = load_images("folder", folder, on_bad_image="skip")
+    assert len(data.train) == 8
+    assert "1 unreadable image skipped: train/cat/bad.png" in caplog.text
+    assert "bad.png" in load_images("folder", folder, on_bad_image="skip").source
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"channels": 4}, r"data\.channels must be 1 \(grey\), 3 \(RGB\) or null, not 4"),
+        ({"image_size": 0}, r"data\.image_size must be at least 1 pixel, not 0"),
+        (
+            {"labels": "corse"},
+            r"data\.labels must be fine or coarse, not 'corse'; did you mean coarse",
+        ),
+        ({"on_bad_image": "ignore"}, r"data\.on_bad_image must be error or skip, not 'ignore'"),
+        ({"train_size": 100}, "options of shapes, not of folder"),
+    ],
+)
+def test_options_are_checked(options: dict[str, object], message: str, folder: Path):
+    refused(message, "folder", folder, **options)
+
+
+def test_size_of_shapes_is_checked():
+    refused("test_size must be at least 10", "shapes", test_size=9)
+
+
+def test_unknown_name_suggests_the_nearest():
+    refused("unknown data set 'cifar_10'; did you mean cifar10", "cifar_10")
+
+
+# ---- the table ----
+
+
+def test_every_known_set_is_described():
+    assert list_datasets() == ["cifar10", "cifar100", "fashion_mnist", "shapes", "folder"]
+    assert [len(get_dataset(name).classes) for name in list_datasets()] == [10, 100, 10, 10, 0]
+    assert get_dataset("cifar10").files[0].md5 == "c58f30108f718f92721af3b95e74349a"
+    assert get_dataset("cifar100").files[0].md5 == "eb9058c3a382ffc7106e4002c42a8d85"
+    assert len(get_dataset("fashion_mnist").files) == 4
+
+
+def test_reading_images_does_not_import_torch():
+    modules = "src.data, src.data.load, src.data.sources, src.data.split, src.data.cache"
+    code = f"import sys, {modules}; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
