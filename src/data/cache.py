@@ -11,10 +11,8 @@ import json
 import logging
 import os
 import stat
-import tempfile
 import zlib
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import IO, Any
 
@@ -22,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from src.data.types import ImageData, ImageSet
+from src.files import replacing, write_json
 
 __all__ = ["FORMAT", "cache_places", "cached"]
 
@@ -161,7 +160,7 @@ def _store(data: ImageData, entry: Path) -> None:
     entry.mkdir(parents=True, exist_ok=True)
     described = {}
     for name, array in _arrays(data).items():
-        with _replacing(entry / f"{name}.npy") as file:
+        with replacing(entry / f"{name}.npy", "w+b") as file:
             np.save(file, array)
             size = file.tell()
             described[name] = {
@@ -171,33 +170,4 @@ def _store(data: ImageData, entry: Path) -> None:
                 "crc32": _checksum(file, size),
             }
     manifest = {"source": data.source, "classes": data.classes, "arrays": described}
-    with _replacing(entry / _MANIFEST) as file:
-        file.write(json.dumps(manifest, indent=1).encode())
-
-
-@contextmanager
-def _replacing(path: Path) -> Iterator[IO[bytes]]:
-    """Write a file under a temporary name in its folder; it appears whole or not at all."""
-    descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
-    try:
-        with os.fdopen(descriptor, "w+b") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).chmod(0o644)  # mkstemp's own is for the owner alone
-        Path(temporary).replace(path)
-    except BaseException:
-        with suppress(OSError):
-            Path(temporary).unlink()
-        raise
-    _sync_folder(path.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    if os.name == "nt":  # where a folder cannot be opened
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    write_json(entry / _MANIFEST, manifest)

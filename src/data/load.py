@@ -88,7 +88,6 @@ def load_images(
         required=chosen_dir is not None,
     )
     _check(data, num_classes)
-    _log.info("%s: %d training and %d test images", data.source, len(data.train), len(data.test))
     return data
 
 

@@ -63,6 +63,7 @@ class ImageDataModule(L.LightningDataModule):
             on_bad_image=config.on_bad_image,
             download=config.download,
             cache_dir=Path(config.cache_dir) if config.cache_dir else None,
+            seed=config.split_seed,
         )
         self.classes = self.data.classes
         self.train_set = ImageDataset.from_set(self.data.train, self.classes)

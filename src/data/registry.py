@@ -125,6 +125,6 @@ def get_dataset(name: str) -> DatasetInfo:
     """The entry of a data set. Raises ValueError, with the nearest names, for an unknown one."""
     if name not in _BY_NAME:
         near = difflib.get_close_matches(str(name), _BY_NAME, n=1)
-        hint = f"; did you mean {near[0]}?" if near else ""
-        raise ValueError(f"unknown data set {name!r}{hint} Known: {', '.join(_BY_NAME)}")
+        hint = f" (did you mean {near[0]}?)" if near else ""
+        raise ValueError(f"unknown data set {name!r}{hint}; known are {', '.join(_BY_NAME)}")
     return _BY_NAME[name]

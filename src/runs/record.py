@@ -10,8 +10,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from src.files import read_json, write_json
 from src.runs.directory import RunDirectory
-from src.runs.files import read_json, write_json
 
 PACKAGES = ("torch", "torchvision", "lightning", "hydra-core", "opencv-python-headless", "numpy")
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from src.files import read_json
 from src.runs.directory import RunDirectory
-from src.runs.files import read_json
 
 
 @dataclass(frozen=True)

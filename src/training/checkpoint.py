@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from lightning.fabric.plugins.io import TorchCheckpointIO
 
-from src.runs.files import replacing
+from src.files import replacing
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):

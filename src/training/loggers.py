@@ -10,7 +10,7 @@ from lightning.pytorch.utilities import rank_zero_only
 from torch import Tensor
 from torch.utils.tensorboard.summary import hparams
 
-from src.runs.files import replacing
+from src.files import replacing
 
 
 class CsvLogger(Logger):
@@ -74,15 +74,23 @@ class CsvLogger(Logger):
             writer.writerows(rows)
 
 
-def tensorboard(directory: Path, resume_step: int | None = None) -> TensorBoardLogger:
-    """A TensorBoard logger that writes its events into the run directory itself.
+class TensorBoard(TensorBoardLogger):
+    """Writes TensorBoard events into the run directory itself."""
 
-    ``resume_step`` makes TensorBoard drop the points that a resumed run is going to draw again.
-    """
-    further: dict[str, Any] = {} if resume_step is None else {"purge_step": resume_step}
-    return TensorBoardLogger(
-        save_dir=directory, name="", version="", default_hp_metric=False, **further
-    )
+    def __init__(self, directory: Path, resume_step: int | None = None):
+        """Write to ``directory``.
+
+        ``resume_step`` makes TensorBoard drop the points a resumed run is going to draw again.
+        """
+        further: dict[str, Any] = {} if resume_step is None else {"purge_step": resume_step}
+        super().__init__(
+            save_dir=directory, name="", version="", default_hp_metric=False, **further
+        )
+
+    @rank_zero_only
+    def save(self) -> None:
+        """Flush; Lightning's would add a ``hparams.yaml`` with nothing in it."""
+        self.experiment.flush()
 
 
 def log_settings(

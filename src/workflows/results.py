@@ -76,7 +76,7 @@ def title(config: TrainConfig, figures: dict[str, Any]) -> str:
     name = model.get("name") or model["_target_"]
     tested = figures.get("test/acc")
     result = "" if tested is None else f", test accuracy {tested:.2%}"
-    return f"{name} on {config.data.name}, {figures['epochs']} epochs{result}"
+    return f"{name} on {config.data.name}, {_epochs(figures)}{result}"
 
 
 def show(figures: dict[str, Any], path: Path) -> None:
@@ -95,7 +95,7 @@ def show(figures: dict[str, Any], path: Path) -> None:
     console.print(table)
     console.print(f"results in {path}", highlight=False, soft_wrap=True)
     console.print(
-        f"{figures['epochs']} epochs, {figures['steps']:,} steps, "
+        f"{_epochs(figures)}, {figures['steps']:,} steps, "
         f"{figures['train_seconds']:.1f} s of training, "
         f"{figures['images_per_second']:,.0f} images/s",
         highlight=False,
@@ -104,3 +104,7 @@ def show(figures: dict[str, Any], path: Path) -> None:
 
 def _is_test(figures: dict[str, Any]) -> bool:
     return figures["validated_on"] == "test"
+
+
+def _epochs(figures: dict[str, Any]) -> str:
+    return f"{figures['epochs']} epoch{'' if figures['epochs'] == 1 else 's'}"

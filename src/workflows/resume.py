@@ -9,8 +9,8 @@ from omegaconf.errors import OmegaConfBaseException
 from src.config import ConfigError, TrainConfig, UserError, as_user_errors, check
 from src.config.compose import value_overrides
 from src.config.errors import one_line
+from src.files import read_json, replacing
 from src.runs import RunDirectory
-from src.runs.files import read_json, replacing
 
 
 @dataclass(frozen=True)

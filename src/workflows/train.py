@@ -10,9 +10,9 @@ import torch
 
 from src.config import TrainConfig
 from src.data.module import ImageDataModule
+from src.files import write_json
 from src.runs import RunDirectory
 from src.runs.curves import draw_curves
-from src.runs.files import write_json
 from src.training.classifier import ImageClassifier
 from src.training.loggers import log_settings
 from src.training.precision import choose_precision

@@ -19,7 +19,7 @@ from src.training.callbacks import (
 )
 from src.training.callbacks.checkpoints import mode_of
 from src.training.checkpoint import AtomicCheckpointIO
-from src.training.loggers import CsvLogger, tensorboard
+from src.training.loggers import CsvLogger, TensorBoard
 
 
 def build_trainer(
@@ -105,5 +105,5 @@ def build_loggers(
             step = int(AtomicCheckpointIO().load_checkpoint(resume)["global_step"])
     loggers: list[Logger] = [CsvLogger(directory.rows, step)]
     if config.logger.tensorboard:
-        loggers.append(tensorboard(directory.path, step))
+        loggers.append(TensorBoard(directory.path, step))
     return loggers

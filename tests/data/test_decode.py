@@ -123,7 +123,7 @@ def test_truncated_jpeg_and_png_say_so_before_any_decoder_does():
     for extension, missing in lacking.items():
         with pytest.raises(ValueError, match=f"is truncated: .*{missing}"):
             decode(encode(smooth(), extension)[:-4], "x")
-    with pytest.raises(ValueError, match="is truncated: .*no end marker"):
+    with pytest.raises(ValueError, match=r"is truncated: .*no end marker"):
         decode(b"\xff\xd8\xff\xd9 an end before any pixel", "x")
 
 

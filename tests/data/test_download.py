@@ -78,6 +78,7 @@ def test_server_that_ignores_ranges(server: FileServer, target: Path, get):
     server.ranges = False
     part_of(target, b"?" * 300_000)
     get(server.url("file"))
+    assert server.requests == [("file", "bytes=300000-")]
     assert target.read_bytes() == CONTENT
 
 

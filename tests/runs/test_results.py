@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
+from src.files import write_json
 from src.runs import RunDirectory, read_runs
-from src.runs.files import write_json
 from src.runs.results import best_row, last_values, read_rows, varying
 
 CSV = """step,epoch,train/loss,train/acc_epoch,val/acc,val/loss

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from src.runs import RunDirectory
 from src.runs.results import read_rows
@@ -63,8 +64,10 @@ def test_an_interrupted_run_ends_with_the_weights_of_an_uninterrupted_one(
     ends = [json.loads(run.metrics.read_text()) for run in (whole, part)]
     for name in ("val/acc", "test/loss", "train/acc", "steps", "epochs", "images"):
         assert ends[0][name] == ends[1][name], name
+    events = EventAccumulator(str(part.path)).Reload().Scalars("train/loss")
     losses = [[row for row in read_rows(run) if "train/loss" in row] for run in (whole, part)]
     assert [row["step"] for row in losses[0]] == [row["step"] for row in losses[1]]
+    assert [event.step for event in events] == [row["step"] for row in losses[0]]
     assert [row["train/loss"] for row in losses[0]] == pytest.approx(
         [row["train/loss"] for row in losses[1]], rel=1e-4
     )

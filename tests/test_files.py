@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from src.runs.files import read_json, replacing, write_json
+from src.files import read_json, replacing, write_json
 
 
 def test_a_file_is_replaced_when_the_block_ends_well(tmp_path: Path) -> None:
