@@ -3,9 +3,11 @@
 from pathlib import Path, PurePosixPath
 
 from src.data.registry import get_dataset, list_datasets
-from src.data.sources import cifar_binary, cifar_python, idx
+from src.data.sources import idx
 from src.data.sources.archive import archive_kind, member_names
 from src.data.sources.base import ReadOptions, Source
+from src.data.sources.cifar_binary import CifarBinary
+from src.data.sources.cifar_python import CifarPython
 from src.data.sources.image_folder import ImageArchive, ImageFolder
 from src.data.sources.layout import EXPECTED, is_image
 
@@ -51,8 +53,8 @@ def open_source(root: Path, *, fine_labels: bool = True, dataset: str | None = N
 def _open_batches(folder: Path, fine_labels: bool, dataset: str | None) -> Source | None:
     names = {entry.name for entry in folder.iterdir() if entry.is_file()}
     return (
-        cifar_python.recognise(folder, names, fine_labels=fine_labels)
-        or cifar_binary.recognise(folder, names, fine_labels=fine_labels)
+        CifarPython.recognise(folder, names, fine_labels)
+        or CifarBinary.recognise(folder, names, fine_labels)
         or idx.recognise(folder, names, fashion=dataset == "fashion_mnist")
     )
 
@@ -63,13 +65,12 @@ def _open_file(path: Path, fine_labels: bool) -> Source:
             f"data.root={path} is a file of no known format; {_KNOWN} is expected, in a folder or "
             "an archive (.tar, .tar.gz, .tar.xz, .tar.bz2, .zip)"
         )
-    batches = {
-        name for layout in cifar_python.LAYOUTS + cifar_binary.LAYOUTS for name in layout.batches
-    }
+    layouts = CifarPython.layouts + CifarBinary.layouts
+    batches = {name for layout in layouts for name in layout.batches}
     files = (PurePosixPath(name).name for name in member_names(path))
     first = {next((name for name in files if is_image(name) or name in batches), "")}
     return (
-        cifar_python.recognise(path, first, fine_labels=fine_labels)
-        or cifar_binary.recognise(path, first, fine_labels=fine_labels)
+        CifarPython.recognise(path, first, fine_labels)
+        or CifarBinary.recognise(path, first, fine_labels)
         or ImageArchive(path)
     )

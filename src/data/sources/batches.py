@@ -1,25 +1,19 @@
 """What the python and the binary version of CIFAR have in common: batch files of 32x32 images."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from src.data.sources.archive import archive_kind, read_members
-from src.data.sources.base import fingerprint_of
-from src.data.types import ImageSet
+from src.data.sources.base import ReadOptions, fingerprint_of
+from src.data.types import ImageData, ImageSet
 
-__all__ = [
-    "PIXELS",
-    "BatchLayout",
-    "batch_fingerprint",
-    "batch_set",
-    "join_sets",
-    "layout_of",
-    "read_batches",
-]
+__all__ = ["PIXELS", "BatchLayout", "BatchSource", "batch_set"]
 
 PIXELS = 3 * 32 * 32
 _FILE_LIMIT = 1 << 30  # CIFAR-100's training batch has 155 MB
@@ -54,12 +48,7 @@ class BatchLayout:
         return self.train + self.test
 
 
-def layout_of(names: set[str], layouts: Sequence[BatchLayout]) -> BatchLayout | None:
-    """The layout that some of the names are batches of."""
-    return next((layout for layout in layouts if names.intersection(layout.batches)), None)
-
-
-def read_batches(root: Path, layout: BatchLayout) -> dict[str, bytes]:
+def _read_files(root: Path, layout: BatchLayout) -> dict[str, bytes]:
     """The content of a layout's files, from a folder or from anywhere in an archive.
 
     Raises:
@@ -83,13 +72,6 @@ def read_batches(root: Path, layout: BatchLayout) -> dict[str, bytes]:
     return contents
 
 
-def batch_fingerprint(root: Path, layout: BatchLayout, *facts: object) -> str:
-    """Fingerprint of the archive, or of the layout's files in a folder."""
-    paths = [root / name for name in layout.files] if root.is_dir() else [root]
-    present = [(str(path), path.stat()) for path in paths if path.is_file()]
-    return fingerprint_of(present, layout.title, *facts)
-
-
 def batch_set(name: str, planes: NDArray[np.uint8], labels: NDArray[np.int64]) -> ImageSet:
     """Rows of 3,072 bytes, a red, a green and a blue plane of 32x32 each, as an image set."""
     images = planes.reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1)
@@ -97,10 +79,60 @@ def batch_set(name: str, planes: NDArray[np.uint8], labels: NDArray[np.int64]) -
     return ImageSet(np.ascontiguousarray(images), labels, names)
 
 
-def join_sets(parts: Sequence[ImageSet]) -> ImageSet:
+def _joined(parts: Sequence[ImageSet]) -> ImageSet:
     """One set out of several, in their order."""
     return ImageSet(
         np.concatenate([part.images for part in parts]),
         np.concatenate([part.labels for part in parts]),
         [name for part in parts for name in part.names],
     )
+
+
+@dataclass(frozen=True)
+class BatchSource(ABC):
+    """A folder or archive of batch files; ``fine_labels`` is CIFAR-100's 100 or 20 classes."""
+
+    layouts: ClassVar[tuple[BatchLayout, ...]]
+
+    location: Path
+    layout: BatchLayout
+    fine_labels: bool = True
+
+    @classmethod
+    def recognise(cls, root: Path, names: set[str], fine_labels: bool) -> Self | None:
+        """The source, if some of the names of the files at ``root`` are batches of the format."""
+        for layout in cls.layouts:
+            if names.intersection(layout.batches):
+                return cls(root, layout, fine_labels)
+        return None
+
+    @property
+    def description(self) -> str:
+        """What it was recognised as, and where."""
+        return f"{self.layout.title}, {self.location}"
+
+    def fingerprint(self) -> str:
+        """Changes with what the images depend on."""
+        root = self.location
+        paths = [root / name for name in self.layout.files] if root.is_dir() else [root]
+        present = [(str(path), path.stat()) for path in paths if path.is_file()]
+        return fingerprint_of(present, self.layout.title, self.fine_labels)
+
+    def read(self, options: ReadOptions) -> ImageData:
+        """Read every batch; there is nothing to decode, so the options do not matter.
+
+        Raises:
+            ValueError: a file is missing, damaged or refused.
+        """
+        contents = _read_files(self.location, self.layout)
+        train = _joined([self._batch(contents[name], name) for name in self.layout.train])
+        test = _joined([self._batch(contents[name], name) for name in self.layout.test])
+        return ImageData(train, test, self._classes(contents), self.description)
+
+    @abstractmethod
+    def _batch(self, content: bytes, name: str) -> ImageSet:
+        """The images of a batch file."""
+
+    @abstractmethod
+    def _classes(self, contents: dict[str, bytes]) -> tuple[str, ...]:
+        """The names of the classes, from the meta files where they are there."""

@@ -4,25 +4,13 @@ A row of CIFAR-10 is a label byte and 3,072 pixel bytes; a row of CIFAR-100 has 
 fine label before its pixels. Format: https://www.cs.toronto.edu/~kriz/cifar.html
 """
 
-from dataclasses import dataclass
-from pathlib import Path
-
 import numpy as np
 
 from src.data import class_names
-from src.data.sources.base import ReadOptions
-from src.data.sources.batches import (
-    PIXELS,
-    BatchLayout,
-    batch_fingerprint,
-    batch_set,
-    join_sets,
-    layout_of,
-    read_batches,
-)
-from src.data.types import ImageData, ImageSet
+from src.data.sources.batches import PIXELS, BatchLayout, BatchSource, batch_set
+from src.data.types import ImageSet
 
-__all__ = ["LAYOUTS", "CifarBinary", "recognise"]
+__all__ = ["CifarBinary"]
 
 _CIFAR10 = BatchLayout(
     "CIFAR-10, binary version",
@@ -38,42 +26,12 @@ _CIFAR100 = BatchLayout(
     ("fine_label_names.txt", "coarse_label_names.txt"),
     coarse=True,
 )
-LAYOUTS = (_CIFAR10, _CIFAR100)
 
 
-def recognise(root: Path, names: set[str], *, fine_labels: bool = True) -> "CifarBinary | None":
-    """The source, if the names of the files at ``root`` are those of the format."""
-    layout = layout_of(names, LAYOUTS)
-    return None if layout is None else CifarBinary(root, layout, fine_labels)
+class CifarBinary(BatchSource):
+    """A folder or archive of binary batches."""
 
-
-@dataclass(frozen=True)
-class CifarBinary:
-    """A folder or archive of binary batches; ``fine_labels`` is CIFAR-100's 100 or 20 classes."""
-
-    location: Path
-    layout: BatchLayout
-    fine_labels: bool = True
-
-    @property
-    def description(self) -> str:
-        """What it was recognised as, and where."""
-        return f"{self.layout.title}, {self.location}"
-
-    def fingerprint(self) -> str:
-        """Changes with what the images depend on."""
-        return batch_fingerprint(self.location, self.layout, self.fine_labels)
-
-    def read(self, options: ReadOptions) -> ImageData:
-        """Read every batch; there is nothing to decode, so the options do not matter.
-
-        Raises:
-            ValueError: a file is missing, or its size is not a whole number of rows.
-        """
-        contents = read_batches(self.location, self.layout)
-        train = join_sets([self._batch(contents[name], name) for name in self.layout.train])
-        test = join_sets([self._batch(contents[name], name) for name in self.layout.test])
-        return ImageData(train, test, self._classes(contents), self.description)
+    layouts = (_CIFAR10, _CIFAR100)
 
     def _batch(self, content: bytes, name: str) -> ImageSet:
         label_bytes = 2 if self.layout.coarse else 1

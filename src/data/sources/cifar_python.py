@@ -3,27 +3,16 @@
 Format: https://www.cs.toronto.edu/~kriz/cifar.html
 """
 
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from src.data import class_names
-from src.data.sources.base import ReadOptions
-from src.data.sources.batches import (
-    PIXELS,
-    BatchLayout,
-    batch_fingerprint,
-    batch_set,
-    join_sets,
-    layout_of,
-    read_batches,
-)
+from src.data.sources.batches import PIXELS, BatchLayout, BatchSource, batch_set
 from src.data.sources.unpickle import load_pickle
-from src.data.types import ImageData, ImageSet
+from src.data.types import ImageSet
 
-__all__ = ["LAYOUTS", "CifarPython", "recognise"]
+__all__ = ["CifarPython"]
 
 _CIFAR10 = BatchLayout(
     "CIFAR-10, python version",
@@ -33,43 +22,12 @@ _CIFAR10 = BatchLayout(
     coarse=False,
 )
 _CIFAR100 = BatchLayout("CIFAR-100, python version", ("train",), ("test",), ("meta",), coarse=True)
-LAYOUTS = (_CIFAR10, _CIFAR100)
 
 
-def recognise(root: Path, names: set[str], *, fine_labels: bool = True) -> "CifarPython | None":
-    """The source, if the names of the files at ``root`` are those of the format."""
-    layout = layout_of(names, LAYOUTS)
-    return None if layout is None else CifarPython(root, layout, fine_labels)
+class CifarPython(BatchSource):
+    """A folder or archive of pickled batches."""
 
-
-@dataclass(frozen=True)
-class CifarPython:
-    """A folder or archive of pickled batches; ``fine_labels`` is CIFAR-100's 100 or 20 classes."""
-
-    location: Path
-    layout: BatchLayout
-    fine_labels: bool = True
-
-    @property
-    def description(self) -> str:
-        """What it was recognised as, and where."""
-        return f"{self.layout.title}, {self.location}"
-
-    def fingerprint(self) -> str:
-        """Changes with what the images depend on."""
-        return batch_fingerprint(self.location, self.layout, self.fine_labels)
-
-    def read(self, options: ReadOptions) -> ImageData:
-        """Read every batch; there is nothing to decode, so the options do not matter.
-
-        Raises:
-            ValueError: a file is missing, damaged, refused, or holds anything but rows of 3,072
-                bytes with as many integer labels.
-        """
-        contents = read_batches(self.location, self.layout)
-        train = join_sets([self._batch(contents[name], name) for name in self.layout.train])
-        test = join_sets([self._batch(contents[name], name) for name in self.layout.test])
-        return ImageData(train, test, self._classes(contents), self.description)
+    layouts = (_CIFAR10, _CIFAR100)
 
     def _batch(self, content: bytes, name: str) -> ImageSet:
         where = f"{self.location}: {name}"
