@@ -49,6 +49,7 @@ class MuonConfig:
     weight_decay: float = number(5e-4, ge=0)
     decay_on: str = choice("all", *DECAY_ON)
     ns_steps: int = number(5, ge=1, le=99)
+    adjust_lr_fn: str = choice("original", "original", "match_rms_adamw")
     rest: str = choice("sgd", "sgd", "adamw")
     rest_lr: float = number(0.1, gt=0)
     rest_momentum: float = number(0.9, ge=0, lt=1)

@@ -72,22 +72,30 @@ def _launch(config_name: str, workflow: str) -> int:
     if arguments.help or arguments.hydra_help or arguments.shell_completion or arguments.info:
         _start(config_name, lambda cfg: None)
         return 0
+    continuation = find_continuation(arguments.overrides, arguments.multirun)
+    if continuation and not arguments.cfg:
+        return _continue(config_name, continuation, workflow)
     if is_worker():
         # Started by the first process of a run on several devices, with its command line.
         return _run_single(config_name, lambda cfg: _do(check(cfg), workflow))
-    if continuation := find_continuation(arguments.overrides, arguments.multirun):
-        return _continue(config_name, continuation, workflow)
     asked = plan(config_name, arguments.overrides, arguments.multirun)
     if arguments.cfg:
         _start(config_name, lambda cfg: None)
         return 0
     if asked.multirun:
-        sys.argv.append(hydra_override("hydra.sweep.dir", asked.sweep_dir))
+        _add("hydra.sweep.dir", asked.sweep_dir, arguments.overrides)
         return _run_sweep(config_name, Path(asked.sweep_dir), workflow)
     chosen = any(word.startswith("hydra.run.dir=") for word in arguments.overrides)
     run_dir = claim(Path(asked.run_dir), chosen=chosen)
-    sys.argv.append(hydra_override("hydra.run.dir", str(run_dir)))
+    _add("hydra.run.dir", str(run_dir), arguments.overrides)
     return _run_single(config_name, lambda cfg: _do(check(cfg), workflow))
+
+
+def _add(key: str, value: str, overrides: list[str]) -> None:
+    """Add an override to the command line, which Hydra and further processes read again."""
+    # Behind the last one: the parser accepts no options between overrides.
+    places = [place for place, word in enumerate(sys.argv) if word in overrides]
+    sys.argv.insert(max(places, default=len(sys.argv) - 1) + 1, hydra_override(key, value))
 
 
 def _continue(config_name: str, continuation: Continuation, workflow: str) -> int:

@@ -115,5 +115,9 @@ def quiet_libraries() -> None:
     """Keep advertisements and hints that are not for the user off the screen."""
     for name in ("lightning.pytorch", "lightning.fabric", "lightning"):
         logging.getLogger(name).setLevel(logging.ERROR)
-    for message in ("treespec, LeafSpec", "Checkpoint directory .* exists and is not empty"):
+    for message in (
+        "treespec, LeafSpec",
+        "Checkpoint directory .* exists and is not empty",
+        "It is recommended to use .*sync_dist=True",  # the metrics have added up the ranks
+    ):
         warnings.filterwarnings("ignore", message=f".*{message}")

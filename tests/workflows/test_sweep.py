@@ -21,7 +21,7 @@ def the_sweep(path: Path) -> Path:
 def test_each_job_has_a_directory_and_the_table_shows_them(
     cli: Cli, cifar: str, tmp_path: Path
 ) -> None:
-    done = cli("-m", cifar, *SMALL, "scheduler=step,cosine", "seed=0,1")
+    done = cli(cifar, *SMALL, "scheduler=step,cosine", "seed=0,1", "-m")
     assert done.code == 0, done.err
     runs = read_runs(the_sweep(tmp_path))
     assert [run.path.name for run in runs] == ["0", "1", "2", "3"]

@@ -20,10 +20,11 @@ class EpochLine(L.Callback):
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Log the line."""
         assert isinstance(pl_module, ImageClassifier)
+        # The module logs its training metrics after the callbacks have been called. Every rank
+        # takes part in adding them up.
+        train = pl_module.train_metrics.compute()
         if not trainer.is_global_zero:
             return
-        # The module logs its training metrics after the callbacks have been called.
-        train = pl_module.train_metrics.compute()
         figures = {f"train/{name}": float(value) for name, value in train.items()}
         for name in ("val/loss", "val/acc"):
             if name in trainer.callback_metrics:
