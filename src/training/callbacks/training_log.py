@@ -79,7 +79,7 @@ class TrainingLog(L.Callback):
         pl_module.progress = {
             "loss": f"{figures['train/loss']:.3f}",
             "acc": f"{figures['train/acc']:.3f}",
-            "images/s": f"{figures['images_per_second']:,.0f}",
+            "img/s": f"{figures['images_per_second']:,.0f}",
         }
         # Counted from 0 as Lightning does, so that all rows of a step carry the same number.
         step = max(trainer.global_step - 1, 0)
