@@ -22,14 +22,16 @@ class EpochLine(L.Callback):
         assert isinstance(pl_module, ImageClassifier)
         # The module logs its training metrics after the callbacks have been called. Every rank
         # takes part in adding them up.
-        train = pl_module.train_metrics.compute()
+        stages = {"train": pl_module.train_metrics.compute()}
         if not trainer.is_global_zero:
             return
-        figures = {f"train/{name}": float(value) for name, value in train.items()}
-        for name in ("val/loss", "val/acc"):
-            if name in trainer.callback_metrics:
-                figures[name] = float(trainer.callback_metrics[name])
+        if "val/loss" in trainer.callback_metrics:
+            names = ("loss", "acc")
+            stages["val"] = {name: trainer.callback_metrics[f"val/{name}"] for name in names}
+        text = "  ".join(
+            f"{stage} loss {float(metrics['loss']):.4f} acc {float(metrics['acc']):.4f}"
+            for stage, metrics in stages.items()
+        )
         of = f"/{trainer.max_epochs}" if (trainer.max_epochs or -1) > 0 else ""
-        text = "  ".join(f"{name} {value:.4f}" for name, value in figures.items())
         speed = self.training_log.epoch_speed()
-        log.info("epoch %d%s  %s  %.0f images/s", trainer.current_epoch + 1, of, text, speed)
+        log.info("epoch %d%s  %s  %.0f img/s", trainer.current_epoch + 1, of, text, speed)
