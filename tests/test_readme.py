@@ -3,11 +3,13 @@
 import re
 import shlex
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from src.config import ConfigError
 from src.config.compose import plan
+from tests.fixtures.datasets import cifar10_python_files, write_files
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text()
@@ -35,6 +37,21 @@ def test_the_refusal_that_is_shown_is_the_one_that_is_given() -> None:
     with pytest.raises(ConfigError) as refusal:
         plan("train", [shown.group(1)])
     assert str(refusal.value) == shown.group(2)
+
+
+def test_the_snippet_of_the_data_set_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (snippet,) = re.findall(r"```python\n(.*?)```", README, flags=re.S)
+    write_files(tmp_path / "data/cifar10", cifar10_python_files())
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, Any] = {}
+    exec(snippet, names)
+    assert names["pixels"].shape == (32, 32, 3)
+    assert isinstance(names["label"], int)
+
+
+def test_no_placeholder_is_left() -> None:
+    for name in ("README.md", "RESULTS.md", "CHANGELOG.md"):
+        assert "@@" not in (ROOT / name).read_text()
 
 
 def test_every_option_and_recipe_is_listed() -> None:

@@ -117,6 +117,15 @@ def _check_target(group: str, values: dict[str, Any]) -> None:
 
 def _check_data(config: TrainConfig) -> None:
     data, augment = config.data, config.augment
+    if data.name == "shapes" and data.root is not None:
+        raise ConfigError(f"data.root={data.root}: data=shapes is drawn; it has no files")
+    if data.resident == "always" and data.num_workers:
+        raise ConfigError(
+            f"data.resident=always with data.num_workers={data.num_workers}: images that are on "
+            "the device need no loader processes; leave one of them out"
+        )
+    if data.mean == [] or data.std == []:
+        raise ConfigError("data.mean and data.std: one value per channel, or null to measure them")
     if data.channels == 2:
         raise ConfigError("data.channels=2: an image has 1 (grey) or 3 (RGB) channels")
     if data.mean and data.std and len(data.mean) != len(data.std):
@@ -167,6 +176,9 @@ def _check_lengths(config: TrainConfig) -> None:
             "model.zero_init_residual=true with model.shortcut=none: nothing would pass "
             "through the blocks; leave one of them out"
         )
+    betas = getattr(config.optimizer, "betas", [0, 0])
+    if len(betas) != 2:
+        raise ConfigError(f"optimizer.betas={betas}: two values are needed")
     if getattr(config.optimizer, "nesterov", False) and config.optimizer.momentum == 0:
         raise ConfigError(
             "optimizer.nesterov=true: needs optimizer.momentum above 0; "

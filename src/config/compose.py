@@ -23,14 +23,12 @@ class Plan:
     Attributes:
         jobs: the overrides of each job, one job for a single run.
         multirun: whether the jobs form a sweep.
-        run_dir: where a single run would put its results.
-        output_root: the folder that run directories or sweeps are made in.
+        directory: where the run, or the sweep, would put its results.
     """
 
     jobs: list[list[str]]
     multirun: bool
-    run_dir: str
-    sweep_dir: str
+    directory: str
 
 
 def plan(config_name: str, overrides: list[str], multirun: bool = False) -> Plan:
@@ -45,7 +43,7 @@ def plan(config_name: str, overrides: list[str], multirun: bool = False) -> Plan
         ConfigError: an override that does not parse, names no option or setting, or makes a
             configuration that :func:`src.config.check` refuses; names the job in a sweep.
     """
-    parsed = _parse(overrides)
+    parsed = parse(overrides)
     with initialize_config_dir(config_dir=str(CONF), version_base="1.3"):
         fixed = [item.input_line for item in parsed if not item.is_sweep_override()]
         base = _compose(config_name, [line for line in fixed if line is not None], hydra=True)
@@ -53,7 +51,7 @@ def plan(config_name: str, overrides: list[str], multirun: bool = False) -> Plan
         multirun = multirun or str(OmegaConf.select(hydra, "mode")).endswith("MULTIRUN")
         if multirun:
             params = hydra.sweeper.get("params") or {}
-            parsed = _parse([f"{key}={value}" for key, value in params.items()]) + parsed
+            parsed = parse([f"{key}={value}" for key, value in params.items()]) + parsed
         jobs = _jobs(parsed, multirun)
         for number, job in enumerate(jobs):
             try:
@@ -67,38 +65,46 @@ def plan(config_name: str, overrides: list[str], multirun: bool = False) -> Plan
             except ConfigError as error:
                 where = f"job {number} ({' '.join(job)}): " if multirun else ""
                 raise ConfigError(f"{where}{error}") from error
-        return Plan(jobs, multirun, str(hydra.run.dir), str(hydra.sweep.dir))
+        return Plan(jobs, multirun, str(hydra.sweep.dir if multirun else hydra.run.dir))
 
 
-def value_overrides(overrides: list[str], without: str) -> list[tuple[str, object]]:
-    """The ``key=value`` overrides as pairs, except that of the key ``without``.
+def find_value(overrides: list[str], key: str) -> object:
+    """The value the overrides give a key, or ``None``.
 
     Raises:
-        ConfigError: an override that adds, deletes, sweeps or chooses an option of a group.
+        ConfigError: an override that does not parse.
     """
-    pairs: list[tuple[str, object]] = []
-    for item in _parse(overrides):
-        key = item.key_or_group
-        if key == without or key.startswith("hydra"):
-            continue
-        if item.is_sweep_override() or item.is_add() or item.is_delete() or "." not in key:
-            raise ConfigError(
-                f"{item.input_line}: a resumed run keeps its options; only single settings such "
-                "as trainer.max_epochs=20 may be changed"
-            )
-        pairs.append((key, item.value()))
-    return pairs
+    values = [item.value() for item in parse(overrides) if item.key_or_group == key]
+    return values[-1] if values else None
 
 
-def _parse(overrides: list[str]) -> list[Override]:
+def parse(overrides: list[str]) -> list[Override]:
+    """The ``key=value`` words of a command line, in Hydra's grammar.
+
+    Raises:
+        ConfigError: a word that is not of that grammar.
+    """
     try:
-        return OverridesParser.create().parse_overrides(overrides)
-    except OverrideParseException as error:
-        bad = error.override
-        raise ConfigError(
-            f"{bad}: not understood; settings are written key=value "
-            "(quote values with commas, spaces or brackets)"
-        ) from error
+        parsed = OverridesParser.create().parse_overrides(overrides)
+    except (OverrideParseException, ValueError) as error:
+        raise _not_understood(getattr(error, "override", " ".join(overrides))) from error
+    for item in parsed:
+        key = item.key_or_group
+        if not key:
+            raise _not_understood(str(item.input_line))
+        if (CONF / key).is_dir() and key != "experiment" and item.value() is None:
+            options = sorted(path.stem for path in (CONF / key).glob("*.yaml"))
+            raise ConfigError(
+                f"{item.input_line}: one of the options is needed (accepted: {', '.join(options)})"
+            )
+    return parsed
+
+
+def _not_understood(word: str) -> ConfigError:
+    return ConfigError(
+        f"{word}: not understood; settings are written key=value "
+        "(quote values with commas, spaces or brackets)"
+    )
 
 
 def _jobs(parsed: list[Override], multirun: bool) -> list[list[str]]:
@@ -118,7 +124,7 @@ def _jobs(parsed: list[Override], multirun: bool) -> list[list[str]]:
 def _compose(config_name: str, overrides: list[str], hydra: bool = False) -> DictConfig:
     try:
         return compose(config_name, overrides=overrides, return_hydra_config=hydra)
-    except (HydraException, OmegaConfBaseException) as error:
+    except (HydraException, OmegaConfBaseException, ValueError) as error:
         raise ConfigError(explain(error)) from error
 
 

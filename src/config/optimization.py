@@ -36,6 +36,8 @@ class AdamWConfig(AdamConfig):
     """Adam with decoupled weight decay."""
 
     name: str = "adamw"
+    weight_decay: float = number(0.05, ge=0)
+    decay_on: str = choice("weights", *DECAY_ON)
 
 
 @dataclass
@@ -47,7 +49,7 @@ class MuonConfig:
     momentum: float = number(0.95, ge=0, lt=1)
     nesterov: bool = True
     weight_decay: float = number(5e-4, ge=0)
-    decay_on: str = choice("all", *DECAY_ON)
+    decay_on: str = choice("weights", *DECAY_ON)
     ns_steps: int = number(5, ge=1, le=99)
     adjust_lr_fn: str = choice("original", "original", "match_rms_adamw")
     rest: str = choice("sgd", "sgd", "adamw")
@@ -69,7 +71,7 @@ class StepConfig(WarmupConfig):
     """Multiply by ``gamma`` every ``step_size`` epochs or steps."""
 
     name: str = "step"
-    step_size: float = number(30, gt=0)
+    step_size: float = number(10, gt=0)
     gamma: float = number(0.1, gt=0, le=1)
     unit: str = choice("epoch", "epoch", "step")
 
@@ -79,7 +81,7 @@ class MultiStepConfig(WarmupConfig):
     """Multiply by ``gamma`` at each milestone."""
 
     name: str = "multistep"
-    milestones: list[float] = number([0.5, 0.75], gt=0)
+    milestones: list[float] = number([15, 23], gt=0)
     gamma: float = number(0.1, gt=0, le=1)
     unit: str = choice("epoch", "epoch", "step")
 
@@ -97,10 +99,10 @@ class OneCycleConfig(WarmupConfig):
     """Up from ``start`` to 1 over the fraction ``peak`` of the steps, then down to ``final``."""
 
     name: str = "onecycle"
-    peak: float = number(0.3, gt=0, lt=1)
+    peak: float = number(0.2, gt=0, lt=1)
     start: float = number(0.04, ge=0, le=1)
     final: float = number(1e-4, ge=0, le=1)
-    anneal: str = choice("cos", "cos", "linear")
+    anneal: str = choice("linear", "cos", "linear")
 
 
 OPTIMIZERS: dict[str, type] = {

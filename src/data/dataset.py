@@ -127,6 +127,8 @@ class ImageDataset(Dataset[_Sample]):
 
     def _checked(self, indices: Sequence[int] | NDArray[np.int64] | Tensor) -> NDArray[np.int64]:
         """Indices 0..N-1 as a new array."""
+        if isinstance(indices, Tensor):
+            indices = indices.numpy()
         chosen = np.array(indices, dtype=np.int64)
         count = len(self)
         outside = (chosen < -count) | (chosen >= count)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import cv2
+import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
@@ -78,8 +79,9 @@ class ResidentImages:
 
     def __init__(self, dataset: ImageDataset, device: torch.device):
         """Move ``dataset`` to ``device``: 1 byte a channel and pixel."""
-        self.images = torch.from_numpy(dataset.images[:]).to(device)
-        self.labels = torch.from_numpy(dataset.labels[:]).to(device)
+        # Copied, for the mapped file is read-only and torch has no such tensors.
+        self.images = torch.from_numpy(np.array(dataset.images)).to(device)
+        self.labels = torch.from_numpy(dataset.labels).to(device)
 
     def fetch(self, indices: Tensor) -> Batch:
         """The images (N, C, H, W) in channels-last memory, labels and indices, on the device."""

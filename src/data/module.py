@@ -80,11 +80,21 @@ class ImageDataModule(L.LightningDataModule):
             self.val_set = self.test_set
             log.warning("validating on the test set, as data.validate_on=test asks")
         else:
+            self._check_classes(self.data.train.labels)
             self.train_indices, self.val_indices = stratified_split(
                 self.data.train.labels, self.config.val_fraction, self.config.split_seed
             )
             self.val_set = self.train_set
         self.split_hash = indices_hash(self.train_indices)
+
+    def _check_classes(self, labels: np.ndarray) -> None:
+        counts = np.bincount(labels, minlength=len(self.classes))
+        if counts.min() < 2:
+            name = self.classes[int(counts.argmin())]
+            raise ValueError(
+                f"class {name} has {counts.min()} training image(s): at least 2 are needed, one to "
+                "train on and one to validate on (3 where the test images are held out too)"
+            )
 
     def _check_batches(self) -> None:
         size, images = self.config.batch_size, len(self.train_indices)
@@ -94,6 +104,10 @@ class ImageDataModule(L.LightningDataModule):
                 f"choose {images} or less"
             )
         height, width, _ = self.image_shape
+        if self.augment.cutout > min(height, width):
+            raise ValueError(
+                f"augment.cutout={self.augment.cutout}: larger than the images ({height}x{width})"
+            )
         padding = self.augment.crop_padding
         if self.augment.crop_mode == "reflect" and padding >= min(height, width):
             raise ValueError(

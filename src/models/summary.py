@@ -32,9 +32,11 @@ class ModelSummary:
     """The layers in the order of execution, and the totals of the whole network for one image.
 
     The totals count what happens outside the layers too, such as a position embedding.
+    `output_size` is what the network returns, without the batch; None when that is no tensor.
     """
 
     rows: tuple[LayerRow, ...]
+    output_size: Size | None
     parameters: int
     trainable: int
     multiply_adds: int
@@ -58,6 +60,10 @@ class ModelSummary:
         return "\n".join([lines[0], rule, *lines[1:], rule, *totals])
 
 
+Measured = tuple[tuple[LayerRow, ...], Size | None, int]
+"""Layers, output size, multiply-adds."""
+
+
 def summarize(model: nn.Module, input_size: tuple[int, int, int]) -> ModelSummary:
     """Summarise `model` for an image of `input_size` (channels, height, width).
 
@@ -71,7 +77,7 @@ def summarize(model: nn.Module, input_size: tuple[int, int, int]) -> ModelSummar
     channels, height, width = input_size
     check_at_least_one(channels=channels, height=height, width=width)
     try:
-        rows, multiply_adds = _measure(model, input_size)
+        rows, output_size, multiply_adds = _measure(model, input_size)
     except Exception as error:
         raise ValueError(
             f"the model cannot take an image of {_text(input_size)} (channels x height x width): "
@@ -79,13 +85,14 @@ def summarize(model: nn.Module, input_size: tuple[int, int, int]) -> ModelSummar
         ) from error
     return ModelSummary(
         rows=rows,
+        output_size=output_size,
         parameters=_count(model.parameters()),
         trainable=_count(p for p in model.parameters() if p.requires_grad),
         multiply_adds=multiply_adds,
     )
 
 
-def _measure(model: nn.Module, input_size: Size) -> tuple[tuple[LayerRow, ...], int]:
+def _measure(model: nn.Module, input_size: Size) -> Measured:
     """Run a copy of `model`, of fake tensors if they will do; return what `_run` does."""
     # Half a second to import, which who only builds a model need not pay.
     from torch._subclasses import fake_tensor
@@ -128,8 +135,8 @@ def _unfused_attention() -> Iterator[None]:
         torch.backends.mha.set_fastpath_enabled(before)
 
 
-def _run(model: nn.Module, input_size: Size) -> tuple[tuple[LayerRow, ...], int]:
-    """Run `model`, a copy that may be spoilt, once; return its layers and its multiply-adds."""
+def _run(model: nn.Module, input_size: Size) -> Measured:
+    """Run `model`, a copy that may be spoilt, once; return layers, output size, multiply-adds."""
     from torch.utils.flop_counter import FlopCounterMode
 
     rng, counter = torch.random.fork_rng(devices=[]), FlopCounterMode(display=False)
@@ -137,8 +144,9 @@ def _run(model: nn.Module, input_size: Size) -> tuple[tuple[LayerRow, ...], int]
         recorder = _Recorder(model.eval(), lambda: counter.get_total_flops() // 2)
         first = next(iter(model.parameters()), torch.empty(0))
         image = torch.zeros(1, *input_size, dtype=first.dtype, device=first.device)
-        model(image)
-        return tuple(recorder.rows), counter.get_total_flops() // 2
+        output = model(image)
+        output_size = tuple(output.shape[1:]) if isinstance(output, Tensor) else None
+        return tuple(recorder.rows), output_size, counter.get_total_flops() // 2
 
 
 class _Recorder:

@@ -63,7 +63,9 @@ def open_record(directory: RunDirectory, *, seed: int, resumed: bool) -> RunReco
         "finished": None,
     }
     if resumed:
-        kept = {key: before.get(key) for key in ("command", "started", "commit")}
+        kept = {
+            key: before[key] for key in ("command", "started", "commit", "data") if key in before
+        }
         again = {"command": content["command"], "started": _now(), "commit": content["commit"]}
         content |= kept | {"resumed": [*before.get("resumed", []), again]}
     record = RunRecord(directory, content)

@@ -30,9 +30,18 @@ class RunSummary:
 
 
 def read_runs(sweep: Path) -> list[RunSummary]:
-    """The runs in the numbered directories of a sweep, in order."""
-    folders = [item for item in sweep.glob("*") if item.name.isdigit()]
-    return [read_run(folder) for folder in sorted(folders, key=lambda item: int(item.name))]
+    """The runs of a sweep: its numbered directories in order, then others that hold a run."""
+    folders = [
+        item
+        for item in sweep.glob("*")
+        if item.is_dir() and (item.name.isdigit() or RunDirectory(item).record.exists())
+    ]
+
+    def order(folder: Path) -> tuple[bool, int, str]:
+        numbered = folder.name.isdigit()
+        return not numbered, int(folder.name) if numbered else 0, folder.name
+
+    return [read_run(folder) for folder in sorted(folders, key=order)]
 
 
 def read_run(path: Path) -> RunSummary:
@@ -67,10 +76,8 @@ def read_rows(directory: RunDirectory) -> list[dict[str, float]]:
     if not directory.rows.exists():
         return []
     with directory.rows.open(newline="") as file:
-        return [
-            {key: float(value) for key, value in row.items() if value}
-            for row in csv.DictReader(file)
-        ]
+        rows = [row for row in csv.DictReader(file) if row.get("step")]
+        return [{key: float(value) for key, value in row.items() if value} for row in rows]
 
 
 def last_values(rows: list[dict[str, float]]) -> dict[str, float]:

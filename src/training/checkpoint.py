@@ -9,6 +9,10 @@ from lightning.fabric.plugins.io import TorchCheckpointIO
 from src.files import replacing
 
 
+class CheckpointError(ValueError):
+    """A checkpoint that is damaged, or no checkpoint of a run."""
+
+
 class AtomicCheckpointIO(TorchCheckpointIO):
     """Writes beside the target, flushes to the disk, then renames.
 
@@ -35,12 +39,16 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         """Read a checkpoint; only tensors and plain values are accepted.
 
         Raises:
-            ValueError: the file is damaged, or holds anything else.
+            CheckpointError: the file is damaged, or holds anything else.
         """
         try:
-            return torch.load(path, map_location=map_location, weights_only=True)
+            checkpoint = torch.load(path, map_location=map_location, weights_only=True)
         except FileNotFoundError:
             raise
         except Exception as error:
-            first = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
-            raise ValueError(f"{path}: not a readable checkpoint ({first})") from error
+            first = next(iter(str(error).strip().splitlines()), repr(error))
+            raise CheckpointError(f"{path}: not a readable checkpoint ({first})") from error
+        wanted = {"state_dict", "global_step", "epoch"}
+        if not isinstance(checkpoint, dict) or not wanted <= checkpoint.keys():
+            raise CheckpointError(f"{path}: not a checkpoint of a run")
+        return checkpoint

@@ -26,12 +26,13 @@ class CsvLogger(Logger):
         super().__init__()
         self.path = path
         self.columns = ["step", "epoch"]
-        if path.exists():
+        if path.exists() and getattr(rank_zero_only, "rank", 0) == 0:
             with path.open(newline="") as file:
                 reader = csv.DictReader(file)
-                rows = [r for r in reader if resume_step is None or int(r["step"]) < resume_step]
+                # A line that a crash left unfinished has no step.
+                rows = [row for row in reader if (row["step"] or "").isdigit()]
                 self.columns = list(reader.fieldnames or self.columns)
-            self._write(rows)
+            self._write([r for r in rows if resume_step is None or int(r["step"]) < resume_step])
 
     @property
     def name(self) -> str:

@@ -13,7 +13,14 @@ def choose_precision(requested: str, accelerator: str) -> str:
     Returns:
         For ``auto``: ``bf16-mixed`` where the hardware computes in bfloat16, which is a CUDA
         GPU from Ampere on and a CPU with AMX or AVX512-BF16 instructions; else ``32-true``.
+
+    Raises:
+        ValueError: float16 on a CPU.
     """
+    if requested == "16-mixed" and accelerator == "cpu":
+        raise ValueError(
+            "trainer.precision=16-mixed: float16 needs a GPU; on a CPU use bf16-mixed or 32-true"
+        )
     if requested != "auto":
         return requested
     fast = _cuda_has_bf16() if accelerator == "gpu" else _cpu_has_bf16()

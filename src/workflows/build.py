@@ -86,10 +86,15 @@ def _backbone(model: ResNetConfig | dict[str, Any], classes: int, channels: int)
 
 
 def _check_fit(backbone: nn.Module, summary: ModelSummary, data: ImageDataModule) -> None:
-    outputs = summary.rows[-1].output_size if summary.rows else ()
-    if len(outputs) == 1 and outputs[0] != len(data.classes):
+    classes, output = len(data.classes), summary.output_size
+    if output is None or len(output) != 1:
+        what = "several values" if output is None else f"an output of {len(output)} dimensions"
         raise UserError(
-            f"the model has {outputs[0]} outputs and the data {len(data.classes)} classes; "
+            f"the model returns {what} for an image; a tensor of one number a class is needed"
+        )
+    if output[0] != classes:
+        raise UserError(
+            f"the model has {output[0]} outputs and the data {classes} classes; "
             "set model.num_classes=null to follow the data"
         )
     size = min(data.image_shape[:2])
@@ -113,18 +118,18 @@ def _optimizer(settings: Any) -> OptimizerFactory:
             cls = get_class(target)
         except Exception as error:
             raise UserError(f"optimizer._target_={target}: {one_line(error)}") from error
-        if not issubclass(cls, torch.optim.Optimizer):
+        if not (isinstance(cls, type) and issubclass(cls, torch.optim.Optimizer)):
             raise UserError(f"optimizer._target_={target}: not a torch.optim.Optimizer")
-        return lambda module: _custom(module, cls, options)
+        if issubclass(cls, torch.optim.LBFGS):
+            raise UserError(f"optimizer._target_={target}: evaluates several times a step")
+        options["cls"] = cls
     make = getattr(optimizers, name)
-    return lambda module: make(module, **options)
 
+    def build(module: nn.Module) -> torch.optim.Optimizer:
+        with as_user_errors(TypeError, ValueError):
+            return make(module, **options)
 
-def _custom(
-    module: nn.Module, cls: type[torch.optim.Optimizer], options: dict[str, Any]
-) -> torch.optim.Optimizer:
-    with as_user_errors(TypeError, ValueError):
-        return optimizers.custom(module, cls, **options)
+    return build
 
 
 def _schedule(settings: Any) -> ScheduleFactory:

@@ -8,6 +8,7 @@ from lightning.fabric.utilities.exceptions import MisconfigurationException
 
 from src.config import RunFailed, TrainConfig, UserError
 from src.config.errors import one_line
+from src.training.checkpoint import CheckpointError
 
 
 @contextmanager
@@ -16,17 +17,20 @@ def explained(config: TrainConfig) -> Iterator[None]:
 
     Raises:
         RunFailed: in place of those errors.
-        UserError: in place of Lightning's about settings that do not go together.
+        UserError: for a checkpoint that cannot be used, and in place of Lightning's errors about
+            settings that do not go together.
     """
     try:
         yield
-    except MisconfigurationException as error:
+    except (MisconfigurationException, CheckpointError) as error:
         raise UserError(one_line(error)) from error
     except (torch.OutOfMemoryError, MemoryError) as error:
         raise RunFailed(_memory(config)) from error
     except RuntimeError as error:
         if "can't allocate memory" in str(error) or "out of memory" in str(error):
             raise RunFailed(_memory(config)) from error
+        if "Error(s) in loading state_dict" in str(error):
+            raise UserError(f"the checkpoint is of another network: {one_line(error)}") from error
         raise
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""

@@ -73,7 +73,10 @@ def _launch(config_name: str, workflow: str) -> int:
         _start(config_name, lambda cfg: None)
         return 0
     continuation = find_continuation(arguments.overrides, arguments.multirun)
-    if continuation and not arguments.cfg:
+    if continuation and arguments.cfg:
+        print(continuation.text)
+        return 0
+    if continuation:
         return _continue(config_name, continuation, workflow)
     if is_worker():
         # Started by the first process of a run on several devices, with its command line.
@@ -82,12 +85,12 @@ def _launch(config_name: str, workflow: str) -> int:
     if arguments.cfg:
         _start(config_name, lambda cfg: None)
         return 0
+    key = "hydra.sweep.dir" if asked.multirun else "hydra.run.dir"
+    chosen = any(word.startswith(f"{key}=") for word in arguments.overrides)
+    place = claim(Path(asked.directory), key, chosen=chosen)
+    _add(key, str(place), arguments.overrides)
     if asked.multirun:
-        _add("hydra.sweep.dir", asked.sweep_dir, arguments.overrides)
-        return _run_sweep(config_name, Path(asked.sweep_dir), workflow)
-    chosen = any(word.startswith("hydra.run.dir=") for word in arguments.overrides)
-    run_dir = claim(Path(asked.run_dir), chosen=chosen)
-    _add("hydra.run.dir", str(run_dir), arguments.overrides)
+        return _run_sweep(config_name, place, workflow)
     return _run_single(config_name, lambda cfg: _do(check(cfg), workflow))
 
 
@@ -116,7 +119,8 @@ def _start(config_name: str, job: Job) -> None:
 def _do(config: TrainConfig, workflow: str) -> float | None:
     directory = RunDirectory(Path(HydraConfig.get().runtime.output_dir))
     metrics = import_module(workflow).run(config, directory)
-    return float(metrics.get(config.run.objective, "nan"))
+    value = metrics.get(config.run.objective)
+    return float("nan") if value is None else float(value)
 
 
 def _run_single(config_name: str, do: Job) -> int:
@@ -146,5 +150,9 @@ def _run_sweep(config_name: str, sweep_dir: Path, workflow: str) -> int:
             log.exception("this job failed unexpectedly; the sweep goes on")
         return float("nan")
 
-    _start(config_name, job)
+    try:
+        _start(config_name, job)
+    except (Interrupted, KeyboardInterrupt):
+        report_sweep(sweep_dir)
+        raise
     return report_sweep(sweep_dir)

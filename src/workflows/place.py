@@ -1,22 +1,23 @@
-"""The directory of a run: fixed once, before anything is written, and never shared."""
+"""The directory of a run or a sweep: fixed once, before anything is written, never shared."""
 
 import os
 from pathlib import Path
 
 from src.config import UserError
-from src.runs import RunDirectory
+from src.runs import RunDirectory, read_runs
 
 
-def claim(path: Path, *, chosen: bool) -> Path:
-    """Make the directory of a new run and return it.
+def claim(path: Path, key: str, *, chosen: bool) -> Path:
+    """Make the directory of a new run or sweep and return it.
 
     Args:
         path: the directory asked for.
+        key: the setting that names it: ``hydra.run.dir`` or ``hydra.sweep.dir``.
         chosen: whether the user named it. Otherwise a number is added while it is taken, so
-            that runs started in the same second do not share one.
+            that what is started in the same second does not share one.
 
     Raises:
-        UserError: the directory already holds a run, or cannot be made or written.
+        UserError: the directory already holds a run or a sweep, or cannot be made or written.
     """
     for candidate in [path] if chosen else [path, *_numbered(path)]:
         try:
@@ -26,18 +27,20 @@ def claim(path: Path, *, chosen: bool) -> Path:
             probe.unlink()
         except FileExistsError as error:
             if chosen:
-                raise UserError(f"hydra.run.dir={path}: not a directory") from error
+                raise UserError(f"{key}={path}: not a directory") from error
             continue
         except OSError as error:
             raise UserError(
                 f"{candidate}: cannot be written ({error.strerror}); choose another directory "
-                "with hydra.run.dir=<directory>"
+                f"with {key}=<directory>"
             ) from error
         if RunDirectory(candidate).record.exists():
             raise UserError(
-                f"hydra.run.dir={path}: already holds a run; continue it with resume={path} "
+                f"{key}={path}: already holds a run; continue it with resume={path} "
                 "or choose another directory"
             )
+        if read_runs(candidate):
+            raise UserError(f"{key}={path}: already holds a sweep; choose another directory")
         return candidate
     raise UserError(f"{path}: taken, and so are the next names; try again in a second")
 

@@ -5,8 +5,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Protocol
 
-from src.config import Interrupted, TrainConfig, as_user_errors
+from src.config import Interrupted, TrainConfig, UserError, as_user_errors
 from src.config.errors import one_line
+from src.files import read_json
 from src.runs import RunDirectory, open_record
 from src.workflows.place import is_worker
 
@@ -47,3 +48,17 @@ def recorded(directory: RunDirectory, config: TrainConfig) -> Iterator[Recording
         record.close("failed", one_line(error))
         raise
     record.close("finished")
+
+
+def check_same_split(directory: RunDirectory, split_hash: str) -> None:
+    """Refuse to continue a run on other images than it has been trained on.
+
+    Raises:
+        UserError: the training images are not those of the record.
+    """
+    before = read_json(directory.record).get("data", {}).get("split_hash")
+    if before not in (None, split_hash):
+        raise UserError(
+            f"resume={directory.path}: the training images are not those the run began with "
+            f"(split {split_hash}, then {before}); is data.root the same data set?"
+        )

@@ -16,14 +16,17 @@ from src.training.callbacks import TrainingLog
 
 def final_figures(
     config: TrainConfig,
+    which: str,
     directory: RunDirectory,
     trainer: L.Trainer,
     tested: dict[str, float],
     seconds: float,
 ) -> dict[str, Any]:
-    """The contents of ``metrics.json``: those of the tested weights, and the cost of them."""
+    """The contents of ``metrics.json``.
+
+    The accuracies and losses are those of the tested weights, ``which``: ``best`` or ``last``.
+    """
     rows = read_rows(directory)
-    which = config.run.test_checkpoint
     best = best_row(rows, config.callbacks.monitor)
     row = best if which == "best" else last_values(rows)
     last_epoch = -(-trainer.global_step // steps_per_epoch(trainer))
@@ -66,7 +69,9 @@ def flat_settings(config: TrainConfig) -> dict[str, str | float | bool]:
             else:
                 flat[f"{prefix}{key}"] = str(value)
 
-    add(asdict(config), "")
+    groups = asdict(config)
+    add(groups.pop("run"), "")
+    add(groups, "")
     return flat
 
 

@@ -3,14 +3,41 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+import yaml
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from src.config import ConfigError, TrainConfig, UserError, as_user_errors, check
-from src.config.compose import value_overrides
+from src.config.compose import find_value, parse
 from src.config.errors import one_line
+from src.config.fields import nearest
 from src.files import read_json, replacing
 from src.runs import RunDirectory
+
+CHANGEABLE = (
+    "callbacks.checkpoint_every_n_epochs",
+    "callbacks.early_stopping.enabled",
+    "callbacks.early_stopping.min_delta",
+    "callbacks.early_stopping.patience",
+    "callbacks.model_summary",
+    "callbacks.progress_bar",
+    "data.cache_dir",
+    "data.download",
+    "data.eval_batch_size",
+    "data.num_workers",
+    "data.resident",
+    "data.root",
+    "logger.tensorboard",
+    "test_checkpoint",
+    "trainer.accelerator",
+    "trainer.compile",
+    "trainer.log_every_n_steps",
+    "trainer.max_epochs",
+    "trainer.max_steps",
+    "trainer.num_threads",
+    "trainer.precision",
+)
+"""What may be set anew: how long and where a run goes on, not what it is a run of."""
 
 
 @dataclass(frozen=True)
@@ -20,10 +47,12 @@ class Continuation:
     Attributes:
         directory: the run.
         config: its configuration, with the settings changed on the command line.
+        text: the same as YAML.
     """
 
     directory: RunDirectory
     config: TrainConfig
+    text: str
 
 
 def find_continuation(overrides: list[str], multirun: bool) -> Continuation | None:
@@ -31,28 +60,43 @@ def find_continuation(overrides: list[str], multirun: bool) -> Continuation | No
 
     Raises:
         UserError: no run, no checkpoint or no configuration is there, the run is complete,
-            or the other overrides cannot be applied to a run that has begun.
+            or the other overrides are not for a run that has begun.
     """
-    named = [word.partition("=")[2] for word in overrides if word.startswith("resume=")]
-    if not named or named[-1] in ("", "null"):
+    named = find_value(overrides, "resume")
+    if not named:
         return None
     if multirun:
         raise ConfigError("resume: continues one run; leave out -m")
-    directory = RunDirectory(Path(named[-1].strip("'\"")))
+    directory = RunDirectory(Path(str(named)).expanduser())
     _check_directory(directory)
     cfg = _read_config(directory)
-    changes = value_overrides(overrides, without="resume")
-    for key, value in changes:
-        if OmegaConf.select(cfg, key, default=cfg) is cfg:
-            raise ConfigError(f"{key}: the run in {directory.path} has no such setting")
+    changed = False
+    for key, value in _changes(overrides):
+        changed = changed or OmegaConf.select(cfg, key) != value
         OmegaConf.update(cfg, key, value)
     cfg.resume = str(directory.path)
     config = check(cfg)
     _check_unfinished(directory, config)
-    if changes:
+    if changed:
         with as_user_errors(), replacing(directory.config) as file:
             OmegaConf.save(cfg, file)
-    return Continuation(directory, config)
+    return Continuation(directory, config, OmegaConf.to_yaml(cfg).rstrip())
+
+
+def _changes(overrides: list[str]) -> list[tuple[str, object]]:
+    changes: list[tuple[str, object]] = []
+    for item in parse(overrides):
+        key = item.key_or_group
+        if key == "resume" or key.startswith("hydra."):
+            continue
+        plain = not (item.is_sweep_override() or item.is_add() or item.is_delete())
+        if key not in CHANGEABLE or not plain:
+            raise ConfigError(
+                f"{item.input_line}: a resumed run keeps its settings"
+                f"{nearest(key, CHANGEABLE)} (what may change: {', '.join(CHANGEABLE)})"
+            )
+        changes.append((key, item.value()))
+    return changes
 
 
 def _check_directory(directory: RunDirectory) -> None:
@@ -71,7 +115,7 @@ def _check_directory(directory: RunDirectory) -> None:
 def _read_config(directory: RunDirectory) -> DictConfig:
     try:
         cfg = OmegaConf.load(directory.config)
-    except (OSError, ValueError, OmegaConfBaseException) as error:
+    except (OSError, ValueError, yaml.YAMLError, OmegaConfBaseException) as error:
         raise UserError(f"{directory.config}: cannot be read ({one_line(error)})") from error
     if not isinstance(cfg, DictConfig):
         raise UserError(f"{directory.config}: holds no configuration")

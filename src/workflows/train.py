@@ -8,7 +8,7 @@ from typing import Any
 import lightning as L
 import torch
 
-from src.config import TrainConfig
+from src.config import TrainConfig, as_user_errors
 from src.data.module import ImageDataModule
 from src.files import write_json
 from src.runs import RunDirectory
@@ -16,16 +16,18 @@ from src.runs.curves import draw_curves
 from src.training.classifier import ImageClassifier
 from src.training.loggers import log_settings
 from src.training.precision import choose_precision
+from src.training.signals import SignalWatch
 from src.workflows import hardware
 from src.workflows.build import build_classifier, build_data
 from src.workflows.failures import explained
-from src.workflows.recorded import Recording, recorded
+from src.workflows.recorded import Recording, check_same_split, recorded
 from src.workflows.results import final_figures, flat_settings, show, steps_per_epoch, title
 from src.workflows.trainer import build_trainer
 
 log = logging.getLogger(__name__)
 
-METRICS = {"val/acc", "val/loss", "test/acc", "test/loss"}
+COMPARED = {"val/acc", "val/loss", "test/acc", "test/loss"}
+"""What TensorBoard's HParams tab shows beside the settings."""
 
 
 def run(config: TrainConfig, directory: RunDirectory) -> dict[str, Any]:
@@ -40,17 +42,23 @@ def run(config: TrainConfig, directory: RunDirectory) -> dict[str, Any]:
         Interrupted: a signal stopped it; its state has been saved.
     """
     quiet_libraries()
-    with recorded(directory, config) as recording, explained(config):
-        return _run(config, directory, recording)
+    watch = SignalWatch(directory.last if config.callbacks.checkpoint else None)
+    with recorded(directory, config) as recording, explained(config), watch:
+        return _run(config, directory, recording, watch)
 
 
-def _run(config: TrainConfig, directory: RunDirectory, recording: Recording) -> dict[str, Any]:
+def _run(
+    config: TrainConfig, directory: RunDirectory, recording: Recording, watch: SignalWatch
+) -> dict[str, Any]:
     accelerator = hardware.choose_accelerator(config.trainer.accelerator, config.trainer.devices)
-    precision = choose_precision(config.trainer.precision, accelerator)
+    with as_user_errors(ValueError):
+        precision = choose_precision(config.trainer.precision, accelerator)
     if config.trainer.num_threads:
         torch.set_num_threads(config.trainer.num_threads)
     L.seed_everything(config.run.seed, workers=True, verbose=False)
     data = build_data(config)
+    if config.run.resume:
+        check_same_split(directory, data.split_hash)
     classifier, summary = build_classifier(config, data)
     directory.summary.write_text(summary.as_table() + "\n")
     if config.callbacks.model_summary:
@@ -63,28 +71,37 @@ def _run(config: TrainConfig, directory: RunDirectory, recording: Recording) -> 
         multiply_adds=summary.multiply_adds,
     )
     resume = directory.last if config.run.resume else None
-    trainer = build_trainer(config, directory, accelerator, precision, resume)
+    trainer = build_trainer(config, directory, accelerator, precision, resume, watch)
     began = time.perf_counter()
     trainer.fit(classifier, datamodule=data, ckpt_path=resume, weights_only=True)
-    tested = _test(config, directory, trainer, classifier, data)
-    figures = final_figures(config, directory, trainer, tested, time.perf_counter() - began)
+    which = _which_weights(config, directory)
+    tested = _test(which, directory, trainer, classifier, data)
+    seconds = time.perf_counter() - began
+    figures = final_figures(config, which, directory, trainer, tested, seconds)
     if trainer.is_global_zero:
         write_json(directory.metrics, figures)
-        log_settings(trainer.loggers, flat_settings(config), METRICS & figures.keys())
+        log_settings(trainer.loggers, flat_settings(config), COMPARED & figures.keys())
         draw_curves(directory, title(config, figures))
         show(figures, directory.path)
     return figures
 
 
+def _which_weights(config: TrainConfig, directory: RunDirectory) -> str:
+    """``test_checkpoint``, or ``last`` when the run was too short to be validated."""
+    if config.run.test_checkpoint == "best" and not directory.best.exists():
+        log.warning("the run ended before its first validation: testing the last weights")
+        return "last"
+    return config.run.test_checkpoint
+
+
 def _test(
-    config: TrainConfig,
+    which: str,
     directory: RunDirectory,
     trainer: L.Trainer,
     classifier: ImageClassifier,
     data: ImageDataModule,
 ) -> dict[str, float]:
-    """Meet the test set once, with the weights that ``test_checkpoint`` names."""
-    which = config.run.test_checkpoint
+    """Meet the test set once, with the ``best``, the ``last`` or no weights."""
     if which != "best" and trainer.global_step % steps_per_epoch(trainer):
         # max_steps ended the run inside an epoch, before its validation.
         trainer.validate(classifier, datamodule=data, verbose=False)
@@ -119,5 +136,6 @@ def quiet_libraries() -> None:
         "treespec, LeafSpec",
         "Checkpoint directory .* exists and is not empty",
         "It is recommended to use .*sync_dist=True",  # the metrics have added up the ranks
+        "Could not find the monitored key",  # before the first validation
     ):
         warnings.filterwarnings("ignore", message=f".*{message}")

@@ -20,6 +20,7 @@ from src.training.callbacks import (
 from src.training.callbacks.checkpoints import mode_of
 from src.training.checkpoint import AtomicCheckpointIO
 from src.training.loggers import CsvLogger, TensorBoard
+from src.training.signals import SignalWatch
 
 
 def build_trainer(
@@ -28,8 +29,11 @@ def build_trainer(
     accelerator: str,
     precision: str,
     resume: Path | None,
+    watch: SignalWatch,
 ) -> L.Trainer:
     """A Trainer that writes into ``directory``; ``resume`` is the checkpoint it will continue.
+
+    It stops when ``watch`` has received a signal.
 
     Raises:
         UserError: the checkpoint to continue cannot be read.
@@ -50,7 +54,7 @@ def build_trainer(
         limit_train_batches=settings.limit_train_batches,
         limit_val_batches=settings.limit_val_batches,
         limit_test_batches=settings.limit_test_batches,
-        callbacks=build_callbacks(config, directory),
+        callbacks=build_callbacks(config, directory, watch),
         logger=build_loggers(config, directory, resume),
         plugins=[AtomicCheckpointIO()],
         enable_progress_bar=config.callbacks.progress_bar,
@@ -62,7 +66,9 @@ def build_trainer(
     )
 
 
-def build_callbacks(config: TrainConfig, directory: RunDirectory) -> list[Callback]:
+def build_callbacks(
+    config: TrainConfig, directory: RunDirectory, watch: SignalWatch
+) -> list[Callback]:
     """The callbacks in the order they are called; those that write checkpoints come last."""
     settings = config.callbacks
     training_log = TrainingLog(config.trainer.log_every_n_steps)
@@ -91,7 +97,7 @@ def build_callbacks(config: TrainConfig, directory: RunDirectory) -> list[Callba
     if settings.checkpoint:
         callbacks.append(best_checkpoint(directory.checkpoints, settings.monitor))
         callbacks.append(last_checkpoint(directory.checkpoints, settings.checkpoint_every_n_epochs))
-    callbacks.append(GracefulStop(directory.last if settings.checkpoint else None))
+    callbacks.append(GracefulStop(watch, directory.last if settings.checkpoint else None))
     return callbacks
 
 

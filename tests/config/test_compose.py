@@ -3,9 +3,11 @@
 import re
 import subprocess
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
+from omegaconf import OmegaConf
 
 from src.config import ConfigError
 from src.config.check import CONF
@@ -38,6 +40,8 @@ WRONG = [
     ("model=torchvision", "model.name: which network?"),
     ("optimizer.name=sdg", "optimizer.name=sdg: not an option; did you mean sgd?"),
     ("data=folder", "data.root: where are the images?"),
+    ("model=null", "model=null: one of the options is needed (accepted: custom, "),
+    ("=3", "=3: not understood"),
 ]
 CONTRADICTIONS = [
     (["data.validate_on=test"], "would choose the checkpoint by the test set"),
@@ -52,6 +56,12 @@ CONTRADICTIONS = [
     (["scheduler=multistep", "scheduler.milestones=[5,3]"], "must increase"),
     (["optimizer.momentum=0"], "needs optimizer.momentum above 0"),
     (["data.mean=null"], "belong together"),
+    (["data.mean=[]", "data.std=[]"], "one value per channel"),
+    (["data=shapes", "data.root=here"], "data=shapes is drawn; it has no files"),
+    (["data.resident=always", "data.num_workers=2"], "leave one of them out"),
+    (["optimizer=adam", "optimizer.betas=[0.9]"], "two values are needed"),
+    (["model.zero_init_residual=true", "model.shortcut=none"], "nothing would pass"),
+    (["trainer.check_val_every_n_epoch=31"], "would never be validated"),
     (["data.mean=[0.5]"], "data.mean has 1 values and data.std 3"),
     (["trainer.devices=3"], "must be divisible by the number of devices"),
     (["data.image_size=16", "augment.cutout=16"], "must be smaller than data.image_size=16"),
@@ -100,6 +110,15 @@ def test_every_option_of_every_group_composes() -> None:
 def test_the_files_and_the_schemas_name_the_same_options() -> None:
     for group, kinds in (("optimizer", OPTIMIZERS), ("scheduler", SCHEDULERS)):
         assert {path.stem for path in (CONF / group).glob("*.yaml")} - {"custom"} == set(kinds)
+
+
+@pytest.mark.parametrize(("group", "kinds"), [("optimizer", OPTIMIZERS), ("scheduler", SCHEDULERS)])
+def test_a_key_that_is_deleted_has_the_value_of_the_file(
+    group: str, kinds: dict[str, type]
+) -> None:
+    for name, kind in kinds.items():
+        written = OmegaConf.load(CONF / group / f"{name}.yaml")
+        assert asdict(kind()) | {"name": name} == OmegaConf.to_container(written), name
 
 
 def test_a_sweep_is_every_combination() -> None:

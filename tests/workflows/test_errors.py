@@ -81,16 +81,58 @@ def test_a_directory_that_cannot_be_written(cli: Cli, cifar: str, tmp_path: Path
     assert "cannot be written" in refused(cli, cifar, *SMALL, "hydra.run.dir=/proc/run")
 
 
+def own(name: str) -> list[str]:
+    """The words that choose one of the test's own networks."""
+    return ["model=custom", f"model._target_=tests.fixtures.networks.{name}"]
+
+
 def test_classes_that_cannot_be_used(cli: Cli, cifar: str) -> None:
     for words, message in (
         (["model=custom", "model._target_=no.such.Network"], "model._target_=no.such.Network"),
         (["model=custom", "model._target_=torch.Size"], "model._target_=torch.Size"),
         (["model=torchvision", "model.name=mobilnet_v2"], "mobilenet_v2"),
+        ([*own("Several"), "+model.width=2"], "the model returns several values"),
+        ([*own("Seven"), "+model.width=2"], "the model has 7 outputs and the data 10 classes"),
+        (own("Nothing"), "no trainable parameters"),
+        ([*own("Nothing"), "optimizer=muon"], "muon"),
+        (["optimizer=custom", "optimizer._target_=torch.optim.LBFGS"], "evaluates several times"),
         (["optimizer=custom", "optimizer._target_=no.such.Sgd"], "optimizer._target_=no.such.Sgd"),
         (["optimizer=custom", "optimizer._target_=torch.nn.ReLU"], "not a torch.optim.Optimizer"),
     ):
         line = refused(cli, cifar, "model=resnet20", "data.batch_size=64", *TINY, *words)
         assert message in line
+
+
+def test_settings_that_only_the_images_or_the_machine_can_refuse(
+    cli: Cli, cifar: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    words = [cifar, "model=resnet20", "data.batch_size=64"]
+    assert "augment.cutout=40: larger than the images (32x32)" in refused(
+        cli, *words, "augment.cutout=40"
+    )
+    assert "float16 needs a GPU" in refused(cli, *words, "trainer.precision=16-mixed")
+
+
+def test_a_class_with_too_few_images_is_named(cli: Cli, tmp_path: Path) -> None:
+    files = class_folder_files(train=9, test=2)
+    files |= {f"train/owl/{n}.png": files[f"train/cat/000{n}.png"] for n in range(1)}
+    files |= {"test/owl/0.png": files["test/cat/0000.png"]}
+    root = write_files(tmp_path / "images", files)
+    line = refused(cli, "data=folder", f"data.root={root}", "data.batch_size=4", *SMALL)
+    assert "class owl has 1 training image(s)" in line
+
+
+def test_a_sweep_is_not_written_over_another_nor_where_nothing_can_be(
+    cli: Cli, cifar: str, tmp_path: Path
+) -> None:
+    words = ["-m", cifar, *SMALL, "data.batch_size=64"]
+    assert cli(*words, "seed=0", "hydra.sweep.dir=mine").code == 0
+    before = (tmp_path / "mine/0/.hydra/overrides.yaml").read_text()
+    assert "already holds a sweep" in refused(cli, *words, "seed=1", "hydra.sweep.dir=mine")
+    assert (tmp_path / "mine/0/.hydra/overrides.yaml").read_text() == before
+    assert "cannot be written" in refused(cli, *words, "seed=0", "hydra.sweep.dir=/proc/x")
 
 
 def test_divergence_ends_the_run_and_says_what_to_try(cli: Cli, cifar: str, tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from src.runs import RunDirectory
 from src.runs.results import read_rows
 from src.training.callbacks import StepSeed
 from tests.fixtures.cli import TINY, Cli
+from tests.fixtures.datasets import CIFAR10_CLASSES, class_folder_files, write_files
 
 # Everything that could carry state from step to step.
 WORDS = [
@@ -109,17 +110,106 @@ def test_what_cannot_be_resumed_is_said_in_one_line(cli: Cli, cifar: str, tmp_pa
         assert (done.code, len(done.err.splitlines())) == (2, 1)
         assert message in done.err
     assert cli(cifar, "model=resnet20", *TINY, f"hydra.run.dir={run.path}").code == 0
+    before = run.config.read_text()
     for words, message in (
-        (["model=resnet18"], "a resumed run keeps its options"),
-        (["trainer.max_epoch=3"], "has no such setting"),
+        (["model=resnet18"], "model=resnet18: a resumed run keeps its settings"),
+        (["model.shortcut=C"], "a resumed run keeps its settings"),
+        (["data.batch_size=16"], "a resumed run keeps its settings"),
+        (["trainer.max_epoch=3"], "did you mean trainer.max_epochs?"),
         (["trainer.max_epochs=0"], "out of range"),
     ):
         done = cli(f"resume={run.path}", *words)
         assert done.code == 2
         assert message in done.err
-    run.last.write_bytes(run.last.read_bytes()[:1000])
+    assert run.config.read_text() == before
+    more = "trainer.max_epochs=2"
+    other = write_files(tmp_path / "other", class_folder_files(CIFAR10_CLASSES, train=20))
+    done = cli(f"resume={run.path}", more, f"data.root={other}")
+    assert "the training images are not those the run began with" in done.err
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("checkpoints/last.ckpt", b"PK\x03\x04", "last.ckpt: not a readable checkpoint"),
+        ("checkpoints/last.ckpt", None, "nothing to continue from"),
+        (".hydra/config.yaml", b"seed: [", "config.yaml: cannot be read"),
+        ("run.json", b"{", "run.json: not readable as JSON"),
+    ],
+)
+def test_a_damaged_run_is_refused_by_the_name_of_the_file(
+    cli: Cli, cifar: str, tmp_path: Path, name: str, content: bytes | None, message: str
+) -> None:
+    run = tmp_path / "run"
+    assert cli(cifar, "model=resnet20", *TINY, f"hydra.run.dir={run}").code == 0
+    if content is None:
+        (run / name).unlink()
+    else:
+        (run / name).write_bytes(content)
+    done = cli(f"resume={run}", "trainer.max_epochs=2")
+    assert (done.code, len(done.err.splitlines())) == (2, 1), done.err
+    assert message in done.err
+
+
+def test_a_checkpoint_of_something_else_is_refused(cli: Cli, cifar: str, tmp_path: Path) -> None:
+    run = RunDirectory(tmp_path / "run")
+    assert cli(cifar, "model=resnet20", *TINY, f"hydra.run.dir={run.path}").code == 0
+    torch.save({"a": 1}, run.last)
     done = cli(f"resume={run.path}", "trainer.max_epochs=2")
-    assert done.code == 2
-    assert "last.ckpt: not a readable checkpoint" in done.err
-    run.last.unlink()
-    assert "nothing to continue from" in cli(f"resume={run.path}", "trainer.max_epochs=2").err
+    assert (done.code, len(done.err.splitlines())) == (2, 1)
+    assert "last.ckpt: not a checkpoint of a run" in done.err
+
+
+def test_a_run_that_was_moved_keeps_its_best_checkpoint(
+    cli: Cli, cifar: str, tmp_path: Path
+) -> None:
+    old, new = RunDirectory(tmp_path / "old"), RunDirectory(tmp_path / "new")
+    assert cli(cifar, "model=resnet20", *TINY, f"hydra.run.dir={old.path}").code == 0
+    state = torch.load(old.last, weights_only=True)
+    for callback in state["callbacks"].values():
+        if callback.get("best_k_models") and callback.get("monitor"):
+            # Better than anything that two batches of noise will reach.
+            callback["best_model_score"] = callback["kth_value"] = torch.tensor(0.99)
+            callback["best_k_models"] = {callback["best_model_path"]: torch.tensor(0.99)}
+    torch.save(state, old.last)
+    best = old.best.read_bytes()
+    old.path.rename(new.path)
+    assert cli(f"resume={new.path}", "trainer.max_epochs=2").code == 0
+    assert new.best.read_bytes() == best
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize("moment", ["on_test_start", "setup"])
+def test_a_signal_outside_of_training_ends_the_run_with_its_own_code(
+    cli: Cli,
+    cifar: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    number: int,
+    code: int,
+    moment: str,
+) -> None:
+    monkeypatch.setattr(StepSeed, moment, lambda *_, **__: signal.raise_signal(number))
+    run = RunDirectory(tmp_path / "run")
+    done = cli(cifar, "model=resnet20", *TINY, f"hydra.run.dir={run.path}")
+    assert done.code == code
+    assert done.err.startswith(f"interrupted by {signal.Signals(number).name}; ")
+    assert json.loads(run.record.read_text())["state"] == "interrupted"
+    if moment == "on_test_start":
+        monkeypatch.undo()
+        assert f"continue with resume={run.path}" in done.err
+
+
+def test_a_second_signal_ends_the_run_in_the_middle_of_a_step(
+    cli: Cli, cifar: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def twice(*_: object) -> None:
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(StepSeed, "on_train_batch_start", twice)
+    run = RunDirectory(tmp_path / "run")
+    done = cli(cifar, "model=resnet20", *TINY, f"hydra.run.dir={run.path}")
+    assert done.code == 130
+    assert not run.last.exists()
+    assert json.loads(run.record.read_text())["state"] == "interrupted"

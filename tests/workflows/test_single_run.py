@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import cv2
+import pytest
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
@@ -151,3 +152,23 @@ def test_grey_images_of_another_size_and_a_custom_backbone_and_optimizer(
     )
     assert done.code == 0, done.err
     assert "measured mean" in done.out
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["trainer.max_epochs=null", "trainer.max_steps=1"],
+        [
+            "callbacks.monitor=train/acc",
+            "trainer.check_val_every_n_epoch=2",
+            "trainer.max_epochs=3",
+        ],
+    ],
+)
+def test_a_run_that_is_not_validated_at_its_best_or_at_all_still_ends_well(
+    cli: Cli, cifar: str, tmp_path: Path, words: list[str]
+) -> None:
+    done = cli(cifar, *SMALL, *words)
+    assert done.code == 0, done.err
+    assert done.err == ""
+    assert json.loads(the_run(tmp_path).metrics.read_text())["test/acc"] is not None

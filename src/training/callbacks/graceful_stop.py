@@ -1,51 +1,35 @@
-"""Stopping on Ctrl-C and SIGTERM without losing a step."""
+"""Stopping in the middle of training without losing a step."""
 
-import logging
 import signal
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import lightning as L
 from lightning.pytorch.callbacks import Checkpoint
 
-from src.config import Interrupted
-
-log = logging.getLogger(__name__)
-
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+from src.training.signals import SignalWatch
 
 
 class GracefulStop(Checkpoint):
-    """On the first signal finishes the step, writes ``last.ckpt`` and ends the run.
+    """After a signal finishes the step, writes ``last.ckpt`` and ends the run.
 
-    During validation the epoch is ended first, with its checkpoints. A second signal ends the
-    process at once. Being a ``Checkpoint`` it comes after the callbacks that write them.
+    During validation the epoch is ended first, with its checkpoints. Being a ``Checkpoint`` it
+    comes after the callbacks that write them.
     """
 
-    def __init__(self, path: Path | None):
-        """Write the state to ``path``; ``None`` writes none."""
+    def __init__(self, watch: SignalWatch, path: Path | None):
+        """Stop when ``watch`` has received a signal; write the state to ``path``, if given."""
+        self.watch = watch
         self.path = path
-        self._received: int | None = None
-        self._previous: dict[int, Any] = {}
 
     def on_fit_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Take over the signals; Lightning has set up its own by now."""
-        for number in SIGNALS:
-            self._previous[number] = signal.signal(number, self._on_signal)
+        """From here on the loop looks for signals; Lightning has set up its handlers by now."""
+        self.watch.install()
+        self.watch.patient = True
 
     def teardown(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
-        """Give the signals back."""
-        for number, handler in self._previous.items():
-            signal.signal(number, handler)
-        self._previous.clear()
-
-    def _on_signal(self, number: int, frame: FrameType | None) -> None:
-        if self._received is not None:
-            signal.signal(number, signal.SIG_DFL)
-            signal.raise_signal(number)
-        self._received = number
-        log.warning("stopping after this step; once more to stop at once")
+        """Outside of training nobody looks."""
+        self.watch.patient = False
 
     def on_train_batch_end(
         self,
@@ -71,29 +55,21 @@ class GracefulStop(Checkpoint):
 
     def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Stop before the next epoch."""
-        if self._received is not None:
+        if self.watch.received is not None:
             self._stop(trainer)
 
     def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Stop after the last epoch, before the test."""
-        if self._received is not None:
+        if self.watch.received is not None:
             self._stop(trainer)
 
     def _wanted(self, trainer: L.Trainer) -> bool:
         """Whether any process of the run has received a signal; all must stop at one step."""
         if trainer.world_size > 1:
-            wanted = self._received is not None
+            wanted = self.watch.received is not None
             if trainer.strategy.reduce_boolean_decision(wanted, all=False) and not wanted:
-                self._received = signal.SIGTERM
-        return self._received is not None
+                self.watch.received = signal.SIGTERM
+        return self.watch.received is not None
 
     def _stop(self, trainer: L.Trainer) -> None:
-        assert self._received is not None
-        name = signal.Signals(self._received).name
-        if self.path is None or not self.path.exists():
-            saved = "nothing was saved"
-        else:
-            saved = f"continue with resume={self.path.parent.parent}"
-        raise Interrupted(
-            self._received, f"interrupted by {name} at step {trainer.global_step}; {saved}"
-        )
+        raise self.watch.interrupted(f" at step {trainer.global_step}")
