@@ -1,10 +1,14 @@
 """Train one network, or a sweep of them: ``python -m src.train --help``."""
 
-from src.workflows.launch import launch
+import sys
 
 
 def main() -> None:
     """Compose the configuration of the command line and train."""
+    try:
+        from src.workflows.launch import launch
+    except KeyboardInterrupt:
+        sys.exit(130)
     launch("train", "src.workflows.train")
 
 

@@ -92,7 +92,7 @@ def parse(overrides: list[str]) -> list[Override]:
         key = item.key_or_group
         if not key:
             raise _not_understood(str(item.input_line))
-        if (CONF / key).is_dir() and key != "experiment" and item.value() is None:
+        if (CONF / key).is_dir() and item.value() is None:
             options = sorted(path.stem for path in (CONF / key).glob("*.yaml"))
             raise ConfigError(
                 f"{item.input_line}: one of the options is needed (accepted: {', '.join(options)})"
@@ -131,7 +131,7 @@ def _compose(config_name: str, overrides: list[str], hydra: bool = False) -> Dic
 def explain(error: Exception) -> str:
     """A Hydra or OmegaConf error as one line with the nearest valid name."""
     text = str(error)
-    if missing := re.search(r"Could not find '([^']+)/([^'/]+)'", text):
+    if missing := re.search(r"Could not find '([^']+)/([^'/]*)'", text):
         group, option = missing.groups()
         options = sorted(path.stem for path in (CONF / group).glob("*.yaml"))
         if options:

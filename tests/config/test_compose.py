@@ -41,6 +41,8 @@ WRONG = [
     ("optimizer.name=sdg", "optimizer.name=sdg: not an option; did you mean sgd?"),
     ("data=folder", "data.root: where are the images?"),
     ("model=null", "model=null: one of the options is needed (accepted: custom, "),
+    ("experiment=null", "experiment=null: one of the options is needed"),
+    ("model=", "model=: no such option (accepted: custom, "),
     ("=3", "=3: not understood"),
 ]
 CONTRADICTIONS = [
