@@ -2,7 +2,6 @@
 
 import math
 from dataclasses import dataclass
-from difflib import get_close_matches
 
 import torch
 from torch import Tensor
@@ -19,18 +18,11 @@ from src.augment.erase import (
 )
 from src.augment.geometric import CROP_MODES, alternating_flip, crop, flip, random_flip
 from src.augment.mix import beta_quantile, cutmix, cutmix_boxes, mix_targets, mixup
+from src.names import check_name
 
 __all__ = ["FLIPS", "Augment"]
 
 FLIPS = ("none", "random", "alternating")
-
-
-def _check_name(option: str, value: str, accepted: tuple[str, ...]) -> None:
-    if value not in accepted:
-        close = get_close_matches(str(value), accepted, 1)
-        hint = f"; did you mean {close[0]}?" if close else ""
-        names = ", ".join(accepted)
-        raise ValueError(f"augment.{option} must be one of {names}, got {value!r}{hint}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,9 +62,9 @@ class Augment:
     mix_probability: float = 1.0
 
     def __post_init__(self) -> None:
-        _check_name("crop_mode", self.crop_mode, CROP_MODES)
-        _check_name("flip", self.flip, FLIPS)
-        _check_name("erase_fill", self.erase_fill, ERASE_FILLS)
+        check_name("augment.crop_mode", self.crop_mode, CROP_MODES)
+        check_name("augment.flip", self.flip, FLIPS)
+        check_name("augment.erase_fill", self.erase_fill, ERASE_FILLS)
         if not 0 <= self.seed < 1 << 64:
             raise ValueError(f"seed must be in 0..2**64-1, got {self.seed}")
         for option in ("crop_padding", "cutout"):

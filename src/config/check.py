@@ -10,9 +10,10 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import ConfigKeyError, OmegaConfBaseException
 
 from src.config.errors import ConfigError, one_line
-from src.config.fields import check_fields, nearest
+from src.config.fields import check_fields
 from src.config.optimization import OPTIMIZERS, SCHEDULERS
 from src.config.schema import FLAT_GROUPS, METRICS, ResNetConfig, RunSettings, TrainConfig
+from src.names import nearest
 
 CONF = Path(__file__).resolve().parents[2] / "conf"
 BACKBONES_BY_NAME = ("src.models.build_torchvision", "src.models.build_timm")

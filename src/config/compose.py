@@ -13,7 +13,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from src.config.check import CONF, check
 from src.config.errors import ConfigError, one_line
-from src.config.fields import nearest
+from src.names import nearest
 
 
 @dataclass(frozen=True)

@@ -2,10 +2,10 @@
 
 import math
 from dataclasses import Field, field, fields, is_dataclass
-from difflib import get_close_matches
 from typing import Any
 
 from src.config.errors import ConfigError
+from src.names import nearest
 
 
 def number(
@@ -30,12 +30,6 @@ def _with(default: Any, metadata: dict[str, Any]) -> Any:
     if isinstance(default, list):
         return field(default_factory=lambda: list(default), metadata=metadata)
     return field(default=default, metadata=metadata)
-
-
-def nearest(name: str, names: list[str] | tuple[str, ...]) -> str:
-    """``"; did you mean X?"`` when a name close to ``name`` exists, else an empty string."""
-    matches = get_close_matches(name, names, n=1, cutoff=0.6)
-    return f"; did you mean {matches[0]}?" if matches else ""
 
 
 def check_fields(settings: Any, prefix: str) -> None:

@@ -1,6 +1,5 @@
 """The one entry to image data: find, decode, cache, check."""
 
-import difflib
 import logging
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from src.data.registry import get_dataset
 from src.data.sources import ReadOptions, Source, open_source
 from src.data.sources.shapes import TEST_SIZE, TRAIN_SIZE, Shapes
 from src.data.types import ImageData, ImageSet
+from src.names import check_name
 
 __all__ = ["load_images"]
 
@@ -64,8 +64,8 @@ def load_images(
         OSError: a file cannot be read.
     """
     info = get_dataset(name)
-    _check_choice("data.labels", labels, ("fine", "coarse"))
-    _check_choice("data.on_bad_image", on_bad_image, ("error", "skip"))
+    check_name("data.labels", labels, ("fine", "coarse"))
+    check_name("data.on_bad_image", on_bad_image, ("error", "skip"))
     if channels not in (None, 1, 3):
         raise ValueError(f"data.channels must be 1 (grey), 3 (RGB) or null, not {channels!r}")
     if image_size is not None and image_size < 1:
@@ -89,13 +89,6 @@ def load_images(
     )
     _check(data, num_classes)
     return data
-
-
-def _check_choice(key: str, value: str, choices: tuple[str, ...]) -> None:
-    if value not in choices:
-        near = difflib.get_close_matches(str(value), choices, n=1)
-        hint = f"; did you mean {near[0]}?" if near else ""
-        raise ValueError(f"{key} must be {' or '.join(choices)}, not {value!r}{hint}")
 
 
 def _shapes(seed: int, train_size: int | None, test_size: int | None) -> Source:

@@ -1,9 +1,9 @@
 """The known data sets: where their files come from and how to tell them whole."""
 
-import difflib
 from dataclasses import dataclass
 
 from src.data import class_names
+from src.names import check_name
 
 __all__ = ["DatasetInfo", "RemoteFile", "get_dataset", "list_datasets"]
 
@@ -123,8 +123,5 @@ def list_datasets() -> list[str]:
 
 def get_dataset(name: str) -> DatasetInfo:
     """The entry of a data set. Raises ValueError, with the nearest names, for an unknown one."""
-    if name not in _BY_NAME:
-        near = difflib.get_close_matches(str(name), _BY_NAME, n=1)
-        hint = f" (did you mean {near[0]}?)" if near else ""
-        raise ValueError(f"unknown data set {name!r}{hint}; known are {', '.join(_BY_NAME)}")
+    check_name("data.name", name, _BY_NAME)
     return _BY_NAME[name]

@@ -7,12 +7,13 @@ number k, counted from 0, is made with factor(k).
 import inspect
 import math
 from collections.abc import Callable, Sequence
-from difflib import get_close_matches
 from itertools import pairwise
 from typing import Any, NamedTuple
 
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
+
+from src.names import check_name
 
 __all__ = ["SCHEDULES", "build_schedule", "factor"]
 
@@ -125,13 +126,6 @@ SCHEDULES: dict[str, Callable[..., Factor]] = {
 }
 
 
-def _accepted_name(kind: str, name: str, accepted: Sequence[str]) -> None:
-    if name not in accepted:
-        close = get_close_matches(str(name), accepted, 1)
-        hint = f"; did you mean {close[0]}?" if close else ""
-        raise ValueError(f"{kind} must be one of {', '.join(accepted)}, got {name!r}{hint}")
-
-
 def _schedule(
     name: str,
     total_steps: int,
@@ -142,11 +136,11 @@ def _schedule(
     **options: Any,
 ) -> Factor:
     """Check everything about a schedule and put its warm-up in front."""
-    _accepted_name("scheduler.name", name, tuple(SCHEDULES))
+    check_name("scheduler.name", name, tuple(SCHEDULES))
     parameters = list(inspect.signature(SCHEDULES[name]).parameters.values())[1:]
     known = [parameter.name for parameter in parameters]
     for option in options:
-        _accepted_name(
+        check_name(
             f"scheduler.{option}: an option of {name}",
             option,
             (*known, "warmup_epochs", "warmup_start"),

@@ -10,8 +10,8 @@ from omegaconf.errors import OmegaConfBaseException
 from src.config import ConfigError, TrainConfig, UserError, as_user_errors, check
 from src.config.compose import find_value, parse
 from src.config.errors import one_line
-from src.config.fields import nearest
 from src.files import read_json, replacing
+from src.names import nearest
 from src.runs import RunDirectory
 
 CHANGEABLE = (

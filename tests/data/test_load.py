@@ -214,9 +214,12 @@ def test_bad_images(folder: Path, caplog):
         ({"image_size": 0}, r"data\.image_size must be at least 1 pixel, not 0"),
         (
             {"labels": "corse"},
-            r"data\.labels must be fine or coarse, not 'corse'; did you mean coarse",
+            r"data\.labels must be one of fine, coarse, got 'corse'; did you mean coarse",
         ),
-        ({"on_bad_image": "ignore"}, r"data\.on_bad_image must be error or skip, not 'ignore'"),
+        (
+            {"on_bad_image": "ignore"},
+            r"data\.on_bad_image must be one of error, skip, got 'ignore'",
+        ),
         ({"train_size": 100}, "options of shapes, not of folder"),
     ],
 )
@@ -229,9 +232,7 @@ def test_size_of_shapes_is_checked():
 
 
 def test_unknown_name_suggests_the_nearest():
-    refused(
-        r"unknown data set 'cifar_10' \(did you mean cifar10\?\); known are cifar10, ", "cifar_10"
-    )
+    refused(r"got 'cifar_10'; did you mean cifar10\?", "cifar_10")
 
 
 def test_reading_images_does_not_import_torch():
