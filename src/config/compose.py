@@ -92,7 +92,7 @@ def parse(overrides: list[str]) -> list[Override]:
         key = item.key_or_group
         if not key:
             raise _not_understood(str(item.input_line))
-        if (CONF / key).is_dir() and item.value() is None:
+        if (CONF / key).is_dir() and item.value() is None and not item.is_delete():
             options = sorted(path.stem for path in (CONF / key).glob("*.yaml"))
             raise ConfigError(
                 f"{item.input_line}: one of the options is needed (accepted: {', '.join(options)})"

@@ -68,9 +68,9 @@ def _backbone(model: ResNetConfig | dict[str, Any], classes: int, channels: int)
     options = dict(model) if isinstance(model, dict) else asdict(model)
     target = options.pop("_target_")
     for key, value in (("num_classes", classes), ("in_channels", channels)):
-        # A key that is there and empty is filled from the data; one that is left out is not
-        # for this network.
-        if key in options and options[key] is None:
+        # A key that is there without a number is filled from the data; one that is left out is
+        # not for this network.
+        if options.get(key, 0) in (None, "auto"):
             options[key] = value
     if isinstance(model, ResNetConfig):
         with as_user_errors():

@@ -172,3 +172,9 @@ def test_a_run_that_is_not_validated_at_its_best_or_at_all_still_ends_well(
     assert done.code == 0, done.err
     assert done.err == ""
     assert json.loads(the_run(tmp_path).metrics.read_text())["test/acc"] is not None
+
+
+def test_a_network_that_does_not_take_a_key_is_built_without_it(cli: Cli, cifar: str) -> None:
+    target = "model._target_=tests.fixtures.networks.Colours"
+    done = cli(cifar, "model=custom", target, "~model.in_channels", "data.batch_size=64", *TINY)
+    assert done.code == 0, done.err
