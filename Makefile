@@ -32,6 +32,7 @@ clean:  ## remove the virtual environment and caches; outputs and data stay
 # The stamp is written last: an interrupted installation is done again.
 $(INSTALLED): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11 …")'
+	@echo "installing into $(VENV): some minutes, and about 6 GB with PyTorch's CUDA libraries"
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/python -m pip install --quiet --upgrade pip -c constraints.txt
 	$(VENV)/bin/python -m pip install --quiet -c constraints.txt -e '.[dev]'

@@ -34,7 +34,7 @@ def one_line(error: BaseException) -> str:
 
 
 class Interrupted(BaseException):
-    """A run that stopped on a signal after saving its state.
+    """A run that stopped on a signal.
 
     Not an ``Exception``: a sweep goes on after a failed job, but not after Ctrl-C.
 
@@ -43,6 +43,6 @@ class Interrupted(BaseException):
     """
 
     def __init__(self, signal_number: int, message: str):
-        """Stopped by ``signal_number``; ``message`` says what was saved."""
+        """Stopped by ``signal_number``; ``message`` says how to go on."""
         super().__init__(message)
         self.signal_number = signal_number

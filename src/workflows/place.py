@@ -39,6 +39,9 @@ def claim(path: Path, key: str, *, chosen: bool) -> Path:
                 f"{key}={path}: already holds a run; continue it with resume={path} "
                 "or choose another directory"
             )
+        if RunDirectory(candidate).checkpoints.exists():
+            # The test at the end would not know them from the run's own.
+            raise UserError(f"{key}={path}: holds checkpoints of another run; choose another")
         if read_runs(candidate):
             raise UserError(f"{key}={path}: already holds a sweep; choose another directory")
         return candidate

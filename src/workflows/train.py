@@ -39,12 +39,17 @@ def run(config: TrainConfig, directory: RunDirectory) -> dict[str, Any]:
     Raises:
         UserError: something the user can put right.
         RunFailed: training diverged or ran out of memory or disk.
-        Interrupted: a signal stopped it; its state has been saved.
+        Interrupted: a signal stopped it; the message says how to go on.
     """
     quiet_libraries()
     watch = SignalWatch(directory.last if config.callbacks.checkpoint else None)
-    with recorded(directory, config) as recording, explained(config), watch:
-        return _run(config, directory, recording, watch)
+    threads = torch.get_num_threads()
+    try:
+        with recorded(directory, config) as recording, explained(config), watch:
+            return _run(config, directory, recording, watch)
+    finally:
+        # The next job of a sweep chooses for itself.
+        torch.set_num_threads(threads)
 
 
 def _run(

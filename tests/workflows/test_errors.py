@@ -73,6 +73,8 @@ def test_a_directory_with_a_run_is_not_used_again(cli: Cli, cifar: str) -> None:
     assert cli(cifar, *SMALL, "hydra.run.dir=mine").code == 0
     line = refused(cli, cifar, *SMALL, "hydra.run.dir=mine")
     assert "already holds a run; continue it with resume=mine" in line
+    Path("mine/run.json").unlink()
+    assert "holds checkpoints of another run" in refused(cli, cifar, *SMALL, "hydra.run.dir=mine")
 
 
 def test_a_directory_that_cannot_be_written(cli: Cli, cifar: str, tmp_path: Path) -> None:

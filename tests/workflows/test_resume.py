@@ -196,7 +196,6 @@ def test_a_signal_outside_of_training_ends_the_run_with_its_own_code(
     assert done.err.startswith(f"interrupted by {signal.Signals(number).name}; ")
     assert json.loads(run.record.read_text())["state"] == "interrupted"
     if moment == "on_test_start":
-        monkeypatch.undo()
         assert f"continue with resume={run.path}" in done.err
 
 

@@ -4,8 +4,10 @@ import signal
 from pathlib import Path
 
 import pytest
+import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from src.files import read_json
 from src.runs import read_runs
 from src.training.callbacks import StepSeed
 from tests.fixtures.cli import TINY, Cli
@@ -76,3 +78,12 @@ def test_ctrl_c_ends_the_whole_sweep(
     (run,) = read_runs(the_sweep(tmp_path))
     assert run.state == "interrupted"
     assert (run.path / "checkpoints/last.ckpt").exists()
+
+
+def test_the_threads_of_one_job_are_not_those_of_the_next(
+    cli: Cli, cifar: str, tmp_path: Path
+) -> None:
+    before = torch.get_num_threads()
+    assert cli("-m", cifar, *SMALL, "trainer.num_threads=2,null").code == 0
+    records = [read_json(the_sweep(tmp_path) / job / "run.json") for job in ("0", "1")]
+    assert [record["compute"]["threads"] for record in records] == [2, before]
