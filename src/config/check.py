@@ -12,7 +12,14 @@ from omegaconf.errors import ConfigKeyError, OmegaConfBaseException
 from src.config.errors import ConfigError, one_line
 from src.config.fields import check_fields
 from src.config.optimization import OPTIMIZERS, SCHEDULERS
-from src.config.schema import FLAT_GROUPS, METRICS, ResNetConfig, RunSettings, TrainConfig
+from src.config.schema import (
+    FLAT_GROUPS,
+    METRICS,
+    BenchmarkConfig,
+    ResNetConfig,
+    RunSettings,
+    TrainConfig,
+)
 from src.names import nearest
 
 CONF = Path(__file__).resolve().parents[2] / "conf"
@@ -30,6 +37,8 @@ def check(cfg: DictConfig) -> TrainConfig:
             contradict each other; one line, naming the key, the value and what is accepted.
     """
     groups = {"model", "optimizer", "scheduler", *FLAT_GROUPS}
+    if "benchmark" in cfg:
+        groups.add("benchmark")
     top = {key: cfg[key] for key in cfg if key not in groups}
     config = TrainConfig(
         run=_typed(RunSettings, top, "", also=groups),
@@ -37,11 +46,25 @@ def check(cfg: DictConfig) -> TrainConfig:
         optimizer=_named(_group(cfg, "optimizer"), "optimizer", OPTIMIZERS, custom=True),
         scheduler=_named(_group(cfg, "scheduler"), "scheduler", SCHEDULERS),
         **{name: _typed(kind, _group(cfg, name), name) for name, kind in FLAT_GROUPS.items()},
+        benchmark=_benchmark(cfg) if "benchmark" in cfg else None,
     )
     _check_data(config)
     _check_lengths(config)
     _check_watching(config)
     return config
+
+
+def _benchmark(cfg: DictConfig) -> BenchmarkConfig:
+    settings = cast(BenchmarkConfig, _typed(BenchmarkConfig, _group(cfg, "benchmark"), "benchmark"))
+    if settings.mode == "alone" and len(settings.contenders) != 1:
+        raise ConfigError("benchmark.mode=alone: one of benchmark.contenders, not several")
+    if settings.mode == "training" and "ours" not in settings.contenders:
+        raise ConfigError(
+            f"benchmark.contenders={settings.contenders}: ours is what the others are compared with"
+        )
+    if cfg.get("resume"):
+        raise ConfigError(f"resume={cfg.resume}: a benchmark has nothing to continue")
+    return settings
 
 
 def _group(cfg: DictConfig, name: str) -> dict[str, Any]:

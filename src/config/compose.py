@@ -141,7 +141,7 @@ def explain(error: Exception) -> str:
         key = unknown.group(1)
         groups = sorted(path.name for path in CONF.iterdir() if path.is_dir())
         hint = nearest(key, [*groups, *_known_keys()])
-        return f"{key}: no such setting{hint} (python -m src.train --cfg job shows all)"
+        return f"{key}: no such setting{hint} (--cfg job shows all)"
     if isinstance(error, ConfigCompositionException) and error.__cause__ is not None:
         text = f"{text} {error.__cause__}"
     return one_line(Exception(text))

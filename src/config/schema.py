@@ -83,6 +83,9 @@ class TrainerConfig:
     gradient_clip_norm: float | None = number(None, gt=0)
     channels_last: bool = True
     compile: bool = False
+    compile_mode: str = choice(
+        "default", "default", "reduce-overhead", "max-autotune", "max-autotune-no-cudagraphs"
+    )
     deterministic: bool = False
     num_threads: int | None = number(None, ge=1)
     check_val_every_n_epoch: int = number(1, ge=1)
@@ -130,6 +133,19 @@ class LoggerConfig:
     tensorboard: bool = True
 
 
+CONTENDERS = ("ours", "bare", "plain")
+
+
+@dataclass
+class BenchmarkConfig:
+    """What ``python -m src.benchmark`` measures, and for how long."""
+
+    mode: str = choice("training", "training", "input", "startup", "operations", "alone")
+    contenders: list[str] = choice(list(CONTENDERS), *CONTENDERS)
+    rounds: int = number(5, ge=1, le=1000)
+    seconds: float = number(5.0, gt=0, le=3600)
+
+
 Options = dict[str, Any]
 """Free-form settings of somebody else's class; ``_target_`` names it."""
 
@@ -155,7 +171,10 @@ class RunSettings:
 
 @dataclass
 class TrainConfig:
-    """A checked training configuration, as the workflows receive it."""
+    """A checked configuration, as the workflows receive it.
+
+    ``benchmark`` is there for ``python -m src.benchmark`` alone.
+    """
 
     run: RunSettings
     model: ResNetConfig | Options
@@ -166,3 +185,10 @@ class TrainConfig:
     trainer: TrainerConfig
     callbacks: CallbacksConfig
     logger: LoggerConfig
+    benchmark: BenchmarkConfig | None = None
+
+    @property
+    def measuring(self) -> BenchmarkConfig:
+        """The settings of the benchmark that this is the configuration of."""
+        assert self.benchmark is not None
+        return self.benchmark

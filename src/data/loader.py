@@ -30,7 +30,7 @@ class Order:
     """Which images are in which batch.
 
     Attributes:
-        indices: int64 (N,), the images to go through.
+        indices: int64 (N,), the images to go through; the order is made on their device.
         batch_size: images a step, over all ranks.
         seed: the order of an epoch is ``permutation(seed, epoch, N)``.
         shuffle: false goes through ``indices`` as they stand.
@@ -66,7 +66,7 @@ class Order:
         """The indices of each batch of an epoch for this rank, from batch ``first`` on."""
         order = self.indices
         if self.shuffle:
-            order = order[permutation(self.seed, epoch, len(order))]
+            order = order[permutation(self.seed, epoch, len(order), device=order.device)]
         for number in range(first, len(self)):
             batch = order[number * self.batch_size : (number + 1) * self.batch_size]
             if self.shuffle:

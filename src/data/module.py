@@ -1,7 +1,6 @@
 """The LightningDataModule: opens the images, splits them, feeds and augments them."""
 
 import logging
-from pathlib import Path
 
 import lightning as L
 import numpy as np
@@ -10,9 +9,9 @@ from torch import Tensor
 
 from src.augment import Augment
 from src.config.schema import DataConfig
+from src.data.configured import open_images
 from src.data.dataset import Batch, ImageDataset
-from src.data.load import load_images
-from src.data.loader import EpochLoader, Order, ResidentImages
+from src.data.loader import EpochLoader, Order, Partners, ResidentImages
 from src.data.split import indices_hash, stratified_split
 from src.data.types import ImageData
 
@@ -53,18 +52,7 @@ class ImageDataModule(L.LightningDataModule):
         if self.data is not None:
             return
         config = self.config
-        self.data = load_images(
-            config.name,
-            Path(config.root) if config.root else None,
-            image_size=config.image_size,
-            channels=config.channels,
-            num_classes=config.num_classes,
-            labels=config.labels,
-            on_bad_image=config.on_bad_image,
-            download=config.download,
-            cache_dir=Path(config.cache_dir) if config.cache_dir else None,
-            seed=config.split_seed,
-        )
+        self.data = open_images(config)
         self.classes = self.data.classes
         self.train_set = ImageDataset.from_set(self.data.train, self.classes)
         self.test_set = ImageDataset.from_set(self.data.test, self.classes)
@@ -180,8 +168,11 @@ class ImageDataModule(L.LightningDataModule):
         device = trainer.strategy.root_device if trainer is not None else torch.device("cpu")
         ranks = trainer.world_size if trainer is not None else 1
         size = config.batch_size if training else config.eval_batch_size
+        resident = self._is_resident(dataset, device)
+        # Where the images are, so that no step waits for its indices to be copied.
+        place = device if resident else torch.device("cpu")
         order = Order(
-            torch.from_numpy(indices),
+            torch.from_numpy(indices).to(place),
             batch_size=size if training else -(-size // ranks) * ranks,
             seed=self.seed,
             shuffle=training,
@@ -189,12 +180,11 @@ class ImageDataModule(L.LightningDataModule):
             rank=trainer.global_rank if trainer is not None else 0,
             ranks=ranks,
         )
-        resident = self._is_resident(dataset, device)
         return EpochLoader(
             ResidentImages(dataset, device) if resident else dataset,
             order,
             position=self._position if training else lambda: (0, 0),
-            partners=self._partners if training and self.augment.mixes else None,
+            partners=self._partners(order.indices) if training and self.augment.mixes else None,
             num_workers=0 if resident else config.num_workers,
             pin_memory=device.type == "cuda",
         )
@@ -205,9 +195,9 @@ class ImageDataModule(L.LightningDataModule):
         done = self.trainer.fit_loop.epoch_loop.batch_progress.current.ready
         return self.trainer.current_epoch, done
 
-    def _partners(self, indices: Tensor, epoch: int) -> Tensor:
-        chosen = self.augment.partners(indices, epoch, len(self.train_indices))
-        return torch.from_numpy(self.train_indices)[chosen]
+    def _partners(self, members: Tensor) -> Partners:
+        """Draws partners among the training images ``members``."""
+        return lambda indices, epoch: members[self.augment.partners(indices, epoch, len(members))]
 
     def _is_resident(self, dataset: ImageDataset, device: torch.device) -> bool:
         """Whether the images go to the device for good; on a CPU they are mapped memory."""

@@ -73,18 +73,18 @@ def open_record(directory: RunDirectory, *, seed: int, resumed: bool) -> RunReco
     return record
 
 
-_words: list[str] | None = None
+_command: list[str] | None = None
 
 
-def remember_command(words: list[str]) -> None:
-    """Keep the words of the command line as they were typed, before any are added to them."""
-    global _words
-    _words = list(words)
+def remember_command(module: str, words: list[str]) -> None:
+    """Keep the command line as it was typed, before words are added to it: a module of ``src``."""
+    global _command
+    _command = [f"src.{module}", *words]
 
 
 def command_line() -> str:
     """The command as it can be typed again from the project's root."""
-    return shlex.join(["python", "-m", "src.train", *(sys.argv[1:] if _words is None else _words)])
+    return shlex.join(["python", "-m", *(_command or ["src.train", *sys.argv[1:]])])
 
 
 def _now() -> str:

@@ -2,22 +2,17 @@
 
 import logging
 from dataclasses import asdict
-from typing import Any
 
-import torch
-from hydra.errors import InstantiationException
-from hydra.utils import get_class, instantiate
 from torch import nn
 
 from src.augment import Augment
 from src.config import TrainConfig, UserError, as_user_errors
-from src.config.errors import one_line
-from src.config.schema import ResNetConfig
 from src.data.module import ImageDataModule
-from src.models import ModelSummary, ResNet, build_model, summarize
-from src.training import optimizers
-from src.training.classifier import ImageClassifier, OptimizerFactory, ScheduleFactory
-from src.training.schedules import build_schedule
+from src.models import ModelSummary, ResNet, summarize
+from src.training.classifier import ImageClassifier
+from src.training.convolutions import quicken_convolutions
+from src.workflows.hardware import Compute
+from src.workflows.parts import build_backbone, optimizer_factory, schedule_factory
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +31,7 @@ def build_data(config: TrainConfig) -> ImageDataModule:
 
 
 def build_classifier(
-    config: TrainConfig, data: ImageDataModule
+    config: TrainConfig, data: ImageDataModule, compute: Compute
 ) -> tuple[ImageClassifier, ModelSummary]:
     """The network for the data, ready to train, and its layer-by-layer summary.
 
@@ -44,7 +39,7 @@ def build_classifier(
         UserError: the network does not exist, or does not fit the images.
     """
     height, width, channels = data.image_shape
-    backbone = _backbone(config.model, len(data.classes), channels)
+    backbone = build_backbone(config.model, len(data.classes), channels)
     with as_user_errors():
         summary = summarize(backbone, (channels, height, width))
         mean, std = data.statistics()
@@ -53,36 +48,17 @@ def build_classifier(
         backbone,
         mean=mean,
         std=std,
-        optimizer=_optimizer(config.optimizer),
-        schedule=_schedule(config.scheduler),
+        optimizer=optimizer_factory(config.optimizer),
+        schedule=schedule_factory(config.scheduler),
         loss=nn.CrossEntropyLoss(label_smoothing=config.run.label_smoothing),
         channels_last=config.trainer.channels_last,
     )
+    if compute.mixed_on_cpu:
+        quicken_convolutions(classifier.network)
     if config.trainer.compile:
         # In place, which keeps the names in the state dict.
-        classifier.network.compile()
+        classifier.network.compile(mode=config.trainer.compile_mode)
     return classifier, summary
-
-
-def _backbone(model: ResNetConfig | dict[str, Any], classes: int, channels: int) -> nn.Module:
-    options = dict(model) if isinstance(model, dict) else asdict(model)
-    target = options.pop("_target_")
-    for key, value in (("num_classes", classes), ("in_channels", channels)):
-        # A key that is there without a number is filled from the data; one that is left out is
-        # not for this network.
-        if options.get(key, 0) in (None, "auto"):
-            options[key] = value
-    if isinstance(model, ResNetConfig):
-        with as_user_errors():
-            return build_model(**options)
-    try:
-        network = instantiate({"_target_": target, **options})
-    except InstantiationException as error:
-        reason = one_line(error.__cause__ or error)
-        raise UserError(f"model._target_={target}: cannot be built: {reason}") from error
-    if not isinstance(network, nn.Module):
-        raise UserError(f"model._target_={target}: not a torch.nn.Module")
-    return network
 
 
 def _check_fit(backbone: nn.Module, summary: ModelSummary, data: ImageDataModule) -> None:
@@ -105,47 +81,3 @@ def _check_fit(backbone: nn.Module, summary: ModelSummary, data: ImageDataModule
             size,
             backbone.feature_sizes(size),
         )
-
-
-def _optimizer(settings: Any) -> OptimizerFactory:
-    options = dict(settings) if isinstance(settings, dict) else asdict(settings)
-    name = options.pop("name")
-    if "betas" in options:
-        options["betas"] = tuple(options["betas"])
-    if name == "custom":
-        target = options.pop("_target_")
-        try:
-            cls = get_class(target)
-        except Exception as error:
-            raise UserError(f"optimizer._target_={target}: {one_line(error)}") from error
-        if not (isinstance(cls, type) and issubclass(cls, torch.optim.Optimizer)):
-            raise UserError(f"optimizer._target_={target}: not a torch.optim.Optimizer")
-        if issubclass(cls, torch.optim.LBFGS):
-            raise UserError(f"optimizer._target_={target}: evaluates several times a step")
-        options["cls"] = cls
-    make = getattr(optimizers, name)
-
-    def build(module: nn.Module) -> torch.optim.Optimizer:
-        with as_user_errors(TypeError, ValueError):
-            return make(module, **options)
-
-    return build
-
-
-def _schedule(settings: Any) -> ScheduleFactory:
-    options = asdict(settings)
-    name = options.pop("name")
-
-    def make(
-        optimizer: torch.optim.Optimizer, total_steps: int, steps_per_epoch: int
-    ) -> torch.optim.lr_scheduler.LRScheduler:
-        with as_user_errors(ValueError):
-            return build_schedule(
-                optimizer,
-                name,
-                total_steps=total_steps,
-                steps_per_epoch=steps_per_epoch,
-                **options,
-            )
-
-    return make

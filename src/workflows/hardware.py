@@ -1,11 +1,48 @@
-"""Which device a run trains on."""
+"""Which device a run trains on, and in what arithmetic."""
 
 import os
+from dataclasses import dataclass
 
 import torch
 
-from src.config import UserError
+from src.config import TrainConfig, UserError, as_user_errors
 from src.runs.record import command_line
+from src.training.memory import keep_memory
+from src.training.precision import choose_precision
+
+
+@dataclass(frozen=True)
+class Compute:
+    """What computes.
+
+    Attributes:
+        accelerator: ``cpu`` or ``gpu``.
+        precision: one of Lightning's names.
+    """
+
+    accelerator: str
+    precision: str
+
+    @property
+    def mixed_on_cpu(self) -> bool:
+        """Whether a CPU computes in bfloat16."""
+        return self.accelerator == "cpu" and self.precision == "bf16-mixed"
+
+
+def prepare(config: TrainConfig) -> Compute:
+    """Choose device and precision, and set up this process for them.
+
+    Raises:
+        UserError: there is no such device, or it does not compute in that precision.
+    """
+    accelerator = choose_accelerator(config.trainer.accelerator, config.trainer.devices)
+    with as_user_errors(ValueError):
+        precision = choose_precision(config.trainer.precision, accelerator)
+    if config.trainer.num_threads:
+        torch.set_num_threads(config.trainer.num_threads)
+    if accelerator == "cpu":
+        keep_memory()
+    return Compute(accelerator, precision)
 
 
 def choose_accelerator(requested: str, devices: int) -> str:
@@ -34,24 +71,24 @@ def count_gpus() -> int:
     return int(torch.backends.mps.is_available())
 
 
-def describe(accelerator: str, devices: int, precision: str) -> str:
+def describe(compute: Compute, devices: int) -> str:
     """One line for the log: the device and the arithmetic."""
-    if accelerator == "cpu":
+    if compute.accelerator == "cpu":
         where = f"CPU, {torch.get_num_threads()} threads"
     elif torch.cuda.is_available():
         where = torch.cuda.get_device_name()
     else:
         where = "Apple GPU"
     several = f", {devices} devices" if devices > 1 else ""
-    return f"{where}{several}, {precision}"
+    return f"{where}{several}, {compute.precision}"
 
 
-def facts(accelerator: str, precision: str) -> dict[str, object]:
+def facts(compute: Compute) -> dict[str, object]:
     """What to add to a run's record."""
-    cuda = accelerator == "gpu" and torch.cuda.is_available()
+    cuda = compute.accelerator == "gpu" and torch.cuda.is_available()
     return {
-        "accelerator": accelerator,
-        "precision": precision,
+        "accelerator": compute.accelerator,
+        "precision": compute.precision,
         "gpu": torch.cuda.get_device_name() if cuda else None,
         "threads": torch.get_num_threads(),
         "cpu_capability": torch.backends.cpu.get_cpu_capability(),

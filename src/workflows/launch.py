@@ -67,12 +67,14 @@ def _say(message: str, code: int) -> int:
 
 
 def _launch(config_name: str, workflow: str) -> int:
-    remember_command(sys.argv[1:])
+    remember_command(config_name, sys.argv[1:])
     arguments = get_args_parser().parse_args()
     if arguments.help or arguments.hydra_help or arguments.shell_completion or arguments.info:
         _start(config_name, lambda cfg: None)
         return 0
-    continuation = find_continuation(arguments.overrides, arguments.multirun)
+    continuation = None
+    if config_name == "train":
+        continuation = find_continuation(arguments.overrides, arguments.multirun)
     if continuation and arguments.cfg:
         print(continuation.text)
         return 0

@@ -31,6 +31,7 @@ CHANGEABLE = (
     "test_checkpoint",
     "trainer.accelerator",
     "trainer.compile",
+    "trainer.compile_mode",
     "trainer.log_every_n_steps",
     "trainer.max_epochs",
     "trainer.max_steps",

@@ -8,14 +8,13 @@ from typing import Any
 import lightning as L
 import torch
 
-from src.config import TrainConfig, as_user_errors
+from src.config import TrainConfig
 from src.data.module import ImageDataModule
 from src.files import write_json
 from src.runs import RunDirectory
 from src.runs.curves import draw_curves
 from src.training.classifier import ImageClassifier
 from src.training.loggers import log_settings
-from src.training.precision import choose_precision
 from src.training.signals import SignalWatch
 from src.workflows import hardware
 from src.workflows.build import build_classifier, build_data
@@ -55,28 +54,24 @@ def run(config: TrainConfig, directory: RunDirectory) -> dict[str, Any]:
 def _run(
     config: TrainConfig, directory: RunDirectory, recording: Recording, watch: SignalWatch
 ) -> dict[str, Any]:
-    accelerator = hardware.choose_accelerator(config.trainer.accelerator, config.trainer.devices)
-    with as_user_errors(ValueError):
-        precision = choose_precision(config.trainer.precision, accelerator)
-    if config.trainer.num_threads:
-        torch.set_num_threads(config.trainer.num_threads)
+    compute = hardware.prepare(config)
     L.seed_everything(config.run.seed, workers=True, verbose=False)
     data = build_data(config)
     if config.run.resume:
         check_same_split(directory, data.split_hash)
-    classifier, summary = build_classifier(config, data)
+    classifier, summary = build_classifier(config, data, compute)
     directory.summary.write_text(summary.as_table() + "\n")
     if config.callbacks.model_summary:
         log.info("%s", summary.as_table())
-    log.info("training on %s", hardware.describe(accelerator, config.trainer.devices, precision))
+    log.info("training on %s", hardware.describe(compute, config.trainer.devices))
     recording.update(
-        compute=hardware.facts(accelerator, precision),
+        compute=hardware.facts(compute),
         data=_facts(data),
         parameters=summary.parameters,
         multiply_adds=summary.multiply_adds,
     )
     resume = directory.last if config.run.resume else None
-    trainer = build_trainer(config, directory, accelerator, precision, resume, watch)
+    trainer = build_trainer(config, directory, compute, resume, watch)
     began = time.perf_counter()
     trainer.fit(classifier, datamodule=data, ckpt_path=resume, weights_only=True)
     which = _which_weights(config, directory)

@@ -21,13 +21,13 @@ from src.training.callbacks.checkpoints import mode_of
 from src.training.checkpoint import AtomicCheckpointIO
 from src.training.loggers import CsvLogger, TensorBoard
 from src.training.signals import SignalWatch
+from src.workflows.hardware import Compute
 
 
 def build_trainer(
     config: TrainConfig,
     directory: RunDirectory,
-    accelerator: str,
-    precision: str,
+    compute: Compute,
     resume: Path | None,
     watch: SignalWatch,
 ) -> L.Trainer:
@@ -40,10 +40,10 @@ def build_trainer(
     """
     settings = config.trainer
     return L.Trainer(
-        accelerator=accelerator,
+        accelerator=compute.accelerator,
         devices=settings.devices,
         num_nodes=settings.num_nodes,
-        precision=precision,  # type: ignore[arg-type]
+        precision=compute.precision,  # type: ignore[arg-type]
         max_epochs=settings.max_epochs or -1,
         max_steps=settings.max_steps or -1,
         accumulate_grad_batches=settings.accumulate_grad_batches,

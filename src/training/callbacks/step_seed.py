@@ -20,8 +20,14 @@ class StepSeed(L.Callback):
     def on_train_batch_start(
         self, trainer: L.Trainer, pl_module: L.LightningModule, batch: Any, batch_idx: int
     ) -> None:
-        """Seed the generators of all devices."""
+        """Seed the generators of the CPU and of the device that trains."""
         batches = trainer.fit_loop.epoch_loop.total_batch_idx
         # Odd multipliers keep neighbouring seeds, steps and ranks apart in 63 bits.
         mixed = self.seed * 0x9E3779B97F4A7C15 + batches * 0xBF58476D1CE4E5B9
-        torch.manual_seed((mixed + trainer.global_rank * 0x94D049BB133111EB) % 2**63)
+        seed = (mixed + trainer.global_rank * 0x94D049BB133111EB) % 2**63
+        # torch.manual_seed also speaks to devices that are not in use: without a GPU it notes
+        # each call with its stack for a CUDA that may start later, 2 ms and some memory a step.
+        torch.default_generator.manual_seed(seed)
+        device = pl_module.device.type
+        if device != "cpu":
+            torch.get_device_module(device).manual_seed(seed)

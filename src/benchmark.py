@@ -1,0 +1,16 @@
+"""Measure the speed of training on this machine: ``python -m src.benchmark --help``."""
+
+import sys
+
+
+def main() -> None:
+    """Compose the configuration of the command line and measure."""
+    try:
+        from src.workflows.launch import launch
+    except KeyboardInterrupt:
+        sys.exit(130)
+    launch("benchmark", "src.benchmarks.run")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Measuring: training against a bare loop, the input path, the start, each operation."""

@@ -1,0 +1,102 @@
+"""A contender in a process of its own: how soon it takes its first step, how much memory it uses.
+
+The parent starts ``python -m src.benchmark benchmark.mode=alone benchmark.contenders=[NAME]``
+and reads what that has written.
+"""
+
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from src.config import RunFailed, TrainConfig, as_user_errors
+from src.files import read_json, write_json
+from src.workflows.hardware import Compute, prepare
+from src.workflows.place import hydra_override
+
+RESULT = "alone.json"
+STEPS = 3
+"""Enough for a step's memory to have reached its height."""
+
+
+def run_alone(config: TrainConfig, place: Path) -> dict[str, Any]:
+    """In the child: take the first steps and write when the first was done, and the memory."""
+    (name,) = config.measuring.contenders
+    moments: list[float] = []
+    compute = prepare(config)
+    if name == "ours":
+        _train(config, compute, place, lambda: moments.append(time.time()))
+    else:
+        _loop(name, config, compute, lambda: moments.append(time.time()))
+    result = {"first_step_at": moments[0], "peak_memory_mib": round(_peak(compute) / 2**20, 1)}
+    write_json(place / RESULT, result)
+    return result
+
+
+def _train(config: TrainConfig, compute: Compute, place: Path, done: Callable[[], None]) -> None:
+    from src.benchmarks.contenders.ours import Script, stopwatch, train
+    from src.workflows.build import build_data
+
+    watch = stopwatch(compute)
+
+    def script() -> Script:
+        yield from watch.steps(1)
+        done()
+        yield from watch.steps(STEPS - 1)
+
+    watch.script = script()
+    train(config, build_data(config), compute, watch, place)
+
+
+def _loop(name: str, config: TrainConfig, compute: Compute, done: Callable[[], None]) -> None:
+    from src.data.configured import open_images
+
+    module = import_module(f"src.benchmarks.contenders.{name}")
+    kind = {"bare": "Bare", "plain": "Plain"}[name]
+    with as_user_errors():
+        data = open_images(config.data)
+    loop = getattr(module, kind)(config, data, compute.accelerator, compute.precision)
+    loop.run(1)
+    done()
+    loop.run(STEPS - 1)
+
+
+def _peak(compute: Compute) -> int:
+    """Bytes: of the GPU's memory when it computes, else of the process."""
+    if compute.accelerator == "gpu" and torch.cuda.is_available():
+        return torch.cuda.max_memory_allocated()
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
+
+
+def measure_alone(name: str, words: list[str]) -> tuple[float, float]:
+    """In the parent: seconds from the command to the first step done, and peak memory in MiB.
+
+    Args:
+        name: a contender.
+        words: the settings of the benchmark's own command line.
+
+    Raises:
+        RunFailed: the child failed.
+    """
+    with tempfile.TemporaryDirectory(prefix="benchmark-") as folder:
+        place = Path(folder) / "run"
+        command = [
+            *(sys.executable, "-m", "src.benchmark", *words),
+            *("benchmark.mode=alone", f"benchmark.contenders=[{name}]"),
+            hydra_override("hydra.run.dir", str(place)),
+        ]
+        started = time.time()
+        done = subprocess.run(command, capture_output=True, text=True)
+        result = read_json(place / RESULT)
+        if not result:
+            reason = " ".join(done.stderr.split())[-300:]
+            raise RunFailed(f"{name} in a process of its own failed: {reason}")
+    return result["first_step_at"] - started, result["peak_memory_mib"]

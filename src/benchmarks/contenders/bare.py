@@ -1,0 +1,53 @@
+"""The ceiling: forward, loss, backward, optimizer step, over one batch that is already there."""
+
+import torch
+from torch import nn
+
+from src.benchmarks.contenders.base import device_of, wait_for
+from src.config import TrainConfig
+from src.data.types import ImageData
+from src.training.convolutions import quicken_convolutions
+from src.workflows.parts import build_backbone, optimizer_factory
+
+
+class Bare:
+    """The network, precision, batch size and optimizer of the configuration, and nothing else.
+
+    No data is fetched, nothing is augmented, normalised, measured, logged or scheduled.
+    """
+
+    def __init__(self, config: TrainConfig, data: ImageData, accelerator: str, precision: str):
+        """Build the network and put one normalised batch on the device."""
+        self.device = device_of(accelerator)
+        self.images = config.data.batch_size
+        images = torch.tensor(data.train.images[: self.images]).permute(0, 3, 1, 2)
+        network = build_backbone(config.model, len(data.classes), images.shape[1])
+        layout = torch.channels_last if config.trainer.channels_last else torch.contiguous_format
+        self.network = network.to(self.device, memory_format=layout)  # type: ignore[call-overload]
+        self.autocast = {"bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}.get(precision)
+        self.scaler = torch.amp.GradScaler(self.device.type, enabled=precision == "16-mixed")
+        if self.device.type == "cpu" and self.autocast is not None:
+            quicken_convolutions(self.network)
+        if config.trainer.compile:
+            self.network.compile(mode=config.trainer.compile_mode)
+        normalized = (images.float() / 255 - 0.5) / 0.25
+        self.batch = normalized.to(self.device, memory_format=layout)
+        self.labels = torch.from_numpy(data.train.labels[: self.images]).to(self.device)
+        self.loss = nn.CrossEntropyLoss(label_smoothing=config.run.label_smoothing)
+        self.optimizer = optimizer_factory(config.optimizer)(self.network)
+
+    def run(self, steps: int) -> None:
+        """Train on the same batch."""
+        self.network.train()
+        for _ in range(steps):
+            self._step()
+        wait_for(self.device)
+
+    def _step(self) -> None:
+        enabled = self.autocast is not None
+        with torch.autocast(self.device.type, dtype=self.autocast, enabled=enabled):
+            loss = self.loss(self.network(self.batch).float(), self.labels)
+        self.optimizer.zero_grad()
+        self.scaler.scale(loss).backward()
+        self.scaler.step(self.optimizer)
+        self.scaler.update()

@@ -1,0 +1,134 @@
+"""This project's training as ``python -m src.train`` runs it, halted between measurements."""
+
+import logging
+import tempfile
+import time
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+import torch
+
+from src.benchmarks.contenders.base import device_of, wait_for
+from src.config import TrainConfig
+from src.data.module import ImageDataModule
+from src.runs import RunDirectory
+from src.training.signals import SignalWatch
+from src.workflows.build import build_classifier
+from src.workflows.hardware import Compute
+from src.workflows.train import quiet_libraries
+from src.workflows.trainer import build_trainer
+
+Steps = Generator[None, None, float]
+"""Runs for some training steps; its value is the seconds they took."""
+
+Script = Generator[None, None, None]
+"""Yields for each training step it wants; what it does in between is not timed."""
+
+
+class Stopwatch(L.Callback):
+    """Runs a script beside the training loop and times the steps the script asks for.
+
+    A step lasts from the end of the one before, so that fetching, augmenting, logging and every
+    other callback count; validation and what else happens between epochs does not.
+    """
+
+    def __init__(self, device: torch.device):
+        """Time steps on ``device``."""
+        self.device = device
+        self.script: Script = _nothing()
+        self.images = 0
+        self._mark = 0.0
+        self._busy = 0.0
+
+    def steps(self, count: int) -> Steps:
+        """Wait for ``count`` steps; return the seconds they took, the device's work included."""
+        wait_for(self.device)
+        self._busy, self.images = 0.0, 0
+        for _ in range(count):
+            yield
+        before = time.perf_counter()
+        wait_for(self.device)
+        return self._busy + time.perf_counter() - before
+
+    def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Leave out what came before."""
+        if trainer.global_step == 0:
+            next(self.script)
+        self._mark = time.perf_counter()
+
+    def on_train_batch_end(
+        self,
+        trainer: L.Trainer,
+        pl_module: L.LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+    ) -> None:
+        """Count the step and let the script go on."""
+        self._busy += time.perf_counter() - self._mark
+        self.images += len(batch.labels)
+        try:
+            next(self.script)
+        except StopIteration:
+            trainer.should_stop = True
+        self._mark = time.perf_counter()
+
+
+def _nothing() -> Script:
+    return
+    yield
+
+
+def train(
+    config: TrainConfig, data: ImageDataModule, compute: Compute, watch: Stopwatch, place: Path
+) -> None:
+    """Train until the script of ``watch`` has ended, with all that ``src.train`` does in a step.
+
+    Validation and checkpoints are left out; the logs go into a directory in ``place`` that is
+    removed afterwards.
+    """
+    config = _endless(config)
+    quiet_libraries()
+    classifier, _ = build_classifier(config, data, compute)
+    with tempfile.TemporaryDirectory(dir=place, prefix="run-") as folder, _fewer_lines():
+        signals = SignalWatch(None)
+        directory = RunDirectory(Path(folder))
+        with signals:
+            trainer = build_trainer(config, directory, compute, None, signals)
+            trainer.callbacks.append(watch)  # type: ignore[attr-defined]
+            trainer.fit(classifier, datamodule=data)
+
+
+def stopwatch(compute: Compute) -> Stopwatch:
+    """A stopwatch for the device that computes."""
+    return Stopwatch(device_of(compute.accelerator))
+
+
+def _endless(config: TrainConfig) -> TrainConfig:
+    return replace(
+        config,
+        trainer=replace(
+            config.trainer, max_epochs=10**4, max_steps=None, check_val_every_n_epoch=10**4
+        ),
+        callbacks=replace(
+            config.callbacks,
+            checkpoint=False,
+            early_stopping=replace(config.callbacks.early_stopping, enabled=False),
+        ),
+    )
+
+
+@contextmanager
+def _fewer_lines() -> Iterator[None]:
+    """Without a line for each epoch."""
+    log = logging.getLogger("src.training.callbacks.epoch_line")
+    before = log.level
+    log.setLevel(logging.WARNING)
+    try:
+        yield
+    finally:
+        log.setLevel(before)

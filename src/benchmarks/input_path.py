@@ -1,0 +1,87 @@
+"""The input path by itself: decoding, the cache of decoded images, batches, augmentation."""
+
+import tempfile
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from functools import partial
+
+import torch
+
+from src.benchmarks.samples import Samples
+from src.config import TrainConfig
+from src.data.configured import open_images
+from src.data.dataset import Batch
+from src.data.module import ImageDataModule
+from src.workflows.build import build_data
+
+DECODINGS = 3
+"""Rounds of what takes seconds, at most."""
+
+
+def measure_input(config: TrainConfig) -> dict[str, Samples]:
+    """Decode, load, fetch and augment, each by itself.
+
+    Fetching and augmenting go through the training images once a round, on one thread of the CPU:
+    what a GPU does with resident images is part of ``benchmark.mode=training``.
+
+    Raises:
+        UserError: the data cannot be had.
+    """
+    data = build_data(config)
+    rounds = config.measuring.rounds
+    measured = _opening(config, min(rounds, DECODINGS))
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        measured |= _batches(config, data, rounds)
+    finally:
+        torch.set_num_threads(threads)
+    return measured
+
+
+def _opening(config: TrainConfig, rounds: int) -> dict[str, Samples]:
+    """Seconds of the first and of a later opening, the files' pages in memory."""
+    first, later = [], []
+    for _ in range(rounds):
+        with tempfile.TemporaryDirectory(prefix="benchmark-") as folder:
+            open_fresh = partial(open_images, replace(config.data, cache_dir=folder))
+            first.append(_seconds(open_fresh))
+            later.append(_seconds(open_fresh))
+    return {
+        "first opening: decode and keep": Samples.of(first, "s"),
+        "later opening: load and check": Samples.of(later, "s"),
+    }
+
+
+def _batches(config: TrainConfig, data: ImageDataModule, rounds: int) -> dict[str, Samples]:
+    count = len(data.train_indices)
+    augment = data.augment
+
+    def augmented(batch: Batch) -> None:
+        augment(batch.images, batch.labels, batch.indices, 0, len(data.classes))
+
+    loader = data.train_dataloader()
+    jobs: dict[str, Callable[[], None]] = {"fetch batches, one thread": lambda: _through(loader)}
+    if not augment.identity:
+        ready = list(loader)
+        jobs["augment batches, one thread"] = lambda: _through(ready, augmented)
+        jobs["fetch and augment, one thread"] = lambda: _through(loader, augmented)
+    speeds: dict[str, list[float]] = {name: [] for name in jobs}
+    for number in range(rounds + 1):
+        for name, job in jobs.items():
+            speed = count / _seconds(job)
+            if number:  # the first round warms up
+                speeds[name].append(speed)
+    return {name: Samples.of(values, "images/s") for name, values in speeds.items()}
+
+
+def _through(batches: Iterable[Batch], do: Callable[[Batch], None] = lambda batch: None) -> None:
+    for batch in batches:
+        do(batch)
+
+
+def _seconds(job: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    job()
+    return time.perf_counter() - start

@@ -1,0 +1,90 @@
+"""Training side by side: contenders take turns in one process."""
+
+import logging
+import time
+from pathlib import Path
+
+from src.benchmarks.contenders.bare import Bare
+from src.benchmarks.contenders.base import Contender
+from src.benchmarks.contenders.ours import Script, Stopwatch, stopwatch, train
+from src.benchmarks.contenders.plain import Plain
+from src.benchmarks.samples import Samples
+from src.config import TrainConfig
+from src.training.memory import default_memory, keep_memory
+from src.workflows.build import build_data
+from src.workflows.hardware import Compute
+
+log = logging.getLogger(__name__)
+
+WARM_UP = 3
+"""Steps before anything is measured; the first ones choose and compile kernels."""
+
+FEWEST, MOST = 3, 2000
+"""Steps in one measurement."""
+
+
+def race(config: TrainConfig, compute: Compute, place: Path) -> dict[str, Samples]:
+    """Images a second of each contender, measured in turn, ours first.
+
+    In a round each contender trains for one step that is not timed, which brings its memory and
+    caches back, and then for as many as take about ``benchmark.seconds``.
+
+    Raises:
+        UserError: the data or the network cannot be had.
+    """
+    data = build_data(config)
+    assert data.data is not None
+    loops: dict[str, Contender] = {}
+    for name, kind in (("bare", Bare), ("plain", Plain)):
+        if name in config.measuring.contenders:
+            loops[name] = kind(config, data.data, compute.accelerator, compute.precision)
+    speeds: dict[str, list[float]] = {name: [] for name in ("ours", *loops)}
+    watch = stopwatch(compute)
+    watch.script = _rounds(config, watch, loops, speeds)
+    train(config, data, compute, watch, place)
+    return {name: Samples.of(values, "images/s") for name, values in speeds.items()}
+
+
+def _rounds(
+    config: TrainConfig,
+    watch: Stopwatch,
+    loops: dict[str, Contender],
+    speeds: dict[str, list[float]],
+) -> Script:
+    rounds, seconds = config.measuring.rounds, config.measuring.seconds
+    yield from watch.steps(WARM_UP)
+    ours = _as_many((yield from watch.steps(FEWEST)), seconds)
+    steps = {name: _warm_up(name, loop, seconds) for name, loop in loops.items()}
+    for number in range(1, rounds + 1):
+        yield from watch.steps(1)
+        elapsed = yield from watch.steps(ours)
+        speeds["ours"].append(watch.images / elapsed)
+        for name, loop in loops.items():
+            speeds[name].append(_measure(name, loop, steps[name]))
+        words = [f"{name} {values[-1]:,.0f}" for name, values in speeds.items()]
+        log.info("round %d/%d, images/s: %s", number, rounds, ", ".join(words))
+
+
+def _warm_up(name: str, loop: Contender, seconds: float) -> int:
+    """The steps of one measurement of a loop."""
+    loop.run(WARM_UP)
+    return _as_many(FEWEST * loop.images / _measure(name, loop, FEWEST), seconds)
+
+
+def _as_many(elapsed: float, seconds: float) -> int:
+    """How many steps take ``seconds``, when the fewest have taken ``elapsed``."""
+    return min(max(round(seconds * FEWEST / elapsed), FEWEST), MOST)
+
+
+def _measure(name: str, loop: Contender, steps: int) -> float:
+    """Images a second."""
+    # Most people leave the C library as it is.
+    usual_memory = name == "plain" and default_memory()
+    try:
+        loop.run(1)
+        start = time.perf_counter()
+        loop.run(steps)
+        return steps * loop.images / (time.perf_counter() - start)
+    finally:
+        if usual_memory:
+            keep_memory()

@@ -1,0 +1,101 @@
+"""What a benchmark shows: tables on the terminal, and a picture."""
+
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from src.benchmarks.operations import Profile
+from src.benchmarks.samples import Samples
+
+CONTENDERS = {
+    "ours": "python -m src.train",
+    "bare": "the same steps over one resident batch",
+    "plain": "float32, PIL, a DataLoader, .item()",
+}
+
+
+def show_race(
+    title: str, speeds: dict[str, Samples], alone: dict[str, tuple[float, float]]
+) -> None:
+    """Print a row a contender; medians, with the lowest and the highest round."""
+    table = Table(title=title, title_justify="left")
+    table.add_column("contender")
+    table.add_column("images/s", justify="right")
+    table.add_column("ours is", justify="right")
+    table.add_column("first step", justify="right")
+    table.add_column("peak memory", justify="right")
+    for name, samples in speeds.items():
+        ratio = "" if name == "ours" else f"× {speeds['ours'].over(samples).text(3)}"
+        seconds, memory = alone[name]
+        digits = 0 if samples.median >= 1000 else 1
+        table.add_row(name, samples.text(digits), ratio, f"{seconds:.1f} s", f"{memory:,.0f} MiB")
+    console = Console()
+    console.print(table)
+    for name in speeds:
+        console.print(f"{name}: {CONTENDERS[name]}", highlight=False)
+
+
+def show_samples(title: str, measured: dict[str, Samples]) -> None:
+    """Print a row a measurement."""
+    table = Table(title=title, title_justify="left")
+    table.add_column("what", overflow="fold")
+    table.add_column("median (min to max)", justify="right")
+    table.add_column("")
+    for name, samples in measured.items():
+        digits = 0 if samples.median >= 1000 else 3 if samples.median < 10 else 1
+        table.add_row(name, samples.text(digits), samples.unit)
+    Console().print(table)
+
+
+def show_operations(title: str, profile: Profile) -> None:
+    """Print where a step's time goes, beside what the hardware would need for it."""
+    table = Table(title=title, title_justify="left")
+    table.add_column("operation")
+    for name in ("ms", "share", "GFLOP", "MB", "at limits, ms"):
+        table.add_column(name, justify="right")
+    for row in profile.rows:
+        table.add_row(
+            row.name,
+            f"{row.milliseconds:.1f}",
+            f"{row.milliseconds / profile.milliseconds:.1%}",
+            f"{row.gigaflops:.1f}" if row.gigaflops else "",
+            f"{row.megabytes:,.0f}",
+            f"{profile.least_milliseconds(row):.1f}",
+        )
+    console = Console()
+    console.print(table)
+    console.print(
+        f"a step took {profile.milliseconds:.1f} ms, {profile.untouched_milliseconds:.1f} ms when "
+        f"its operations are not timed one by one; limits measured here: "
+        f"{profile.matrix_rate:,.0f} GFLOP/s, {profile.bandwidth:.1f} GB/s",
+        highlight=False,
+        soft_wrap=True,
+    )
+
+
+def draw_race(path: Path, title: str, speeds: dict[str, Samples]) -> None:
+    """Draw every round as a point and the medians as bars.
+
+    Raises:
+        OSError: the picture cannot be written.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(8, 0.9 + 0.6 * len(speeds)), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.subplots()
+    shades = {"ours": "tab:blue", "bare": "0.7", "plain": "0.85"}
+    for place, (name, samples) in enumerate(speeds.items()):
+        axes.barh(place, samples.median, height=0.6, color=shades[name])
+        axes.plot(samples.values, [place] * len(samples.values), "o", color="black", markersize=3)
+        axes.annotate(
+            f"{samples.median:,.0f}", (0, place), (4, 0), textcoords="offset points", va="center"
+        )
+    axes.set_yticks(range(len(speeds)), list(speeds))
+    axes.invert_yaxis()
+    axes.set_xlabel("images a second (bars: medians, points: rounds)")
+    axes.set_title(title, fontsize="medium", loc="left")
+    axes.spines[["top", "right"]].set_visible(False)
+    figure.savefig(path, dpi=110)

@@ -1,0 +1,104 @@
+"""One benchmark: measure what its mode says, print it, keep it."""
+
+from collections.abc import Callable
+from typing import Any
+
+from hydra.core.hydra_config import HydraConfig
+
+from src.config import TrainConfig
+from src.files import write_json
+from src.runs import RunDirectory
+from src.workflows.failures import explained
+from src.workflows.recorded import recorded
+
+Figures = dict[str, Any]
+
+
+def run(config: TrainConfig, directory: RunDirectory) -> Figures:
+    """Measure, and leave ``benchmark.json`` (and a picture of a race) in ``directory``.
+
+    Returns:
+        The contents of ``benchmark.json``.
+
+    Raises:
+        UserError: something the user can put right.
+        RunFailed: a contender failed, or memory ran out.
+    """
+    if config.measuring.mode == "alone":
+        from src.benchmarks.alone import run_alone
+
+        return run_alone(config, directory.path)
+    words = list(HydraConfig.get().overrides.task)
+    with recorded(directory, config) as recording, explained(config):
+        figures = _MODES[config.measuring.mode](config, directory, words)
+        recording.update(compute=figures.get("compute"))
+        write_json(directory.path / "benchmark.json", figures)
+    return figures
+
+
+def _training(config: TrainConfig, directory: RunDirectory, words: list[str]) -> Figures:
+    from src.benchmarks.alone import measure_alone
+    from src.benchmarks.race import race
+    from src.benchmarks.report import draw_race, show_race
+    from src.workflows.hardware import describe, facts, prepare
+
+    compute = prepare(config)
+    alone = {name: measure_alone(name, words) for name in config.measuring.contenders}
+    speeds = race(config, compute, directory.path)
+    title = f"{_name(config)}, batch {config.data.batch_size}, {describe(compute, 1)}"
+    show_race(title, speeds, alone)
+    draw_race(directory.path / "benchmark.png", title, speeds)
+    others = [name for name in speeds if name != "ours"]
+    return {
+        "title": title,
+        "compute": facts(compute),
+        "speeds": {name: samples.as_json() for name, samples in speeds.items()},
+        "ratios": {f"ours/{name}": speeds["ours"].over(speeds[name]).as_json() for name in others},
+        "alone": {
+            name: {"seconds_to_first_step": round(seconds, 3), "peak_memory_mib": memory}
+            for name, (seconds, memory) in alone.items()
+        },
+    }
+
+
+def _input(config: TrainConfig, directory: RunDirectory, words: list[str]) -> Figures:
+    from src.benchmarks.input_path import measure_input
+    from src.benchmarks.report import show_samples
+
+    measured = measure_input(config)
+    show_samples("the input path", measured)
+    return {"measured": {name: samples.as_json() for name, samples in measured.items()}}
+
+
+def _startup(config: TrainConfig, directory: RunDirectory, words: list[str]) -> Figures:
+    from src.benchmarks.report import show_samples
+    from src.benchmarks.startup import measure_startup
+
+    measured = measure_startup(config.measuring.rounds, words)
+    show_samples("from the command on", measured)
+    return {"measured": {name: samples.as_json() for name, samples in measured.items()}}
+
+
+def _operations(config: TrainConfig, directory: RunDirectory, words: list[str]) -> Figures:
+    from src.benchmarks.operations import measure_operations
+    from src.benchmarks.report import show_operations
+    from src.workflows.hardware import describe, facts, prepare
+
+    compute = prepare(config)
+    profile = measure_operations(config, compute)
+    title = f"{_name(config)}, batch {config.data.batch_size}, {describe(compute, 1)}"
+    show_operations(title, profile)
+    return {"title": title, "compute": facts(compute), **profile.as_json()}
+
+
+def _name(config: TrainConfig) -> str:
+    model = config.model
+    return str(model.get("name") or model["_target_"] if isinstance(model, dict) else model.name)
+
+
+_MODES: dict[str, Callable[[TrainConfig, RunDirectory, list[str]], Figures]] = {
+    "training": _training,
+    "input": _input,
+    "startup": _startup,
+    "operations": _operations,
+}

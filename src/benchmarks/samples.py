@@ -1,0 +1,52 @@
+"""Repeated measurements of one thing."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import median
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Samples:
+    """The values of repeated measurements, in the order they were taken.
+
+    Attributes:
+        values: at least one number.
+        unit: of each.
+    """
+
+    values: tuple[float, ...]
+    unit: str
+
+    @classmethod
+    def of(cls, values: Sequence[float], unit: str) -> "Samples":
+        """Collect measurements."""
+        return cls(tuple(values), unit)
+
+    @property
+    def median(self) -> float:
+        """The middle value, which one disturbed measurement does not move."""
+        return median(self.values)
+
+    def over(self, other: "Samples") -> "Samples":
+        """The ratio round by round: of values taken shortly after one another.
+
+        A machine whose speed drifts spoils each value, but hardly the ratio of neighbours.
+        """
+        pairs = zip(self.values, other.values, strict=True)
+        return Samples(tuple(ours / theirs for ours, theirs in pairs), "")
+
+    def as_json(self) -> dict[str, Any]:
+        """Median, extremes and every value."""
+        return {
+            "median": self.median,
+            "min": min(self.values),
+            "max": max(self.values),
+            "unit": self.unit,
+            "values": list(self.values),
+        }
+
+    def text(self, digits: int = 1) -> str:
+        """``median (min to max)``."""
+        low, high = min(self.values), max(self.values)
+        return f"{self.median:,.{digits}f} ({low:,.{digits}f} to {high:,.{digits}f})"

@@ -1,0 +1,41 @@
+"""From the command to the first step: each measurement is a process of its own."""
+
+import subprocess
+import sys
+import time
+
+from src.benchmarks.alone import measure_alone
+from src.benchmarks.samples import Samples
+from src.config import RunFailed
+
+COMMANDS = {
+    "python -m src.train --cfg job": ["-m", "src.train", "--cfg", "job"],
+    "a configuration error": ["-m", "src.train", "model=resnet19"],
+    "import torch": ["-c", "import torch"],
+    "import torch, lightning": ["-c", "import torch, lightning"],
+    "import all that training needs": ["-c", "import src.workflows.train"],
+}
+REFUSED = 2
+
+
+def measure_startup(rounds: int, words: list[str]) -> dict[str, Samples]:
+    """Seconds of each command, and up to the first training step of ``words``; in turn.
+
+    Raises:
+        RunFailed: a command failed that should not have.
+    """
+    seconds: dict[str, list[float]] = {name: [] for name in (*COMMANDS, "the first training step")}
+    for _ in range(rounds):
+        for name, command in COMMANDS.items():
+            seconds[name].append(_time(command))
+        seconds["the first training step"].append(measure_alone("ours", words)[0])
+    return {name: Samples.of(values, "s") for name, values in seconds.items()}
+
+
+def _time(command: list[str]) -> float:
+    start = time.perf_counter()
+    done = subprocess.run([sys.executable, *command], capture_output=True, text=True)
+    elapsed = time.perf_counter() - start
+    if done.returncode not in (0, REFUSED):
+        raise RunFailed(f"{' '.join(command)}: exit code {done.returncode}")
+    return elapsed
