@@ -5,7 +5,6 @@ and reads what that has written.
 """
 
 import resource
-import subprocess
 import sys
 import tempfile
 import time
@@ -16,6 +15,7 @@ from typing import Any
 
 import torch
 
+from src.benchmarks.child import run_python
 from src.config import RunFailed, TrainConfig, as_user_errors
 from src.files import read_json, write_json
 from src.workflows.hardware import Compute, prepare
@@ -89,12 +89,12 @@ def measure_alone(name: str, words: list[str]) -> tuple[float, float]:
     with tempfile.TemporaryDirectory(prefix="benchmark-") as folder:
         place = Path(folder) / "run"
         command = [
-            *(sys.executable, "-m", "src.benchmark", *words),
+            *("-m", "src.benchmark", *words),
             *("benchmark.mode=alone", f"benchmark.contenders=[{name}]"),
             hydra_override("hydra.run.dir", str(place)),
         ]
         started = time.time()
-        done = subprocess.run(command, capture_output=True, text=True)
+        done = run_python(command)
         result = read_json(place / RESULT)
         if not result:
             reason = " ".join(done.stderr.split())[-300:]

@@ -8,6 +8,7 @@ from functools import partial
 
 import torch
 
+from src.benchmarks.quiet import quiet
 from src.benchmarks.samples import Samples
 from src.config import TrainConfig
 from src.data.configured import open_images
@@ -44,7 +45,10 @@ def _opening(config: TrainConfig, rounds: int) -> dict[str, Samples]:
     """Seconds of the first and of a later opening, the files' pages in memory."""
     first, later = [], []
     for _ in range(rounds):
-        with tempfile.TemporaryDirectory(prefix="benchmark-") as folder:
+        with (
+            tempfile.TemporaryDirectory(prefix="benchmark-") as folder,
+            quiet("src.data.cache", "src.data.load"),
+        ):
             open_fresh = partial(open_images, replace(config.data, cache_dir=folder))
             first.append(_seconds(open_fresh))
             later.append(_seconds(open_fresh))

@@ -2,6 +2,7 @@
 
 import time
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -28,7 +29,7 @@ class Row:
     """One kind of operation, over a step.
 
     Attributes:
-        name: the operation and the shape of its first tensor and of its weights, if any.
+        name: the operation and the sizes it works on, the batch left out.
         calls: a step.
         milliseconds: a step.
         gigaflops: floating-point operations of its products, in 1e9; 0 for other operations.
@@ -101,19 +102,29 @@ class _Timer(TorchDispatchMode):
         outputs = [leaf for leaf in tree_leaves(result) if isinstance(leaf, Tensor)]
         count = flop_registry.get(func.overloadpacket)
         flops = count(*args, **(kwargs or {}), out_val=result) if count else 0
-        row = self.rows[_name(func, inputs, is_product=bool(flops))]
+        row = self.rows[_name(func, inputs)]
         moved = sum(tensor.nbytes for tensor in inputs + outputs)
         row.add(Row("", 1, 1e3 * elapsed, flops / 1e9, moved / 1e6))
         return result
 
 
-def _name(func: Any, inputs: list[Tensor], is_product: bool) -> str:
+def _name(func: Any, inputs: list[Tensor]) -> str:
+    """The operation with what tells its calls apart: sizes without the batch."""
     name = str(func.overloadpacket).removeprefix("aten.").strip("_")
-    if not inputs or (inputs[0].ndim != 4 and not is_product):
-        return name
-    # A product is told apart by its weights too; convolution_backward has them in third place.
-    shown = inputs if is_product else inputs[:1]
-    return " ".join([name, *("×".join(map(str, tensor.shape)) for tensor in shown[:3])])
+    if name.startswith("convolution"):
+        images, weight = inputs[-2:] if name == "convolution_backward" else inputs[:2]
+        outputs, channels, height, width = weight.shape
+        size = _sizes(images.shape[2:])
+        return f"{name} {channels}→{outputs}, {height}×{width} on {size}"
+    if name in ("mm", "addmm"):
+        return f"{name} {_sizes(inputs[-2].shape)} by {_sizes(inputs[-1].shape)}"
+    if inputs and inputs[0].ndim == 4:
+        return f"{name} {_sizes(inputs[0].shape[1:])}"
+    return name
+
+
+def _sizes(shape: Iterable[int]) -> str:
+    return "×".join(map(str, shape))
 
 
 def measure_operations(config: TrainConfig, compute: Compute) -> Profile:

@@ -19,6 +19,7 @@ log = logging.getLogger(__name__)
 WARM_UP = 3
 """Steps before anything is measured; the first ones choose and compile kernels."""
 
+UNTIMED = 2
 FEWEST, MOST = 3, 2000
 """Steps in one measurement."""
 
@@ -26,8 +27,9 @@ FEWEST, MOST = 3, 2000
 def race(config: TrainConfig, compute: Compute, place: Path) -> dict[str, Samples]:
     """Images a second of each contender, measured in turn, ours first.
 
-    In a round each contender trains for one step that is not timed, which brings its memory and
-    caches back, and then for as many as take about ``benchmark.seconds``.
+    In a round each contender trains for two steps that are not timed, which bring its memory and
+    caches back, and then for as many as take about ``benchmark.seconds``. Every other round goes
+    the other way about, so that none always follows the same one.
 
     Raises:
         UserError: the data or the network cannot be had.
@@ -56,11 +58,15 @@ def _rounds(
     ours = _as_many((yield from watch.steps(FEWEST)), seconds)
     steps = {name: _warm_up(name, loop, seconds) for name, loop in loops.items()}
     for number in range(1, rounds + 1):
-        yield from watch.steps(1)
-        elapsed = yield from watch.steps(ours)
-        speeds["ours"].append(watch.images / elapsed)
-        for name, loop in loops.items():
-            speeds[name].append(_measure(name, loop, steps[name]))
+        order = list(speeds) if number % 2 else list(reversed(speeds))
+        for name in order:
+            if name == "ours":
+                yield from watch.steps(UNTIMED)
+                elapsed = yield from watch.steps(ours)
+                speed = watch.images / elapsed
+            else:
+                speed = _measure(name, loops[name], steps[name])
+            speeds[name].append(speed)
         words = [f"{name} {values[-1]:,.0f}" for name, values in speeds.items()]
         log.info("round %d/%d, images/s: %s", number, rounds, ", ".join(words))
 
@@ -81,7 +87,7 @@ def _measure(name: str, loop: Contender, steps: int) -> float:
     # Most people leave the C library as it is.
     usual_memory = name == "plain" and default_memory()
     try:
-        loop.run(1)
+        loop.run(UNTIMED)
         start = time.perf_counter()
         loop.run(steps)
         return steps * loop.images / (time.perf_counter() - start)

@@ -20,16 +20,14 @@ def show_race(
 ) -> None:
     """Print a row a contender; medians, with the lowest and the highest round."""
     table = Table(title=title, title_justify="left")
-    table.add_column("contender")
-    table.add_column("images/s", justify="right")
-    table.add_column("ours is", justify="right")
-    table.add_column("first step", justify="right")
-    table.add_column("peak memory", justify="right")
+    table.add_column("")
+    for name in ("images/s", "ours is ×", "first step", "memory"):
+        table.add_column(name, justify="right")
     for name, samples in speeds.items():
-        ratio = "" if name == "ours" else f"× {speeds['ours'].over(samples).text(3)}"
+        ratio = "" if name == "ours" else speeds["ours"].over(samples).text(2)
         seconds, memory = alone[name]
-        digits = 0 if samples.median >= 1000 else 1
-        table.add_row(name, samples.text(digits), ratio, f"{seconds:.1f} s", f"{memory:,.0f} MiB")
+        speed = samples.text(samples.digits)
+        table.add_row(name, speed, ratio, f"{seconds:.1f} s", f"{memory:,.0f} MiB")
     console = Console()
     console.print(table)
     for name in speeds:
@@ -40,19 +38,18 @@ def show_samples(title: str, measured: dict[str, Samples]) -> None:
     """Print a row a measurement."""
     table = Table(title=title, title_justify="left")
     table.add_column("what", overflow="fold")
-    table.add_column("median (min to max)", justify="right")
+    table.add_column("median (min–max)", justify="right")
     table.add_column("")
     for name, samples in measured.items():
-        digits = 0 if samples.median >= 1000 else 3 if samples.median < 10 else 1
-        table.add_row(name, samples.text(digits), samples.unit)
+        table.add_row(name, samples.text(samples.digits), samples.unit)
     Console().print(table)
 
 
 def show_operations(title: str, profile: Profile) -> None:
     """Print where a step's time goes, beside what the hardware would need for it."""
     table = Table(title=title, title_justify="left")
-    table.add_column("operation")
-    for name in ("ms", "share", "GFLOP", "MB", "at limits, ms"):
+    table.add_column("operation", overflow="fold")
+    for name in ("ms", "share", "GFLOP", "MB", "limit, ms"):
         table.add_column(name, justify="right")
     for row in profile.rows:
         table.add_row(
@@ -60,15 +57,16 @@ def show_operations(title: str, profile: Profile) -> None:
             f"{row.milliseconds:.1f}",
             f"{row.milliseconds / profile.milliseconds:.1%}",
             f"{row.gigaflops:.1f}" if row.gigaflops else "",
-            f"{row.megabytes:,.0f}",
+            f"{row.megabytes:,.0f}" if row.megabytes else "",
             f"{profile.least_milliseconds(row):.1f}",
         )
     console = Console()
     console.print(table)
     console.print(
-        f"a step took {profile.milliseconds:.1f} ms, {profile.untouched_milliseconds:.1f} ms when "
-        f"its operations are not timed one by one; limits measured here: "
-        f"{profile.matrix_rate:,.0f} GFLOP/s, {profile.bandwidth:.1f} GB/s",
+        f"a step took {profile.milliseconds:.1f} ms, and {profile.untouched_milliseconds:.1f} ms "
+        "when its operations were not timed one by one; measured limits: "
+        f"{profile.matrix_rate:,.0f} GFLOP/s in a matrix product, "
+        f"{profile.bandwidth:.1f} GB/s in a copy",
         highlight=False,
         soft_wrap=True,
     )

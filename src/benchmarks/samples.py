@@ -46,7 +46,12 @@ class Samples:
             "values": list(self.values),
         }
 
-    def text(self, digits: int = 1) -> str:
-        """``median (min to max)``."""
+    def text(self, digits: int) -> str:
+        """``median (min–max)``."""
         low, high = min(self.values), max(self.values)
-        return f"{self.median:,.{digits}f} ({low:,.{digits}f} to {high:,.{digits}f})"
+        return f"{self.median:,.{digits}f} ({low:,.{digits}f}–{high:,.{digits}f})"
+
+    @property
+    def digits(self) -> int:
+        """Decimals that make three figures or so."""
+        return 0 if self.median >= 100 else 1 if self.median >= 10 else 3

@@ -1,10 +1,9 @@
 """From the command to the first step: each measurement is a process of its own."""
 
-import subprocess
-import sys
 import time
 
 from src.benchmarks.alone import measure_alone
+from src.benchmarks.child import run_python
 from src.benchmarks.samples import Samples
 from src.config import RunFailed
 
@@ -34,7 +33,7 @@ def measure_startup(rounds: int, words: list[str]) -> dict[str, Samples]:
 
 def _time(command: list[str]) -> float:
     start = time.perf_counter()
-    done = subprocess.run([sys.executable, *command], capture_output=True, text=True)
+    done = run_python(command)
     elapsed = time.perf_counter() - start
     if done.returncode not in (0, REFUSED):
         raise RunFailed(f"{' '.join(command)}: exit code {done.returncode}")

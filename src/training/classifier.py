@@ -77,8 +77,8 @@ class ImageClassifier(L.LightningModule):
         super().__init__()
         layers = [("normalize", Normalize(mean, std)), ("backbone", backbone)]
         self.network = nn.Sequential(OrderedDict(layers))
-        if channels_last:
-            self.network.to(memory_format=torch.channels_last)
+        self.memory_format = torch.channels_last if channels_last else torch.contiguous_format
+        self.network.to(memory_format=self.memory_format)
         self.loss = loss or nn.CrossEntropyLoss()
         self.evaluation_loss = nn.CrossEntropyLoss()
         self.optimizer_factory = optimizer
@@ -90,7 +90,8 @@ class ImageClassifier(L.LightningModule):
 
     def forward(self, images: Tensor) -> Tensor:
         """Logits (N, classes) of images (N, C, H, W) in 0..255."""
-        return self.network(images)
+        # Images come channels-last, and convolutions follow their input.
+        return self.network(images.contiguous(memory_format=self.memory_format))
 
     def training_step(self, batch: Any, batch_idx: int) -> Tensor:
         """The loss of a batch; what is measured stays on the device."""

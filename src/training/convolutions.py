@@ -58,8 +58,9 @@ class LateConv2d(nn.Conv2d):
             return super().forward(input)
         # Autocast does not look into a function of one's own.
         images, weight = input.to(torch.bfloat16), self.weight.to(torch.bfloat16)
-        output: Tensor = _Convolution.apply(images, weight, self.stride)
-        return output if self.bias is None else output + self.bias.to(output.dtype).view(-1, 1, 1)
+        bias = None if self.bias is None else self.bias.to(torch.bfloat16)
+        output: Tensor = _Convolution.apply(images, weight, bias, self.stride)
+        return output
 
     def _is_late(self, images: Tensor) -> bool:
         if not (torch.is_grad_enabled() and self.weight.requires_grad):
@@ -74,37 +75,37 @@ class LateConv2d(nn.Conv2d):
 
 
 class _Convolution(torch.autograd.Function):
-    """conv2d of kernel 3x3 and padding 1, without bias."""
+    """conv2d of kernel 3x3 and padding 1."""
 
     @staticmethod
-    def forward(ctx: Any, images: Tensor, weight: Tensor, stride: tuple[int, int]) -> Tensor:
+    def forward(
+        ctx: Any, images: Tensor, weight: Tensor, bias: Tensor | None, stride: tuple[int, int]
+    ) -> Tensor:
         ctx.save_for_backward(images, weight)
         ctx.stride = stride
-        return F.conv2d(images, weight, None, stride, 1)
+        return F.conv2d(images, weight, bias, stride, 1)
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         images, weight = ctx.saved_tensors
         (gradient,) = gradients
-        images_gradient = weight_gradient = None
-        if ctx.needs_input_grad[0]:
-            images_gradient = torch.ops.aten.convolution_backward(
-                gradient,
-                images,
-                weight,
-                None,
-                ctx.stride,
-                [1, 1],
-                [1, 1],
-                False,
-                [0, 0],
-                1,
-                [True, False, False],
-            )[0]
-        if ctx.needs_input_grad[1]:
-            weight_gradient = _weight_gradient(gradient, images, ctx.stride)
-        return images_gradient, weight_gradient, None
+        for_images, for_weight, for_bias, _ = ctx.needs_input_grad
+        images_gradient, _, bias_gradient = torch.ops.aten.convolution_backward(
+            gradient,
+            images,
+            weight,
+            [len(weight)],
+            stride=ctx.stride,
+            padding=[1, 1],
+            dilation=[1, 1],
+            transposed=False,
+            output_padding=[0, 0],
+            groups=1,
+            output_mask=[for_images, False, for_bias],
+        )
+        weight_gradient = _weight_gradient(gradient, images, ctx.stride) if for_weight else None
+        return images_gradient, weight_gradient, bias_gradient, None
 
 
 def _weight_gradient(gradient: Tensor, images: Tensor, stride: tuple[int, int]) -> Tensor:

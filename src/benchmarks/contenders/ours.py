@@ -1,10 +1,8 @@
 """This project's training as ``python -m src.train`` runs it, halted between measurements."""
 
-import logging
 import tempfile
 import time
-from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+from collections.abc import Generator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +11,7 @@ import lightning as L
 import torch
 
 from src.benchmarks.contenders.base import device_of, wait_for
+from src.benchmarks.quiet import quiet
 from src.config import TrainConfig
 from src.data.module import ImageDataModule
 from src.runs import RunDirectory
@@ -94,7 +93,10 @@ def train(
     config = _endless(config)
     quiet_libraries()
     classifier, _ = build_classifier(config, data, compute)
-    with tempfile.TemporaryDirectory(dir=place, prefix="run-") as folder, _fewer_lines():
+    with (
+        tempfile.TemporaryDirectory(dir=place, prefix="run-") as folder,
+        quiet("src.training.callbacks.epoch_line"),
+    ):
         signals = SignalWatch(None)
         directory = RunDirectory(Path(folder))
         with signals:
@@ -120,15 +122,3 @@ def _endless(config: TrainConfig) -> TrainConfig:
             early_stopping=replace(config.callbacks.early_stopping, enabled=False),
         ),
     )
-
-
-@contextmanager
-def _fewer_lines() -> Iterator[None]:
-    """Without a line for each epoch."""
-    log = logging.getLogger("src.training.callbacks.epoch_line")
-    before = log.level
-    log.setLevel(logging.WARNING)
-    try:
-        yield
-    finally:
-        log.setLevel(before)
