@@ -3,11 +3,19 @@
 import pytest
 import torch
 
-from tests.fixtures.cli import cli
+from tests.fixtures.cli import benchmark_cli, cli
+from tests.fixtures.datasets import cifar10_python_files, write_files
 
-__all__ = ["cli"]
+__all__ = ["benchmark_cli", "cli"]
 
 
 @pytest.fixture(autouse=True, scope="session")
 def one_thread() -> None:
     torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def cifar(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """``data.root=<a CIFAR-10 of 200 training and 40 test images, in the python format>``."""
+    folder = tmp_path_factory.mktemp("cifar") / "cifar-10-batches-py"
+    return f"data.root={write_files(folder, cifar10_python_files(rows=40))}"

@@ -15,8 +15,8 @@ from typing import Any
 
 import torch
 
-from src.benchmarks.child import run_python
-from src.config import RunFailed, TrainConfig, as_user_errors
+from src.benchmarks.child import REFUSED, run_python
+from src.config import RunFailed, TrainConfig, UserError, as_user_errors
 from src.files import read_json, write_json
 from src.workflows.hardware import Compute, prepare
 from src.workflows.place import hydra_override
@@ -84,7 +84,8 @@ def measure_alone(name: str, words: list[str]) -> tuple[float, float]:
         words: the settings of the benchmark's own command line.
 
     Raises:
-        RunFailed: the child failed.
+        UserError: the child refused its settings or its data.
+        RunFailed: it failed.
     """
     with tempfile.TemporaryDirectory(prefix="benchmark-") as folder:
         place = Path(folder) / "run"
@@ -97,6 +98,7 @@ def measure_alone(name: str, words: list[str]) -> tuple[float, float]:
         done = run_python(command)
         result = read_json(place / RESULT)
         if not result:
-            reason = " ".join(done.stderr.split())[-300:]
-            raise RunFailed(f"{name} in a process of its own failed: {reason}")
+            reason = " ".join(done.stderr.split())[-300:].removeprefix("error: ")
+            kind = UserError if done.returncode == REFUSED else RunFailed
+            raise kind(f"{name} in a process of its own: {reason}")
     return result["first_step_at"] - started, result["peak_memory_mib"]

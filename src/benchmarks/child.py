@@ -4,6 +4,9 @@ import os
 import subprocess
 import sys
 
+REFUSED = 2
+"""The exit code of a command that something the user can put right has stopped."""
+
 
 def run_python(words: list[str]) -> subprocess.CompletedProcess[str]:
     """``python WORDS`` to its end, its output kept, as it would run from a shell."""

@@ -19,7 +19,6 @@ log = logging.getLogger(__name__)
 WARM_UP = 3
 """Steps before anything is measured; the first ones choose and compile kernels."""
 
-UNTIMED = 2
 FEWEST, MOST = 3, 2000
 """Steps in one measurement."""
 
@@ -27,9 +26,9 @@ FEWEST, MOST = 3, 2000
 def race(config: TrainConfig, compute: Compute, place: Path) -> dict[str, Samples]:
     """Images a second of each contender, measured in turn, ours first.
 
-    In a round each contender trains for two steps that are not timed, which bring its memory and
-    caches back, and then for as many as take about ``benchmark.seconds``. Every other round goes
-    the other way about, so that none always follows the same one.
+    In a round each contender trains for as many steps as take about ``benchmark.seconds``, after
+    a fifth as many that are not timed, which bring its memory and caches back. Every other round
+    goes the other way about, so that none always follows the same one.
 
     Raises:
         UserError: the data or the network cannot be had.
@@ -61,7 +60,7 @@ def _rounds(
         order = list(speeds) if number % 2 else list(reversed(speeds))
         for name in order:
             if name == "ours":
-                yield from watch.steps(UNTIMED)
+                yield from watch.steps(_untimed(ours))
                 elapsed = yield from watch.steps(ours)
                 speed = watch.images / elapsed
             else:
@@ -82,12 +81,17 @@ def _as_many(elapsed: float, seconds: float) -> int:
     return min(max(round(seconds * FEWEST / elapsed), FEWEST), MOST)
 
 
+def _untimed(steps: int) -> int:
+    """How many steps go before so many timed ones."""
+    return max(2, steps // 5)
+
+
 def _measure(name: str, loop: Contender, steps: int) -> float:
     """Images a second."""
     # Most people leave the C library as it is.
     usual_memory = name == "plain" and default_memory()
     try:
-        loop.run(UNTIMED)
+        loop.run(_untimed(steps))
         start = time.perf_counter()
         loop.run(steps)
         return steps * loop.images / (time.perf_counter() - start)

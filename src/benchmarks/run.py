@@ -43,8 +43,8 @@ def _training(config: TrainConfig, directory: RunDirectory, words: list[str]) ->
     from src.workflows.hardware import describe, facts, prepare
 
     compute = prepare(config)
-    alone = {name: measure_alone(name, words) for name in config.measuring.contenders}
     speeds = race(config, compute, directory.path)
+    alone = {name: measure_alone(name, words) for name in speeds}
     title = f"{_name(config)}, batch {config.data.batch_size}, {describe(compute, 1)}"
     show_race(title, speeds, alone)
     draw_race(directory.path / "benchmark.png", title, speeds)

@@ -3,7 +3,7 @@
 import time
 
 from src.benchmarks.alone import measure_alone
-from src.benchmarks.child import run_python
+from src.benchmarks.child import REFUSED, run_python
 from src.benchmarks.samples import Samples
 from src.config import RunFailed
 
@@ -14,7 +14,6 @@ COMMANDS = {
     "import torch, lightning": ["-c", "import torch, lightning"],
     "import all that training needs": ["-c", "import src.workflows.train"],
 }
-REFUSED = 2
 
 
 def measure_startup(rounds: int, words: list[str]) -> dict[str, Samples]:

@@ -1,0 +1,167 @@
+"""``python -m src.benchmark``, on a tiny data set."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import cv2
+import pytest
+import torch
+
+from src.benchmarks import alone, startup
+from src.config import RunFailed, UserError
+from src.models import build_model, summarize
+from tests.fixtures.cli import Cli
+
+TINY = [
+    "model=resnet20",
+    "data.batch_size=32",
+    "trainer.accelerator=cpu",
+    "trainer.precision=32-true",
+    "benchmark.rounds=2",
+    "benchmark.seconds=0.01",
+    "callbacks.progress_bar=false",
+    "data=cifar10",
+]
+ROOT = Path(__file__).parents[2]
+PLACE = "hydra.run.dir=out"
+
+
+@pytest.fixture
+def by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the processes that measure each contender's start."""
+    monkeypatch.setattr(alone, "measure_alone", lambda name, words: (1.5, 512.0))
+
+
+def figures(folder: Path) -> dict[str, Any]:
+    return json.loads((folder / "benchmark.json").read_text())
+
+
+@pytest.mark.usefixtures("by_itself")
+def test_a_race_is_printed_kept_and_drawn(benchmark_cli: Cli, cifar: str, tmp_path: Path) -> None:
+    done = benchmark_cli(*TINY, cifar, PLACE)
+    assert done.code == 0, done.err
+    for name in ("ours", "bare", "plain"):
+        assert re.search(rf"│ {name} .* 1\.5 s │ +512 MiB │", done.out), done.out
+    found = figures(tmp_path / "out")
+    assert found["title"].startswith("resnet20, batch 32, CPU")
+    assert set(found["ratios"]) == {"ours/bare", "ours/plain"}
+    for name in ("ours", "bare", "plain"):
+        values = found["speeds"][name]["values"]
+        assert len(values) == 2 and min(values) > 0
+        assert found["alone"][name] == {"seconds_to_first_step": 1.5, "peak_memory_mib": 512.0}
+    first = [found["speeds"][name]["values"][0] for name in ("ours", "plain")]
+    assert found["ratios"]["ours/plain"]["values"][0] == pytest.approx(first[0] / first[1])
+    record = json.loads((tmp_path / "out/run.json").read_text())
+    assert record["state"] == "finished"
+    assert record["command"].startswith("python -m src.benchmark model=resnet20")
+    assert record["compute"]["precision"] == "32-true"
+    picture = cv2.imread(str(tmp_path / "out/benchmark.png"))
+    assert picture is not None and picture.std() > 10
+    left = [path.name for path in (tmp_path / "out").iterdir() if path.name.startswith("run-")]
+    assert not left, "the measured run's own logs are gone"
+
+
+@pytest.mark.usefixtures("by_itself")
+def test_bare_alone_is_enough_to_compare_with(
+    benchmark_cli: Cli, cifar: str, tmp_path: Path
+) -> None:
+    words = ["benchmark.contenders=[ours,bare]", "trainer.precision=bf16-mixed", "augment=none"]
+    done = benchmark_cli(*TINY, cifar, *words, PLACE)
+    assert done.code == 0, done.err
+    assert set(figures(tmp_path / "out")["speeds"]) == {"ours", "bare"}
+
+
+@pytest.mark.parametrize("name", ["ours", "bare", "plain"])
+def test_a_contender_by_itself_says_when_it_took_its_first_step(
+    benchmark_cli: Cli, cifar: str, tmp_path: Path, name: str
+) -> None:
+    words = ["benchmark.mode=alone", f"benchmark.contenders=[{name}]", PLACE]
+    done = benchmark_cli(*TINY, cifar, *words)
+    assert done.code == 0, done.err
+    found = json.loads((tmp_path / "out/alone.json").read_text())
+    assert found["first_step_at"] > 1e9
+    assert found["peak_memory_mib"] > 100
+
+
+def test_a_contender_that_is_refused_by_itself_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    with pytest.raises(UserError, match=r"^bare in a .*: model=nope: no such option"):
+        alone.measure_alone("bare", ["model=nope"])
+
+
+def test_one_that_fails_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)  # where there is no such module
+    with pytest.raises(RunFailed, match=r"bare in a process of its own: .*No module named 'src'"):
+        alone.measure_alone("bare", [])
+
+
+def test_the_start_is_measured_from_the_command_on(
+    benchmark_cli: Cli, cifar: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(startup, "COMMANDS", {"a module": ["-c", "import json"]})
+    # A process of its own finds this project from its root only.
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    done = benchmark_cli(*TINY, cifar, "benchmark.mode=startup", "benchmark.rounds=1", PLACE)
+    assert done.code == 0, done.err
+    found = figures(tmp_path / "out")["measured"]
+    assert 0 < found["a module"]["median"] < found["the first training step"]["median"]
+
+
+def test_a_command_that_fails_ends_the_measurement(
+    benchmark_cli: Cli, cifar: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(startup, "COMMANDS", {"wrong": ["-c", "raise SystemExit(3)"]})
+    done = benchmark_cli(*TINY, cifar, "benchmark.mode=startup")
+    assert done.code == 1
+    assert done.err == "error: -c raise SystemExit(3): exit code 3\n"
+
+
+@pytest.mark.parametrize("augment", ["standard", "none"])
+def test_the_input_path(benchmark_cli: Cli, cifar: str, tmp_path: Path, augment: str) -> None:
+    threads = torch.get_num_threads()
+    done = benchmark_cli(*TINY, cifar, "benchmark.mode=input", f"augment={augment}", PLACE)
+    assert done.code == 0, done.err
+    found = figures(tmp_path / "out")["measured"]
+    assert len(found["first opening: decode and keep"]["values"]) == 2
+    assert found["fetch batches, one thread"]["median"] > 0
+    assert ("fetch and augment, one thread" in found) == (augment == "standard")
+    assert torch.get_num_threads() == threads
+
+
+def test_operations_add_up(benchmark_cli: Cli, cifar: str, tmp_path: Path) -> None:
+    done = benchmark_cli(*TINY, cifar, "benchmark.mode=operations", PLACE)
+    assert done.code == 0, done.err
+    found = figures(tmp_path / "out")
+    rows = {row["name"]: row for row in found["rows"]}
+    assert sum(row["milliseconds"] for row in rows.values()) == pytest.approx(found["milliseconds"])
+    assert found["matrix_rate"] > 1 and found["bandwidth"] > 0.1
+    convolution = rows["convolution_backward 16→16, 3×3 on 32×32"]
+    assert convolution["calls"] == 6
+    # Forward, and backward twice but for the images' own gradient.
+    forward = 2 * 32 * summarize(build_model("resnet20"), (3, 32, 32)).multiply_adds / 1e9
+    stem = 2 * 32 * 3 * 16 * 9 * 32 * 32 / 1e9
+    total = sum(row["gigaflops"] for row in rows.values())
+    assert total == pytest.approx(3 * forward - stem, rel=1e-3)
+    assert convolution["least_milliseconds"] > 0
+    assert "GFLOP/s in a matrix product" in done.out
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["benchmark.mode=race"], "benchmark.mode=race: not an option"),
+        (["benchmark.contenders=[bare]"], "ours is what the others are compared with"),
+        (["benchmark.contenders=[us]"], "benchmark.contenders=us: not an option"),
+        (["benchmark.mode=alone"], "one of benchmark.contenders, not several"),
+        (["benchmark.round=2"], "benchmark.round"),
+        (["resume=outputs/train/x"], "a benchmark has nothing to continue"),
+        (["data=cifar10", "data.root=/nowhere", "data.download=false"], "/nowhere"),
+    ],
+)
+def test_a_mistake_is_one_line(benchmark_cli: Cli, words: list[str], message: str) -> None:
+    done = benchmark_cli("trainer.accelerator=cpu", *words)
+    assert done.code == 2
+    assert message in done.err
+    assert done.err.count("\n") == 1, done.err
