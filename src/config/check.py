@@ -41,11 +41,11 @@ def check(cfg: DictConfig) -> TrainConfig:
         groups.add("benchmark")
     top = {key: cfg[key] for key in cfg if key not in groups}
     config = TrainConfig(
-        run=_typed(RunSettings, top, "", also=groups),
+        run=typed(RunSettings, top, "", also=groups),
         model=_model(_group(cfg, "model")),
         optimizer=_named(_group(cfg, "optimizer"), "optimizer", OPTIMIZERS, custom=True),
         scheduler=_named(_group(cfg, "scheduler"), "scheduler", SCHEDULERS),
-        **{name: _typed(kind, _group(cfg, name), name) for name, kind in FLAT_GROUPS.items()},
+        **{name: typed(kind, _group(cfg, name), name) for name, kind in FLAT_GROUPS.items()},
         benchmark=_benchmark(cfg) if "benchmark" in cfg else None,
     )
     _check_data(config)
@@ -55,7 +55,7 @@ def check(cfg: DictConfig) -> TrainConfig:
 
 
 def _benchmark(cfg: DictConfig) -> BenchmarkConfig:
-    settings = cast(BenchmarkConfig, _typed(BenchmarkConfig, _group(cfg, "benchmark"), "benchmark"))
+    settings = cast(BenchmarkConfig, typed(BenchmarkConfig, _group(cfg, "benchmark"), "benchmark"))
     if settings.mode == "alone" and len(settings.contenders) != 1:
         raise ConfigError("benchmark.mode=alone: one of benchmark.contenders, not several")
     if settings.mode == "training" and "ours" not in settings.contenders:
@@ -77,8 +77,12 @@ def _group(cfg: DictConfig, name: str) -> dict[str, Any]:
         raise ConfigError(f"{name}: {one_line(error)}") from error
 
 
-def _typed(kind: type, values: Any, prefix: str, also: set[str] | None = None) -> Any:
-    """Values as an instance of a dataclass; ``also`` are neighbours to suggest for a typo."""
+def typed(kind: type, values: Any, prefix: str, also: set[str] | None = None) -> Any:
+    """Values as an instance of a dataclass; ``also`` are neighbours to suggest for a typo.
+
+    Raises:
+        ConfigError: a key that is not a field, a wrong type, a value out of range.
+    """
     try:
         settings = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(kind), values))
     except ConfigKeyError as error:
@@ -101,7 +105,7 @@ def _typed(kind: type, values: Any, prefix: str, also: set[str] | None = None) -
 def _model(values: dict[str, Any]) -> ResNetConfig | dict[str, Any]:
     target = values.get("_target_")
     if target == ResNetConfig._target_:
-        model = cast(ResNetConfig, _typed(ResNetConfig, values, "model"))
+        model = cast(ResNetConfig, typed(ResNetConfig, values, "model"))
         names = sorted(path.stem for path in (CONF / "model").glob("*res*.yaml"))
         if model.name not in names:
             raise ConfigError(
@@ -127,7 +131,7 @@ def _named(values: dict[str, Any], group: str, kinds: dict[str, type], custom: b
             f"{group}.name={name}: not an option{nearest(str(name), known)} "
             f"(accepted: {', '.join(known)})"
         )
-    return _typed(kinds[name], values, group)
+    return typed(kinds[name], values, group)
 
 
 def _check_target(group: str, values: dict[str, Any]) -> None:

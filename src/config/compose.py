@@ -46,7 +46,7 @@ def plan(config_name: str, overrides: list[str], multirun: bool = False) -> Plan
     parsed = parse(overrides)
     with initialize_config_dir(config_dir=str(CONF), version_base="1.3"):
         fixed = [item.input_line for item in parsed if not item.is_sweep_override()]
-        base = _compose(config_name, [line for line in fixed if line is not None], hydra=True)
+        base = composed(config_name, [line for line in fixed if line is not None], hydra=True)
         hydra = base.hydra
         multirun = multirun or str(OmegaConf.select(hydra, "mode")).endswith("MULTIRUN")
         if multirun:
@@ -55,7 +55,7 @@ def plan(config_name: str, overrides: list[str], multirun: bool = False) -> Plan
         jobs = _jobs(parsed, multirun)
         for number, job in enumerate(jobs):
             try:
-                trainer = check(_compose(config_name, job)).trainer
+                trainer = check(composed(config_name, job)).trainer
                 if multirun and trainer.devices * trainer.num_nodes > 1:
                     # Every further process would start the whole sweep again.
                     raise ConfigError(
@@ -121,14 +121,19 @@ def _jobs(parsed: list[Override], multirun: bool) -> list[list[str]]:
     return jobs
 
 
-def _compose(config_name: str, overrides: list[str], hydra: bool = False) -> DictConfig:
+def composed(config_name: str, overrides: list[str], hydra: bool = False) -> DictConfig:
+    """Compose a primary configuration, inside of ``initialize_config_dir``.
+
+    Raises:
+        ConfigError: an override that names no option or setting.
+    """
     try:
         return compose(config_name, overrides=overrides, return_hydra_config=hydra)
     except (HydraException, OmegaConfBaseException, ValueError) as error:
-        raise ConfigError(explain(error)) from error
+        raise ConfigError(explain(error, config_name)) from error
 
 
-def explain(error: Exception) -> str:
+def explain(error: Exception, config_name: str = "train") -> str:
     """A Hydra or OmegaConf error as one line with the nearest valid name."""
     text = str(error)
     if missing := re.search(r"Could not find '([^']+)/([^'/]*)'", text):
@@ -140,15 +145,15 @@ def explain(error: Exception) -> str:
     if unknown := re.search(r"Could not override '([^']+)'", text):
         key = unknown.group(1)
         groups = sorted(path.name for path in CONF.iterdir() if path.is_dir())
-        hint = nearest(key, [*groups, *_known_keys()])
+        hint = nearest(key, [*groups, *_known_keys(config_name)])
         return f"{key}: no such setting{hint} (--cfg job shows all)"
     if isinstance(error, ConfigCompositionException) and error.__cause__ is not None:
         text = f"{text} {error.__cause__}"
     return one_line(Exception(text))
 
 
-def _known_keys() -> list[str]:
-    """Every key of the default configuration, dotted."""
+def _known_keys(config_name: str) -> list[str]:
+    """Every key of a configuration without overrides, dotted."""
 
     def walk(node: dict[str, Any], prefix: str) -> list[str]:
         keys = []
@@ -158,4 +163,4 @@ def _known_keys() -> list[str]:
                 keys += walk(child, f"{prefix}{key}.")
         return keys
 
-    return walk(cast(dict[str, Any], OmegaConf.to_container(compose("train"))), "")
+    return walk(cast(dict[str, Any], OmegaConf.to_container(compose(config_name))), "")

@@ -64,6 +64,13 @@ def choose_accelerator(requested: str, devices: int) -> str:
     return "gpu"
 
 
+def device_of(accelerator: str) -> torch.device:
+    """The device of ``cpu`` or ``gpu``."""
+    if accelerator == "cpu":
+        return torch.device("cpu")
+    return torch.device("cuda" if torch.cuda.is_available() else "mps")
+
+
 def count_gpus() -> int:
     """CUDA GPUs, or the one of an Apple chip."""
     if torch.cuda.is_available():

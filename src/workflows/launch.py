@@ -44,15 +44,20 @@ def launch(config_name: str, workflow: str) -> NoReturn:
         workflow: the module whose ``run(config, directory)`` does one job and returns its
             figures; imported only when the whole command line has been found to be right.
     """
+    exit_with(lambda: _launch(config_name, workflow))
+
+
+def exit_with(do: Callable[[], int]) -> NoReturn:
+    """Exit with the code that ``do`` returns, or that of the error it raises, said in one line."""
     full_error = os.environ.get(FULL_ERROR) == "1"
     # With it Hydra raises; without, it prints a traceback of its own and exits with 1.
     os.environ[FULL_ERROR] = "1"
     try:
-        code = _launch(config_name, workflow)
+        code = do()
     except Interrupted as stop:
         code = _say(str(stop), 128 + stop.signal_number)
     except KeyboardInterrupt:
-        code = _say("interrupted before training began", 130)
+        code = _say("interrupted", 130)
     except (UserError, RunFailed, HydraException) as error:
         if full_error:
             raise
@@ -70,7 +75,7 @@ def _launch(config_name: str, workflow: str) -> int:
     remember_command(config_name, sys.argv[1:])
     arguments = get_args_parser().parse_args()
     if arguments.help or arguments.hydra_help or arguments.shell_completion or arguments.info:
-        _start(config_name, lambda cfg: None)
+        start(config_name, lambda cfg: None)
         return 0
     continuation = None
     if config_name == "train":
@@ -85,7 +90,7 @@ def _launch(config_name: str, workflow: str) -> int:
         return _run_single(config_name, lambda cfg: _do(check(cfg), workflow))
     asked = plan(config_name, arguments.overrides, arguments.multirun)
     if arguments.cfg:
-        _start(config_name, lambda cfg: None)
+        start(config_name, lambda cfg: None)
         return 0
     key = "hydra.sweep.dir" if asked.multirun else "hydra.run.dir"
     chosen = any(word.startswith(f"{key}=") for word in arguments.overrides)
@@ -114,7 +119,8 @@ def _continue(config_name: str, continuation: Continuation, workflow: str) -> in
     return _run_single(config_name, lambda cfg: _do(continuation.config, workflow))
 
 
-def _start(config_name: str, job: Job) -> None:
+def start(config_name: str, job: Job) -> None:
+    """Let Hydra read the command line again and run ``job``, or print what was asked for."""
     hydra.main(version_base="1.3", config_path=str(CONF), config_name=config_name)(job)()
 
 
@@ -136,7 +142,7 @@ def _run_single(config_name: str, do: Job) -> int:
             errors.append(error)
             return None
 
-    _start(config_name, job)
+    start(config_name, job)
     if errors:
         raise errors[0]
     return 0
@@ -153,7 +159,7 @@ def _run_sweep(config_name: str, sweep_dir: Path, workflow: str) -> int:
         return float("nan")
 
     try:
-        _start(config_name, job)
+        start(config_name, job)
     except (Interrupted, KeyboardInterrupt):
         report_sweep(sweep_dir)
         raise

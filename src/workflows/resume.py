@@ -3,16 +3,14 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-import yaml
-from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf import OmegaConf
 
 from src.config import ConfigError, TrainConfig, UserError, as_user_errors, check
 from src.config.compose import find_value, parse
-from src.config.errors import one_line
 from src.files import read_json, replacing
 from src.names import nearest
 from src.runs import RunDirectory
+from src.runs.configuration import read_config
 
 CHANGEABLE = (
     "callbacks.checkpoint_every_n_epochs",
@@ -70,7 +68,7 @@ def find_continuation(overrides: list[str], multirun: bool) -> Continuation | No
         raise ConfigError("resume: continues one run; leave out -m")
     directory = RunDirectory(Path(str(named)).expanduser())
     _check_directory(directory)
-    cfg = _read_config(directory)
+    cfg = read_config(directory)
     changed = False
     for key, value in _changes(overrides):
         changed = changed or OmegaConf.select(cfg, key) != value
@@ -111,16 +109,6 @@ def _check_directory(directory: RunDirectory) -> None:
             f"resume={path}: nothing to continue from (no checkpoints/last.ckpt); "
             "the run ended before its first checkpoint, start it anew"
         )
-
-
-def _read_config(directory: RunDirectory) -> DictConfig:
-    try:
-        cfg = OmegaConf.load(directory.config)
-    except (OSError, ValueError, yaml.YAMLError, OmegaConfBaseException) as error:
-        raise UserError(f"{directory.config}: cannot be read ({one_line(error)})") from error
-    if not isinstance(cfg, DictConfig):
-        raise UserError(f"{directory.config}: holds no configuration")
-    return cfg
 
 
 def _check_unfinished(directory: RunDirectory, config: TrainConfig) -> None:

@@ -3,10 +3,11 @@
 import torch
 from torch import nn
 
-from src.benchmarks.contenders.base import device_of, wait_for
+from src.benchmarks.contenders.base import wait_for
 from src.config import TrainConfig
 from src.data.types import ImageData
 from src.training.convolutions import quicken_convolutions
+from src.workflows.hardware import device_of
 from src.workflows.parts import build_backbone, optimizer_factory
 
 

@@ -10,14 +10,14 @@ from typing import Any
 import lightning as L
 import torch
 
-from src.benchmarks.contenders.base import device_of, wait_for
+from src.benchmarks.contenders.base import wait_for
 from src.benchmarks.quiet import quiet
 from src.config import TrainConfig
 from src.data.module import ImageDataModule
 from src.runs import RunDirectory
 from src.training.signals import SignalWatch
 from src.workflows.build import build_classifier
-from src.workflows.hardware import Compute
+from src.workflows.hardware import Compute, device_of
 from src.workflows.train import quiet_libraries
 from src.workflows.trainer import build_trainer
 

@@ -9,9 +9,10 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
 
-from src.benchmarks.contenders.base import device_of, wait_for
+from src.benchmarks.contenders.base import wait_for
 from src.config import TrainConfig
 from src.data.types import ImageData
+from src.workflows.hardware import device_of
 from src.workflows.parts import build_backbone
 
 WORKERS = 2

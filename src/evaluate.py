@@ -1,0 +1,17 @@
+"""Say how good a trained run is: ``python -m src.evaluate --help``."""
+
+import sys
+
+
+def main() -> None:
+    """Evaluate the run that the command line names."""
+    try:
+        from src.config.after import check_evaluate
+        from src.workflows.command import command
+    except KeyboardInterrupt:
+        sys.exit(130)
+    command("evaluate", check_evaluate, "src.workflows.evaluate")
+
+
+if __name__ == "__main__":
+    main()

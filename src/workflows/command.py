@@ -1,0 +1,66 @@
+"""Commands that work on a trained run: no job directory, no sweep, changes to its data."""
+
+import logging
+import sys
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any, NoReturn
+
+from hydra import initialize_config_dir
+from hydra._internal.utils import get_args_parser
+from hydra.core.override_parser.types import Override
+from omegaconf import DictConfig, OmegaConf
+
+from src.config import ConfigError
+from src.config.check import CONF
+from src.config.compose import composed, parse
+from src.runs.record import remember_command
+from src.workflows.launch import exit_with, start
+from src.workflows.screen import ScreenHandler
+
+DATA = "data"
+
+
+def command(config_name: str, check: Callable[[DictConfig], Any], workflow: str) -> NoReturn:
+    """Run the command line in ``sys.argv`` and exit with its code.
+
+    Args:
+        config_name: the primary configuration, a file of ``conf/`` without its suffix.
+        check: makes settings of what was composed.
+        workflow: the module whose ``run(settings, changes)`` does it and returns the exit code;
+            ``changes`` are the overrides of ``data``, for the run's own configuration.
+    """
+    exit_with(lambda: _command(config_name, check, workflow))
+
+
+def _command(config_name: str, check: Callable[[DictConfig], Any], workflow: str) -> int:
+    remember_command(config_name, sys.argv[1:])
+    arguments = get_args_parser().parse_args()
+    if arguments.help or arguments.hydra_help or arguments.shell_completion or arguments.info:
+        start(config_name, lambda cfg: None)
+        return 0
+    if arguments.multirun:
+        raise ConfigError(f"-m: src.{config_name} takes one run at a time")
+    overrides = parse(arguments.overrides)
+    changes = [item for item in overrides if _is_data(item)]
+    own = [str(item.input_line) for item in overrides if not _is_data(item)]
+    with initialize_config_dir(config_dir=str(CONF), version_base="1.3"):
+        cfg = composed(config_name, own)
+    if arguments.cfg:
+        print(OmegaConf.to_yaml(cfg).rstrip())
+        return 0
+    settings = check(cfg)
+    _log_to_screen()
+    return int(import_module(workflow).run(settings, changes))
+
+
+def _is_data(item: Override) -> bool:
+    key = str(item.key_or_group)
+    return key == DATA or key.startswith(f"{DATA}.")
+
+
+def _log_to_screen() -> None:
+    root = logging.getLogger()
+    root.setLevel(logging.INFO)
+    if not any(isinstance(handler, ScreenHandler) for handler in root.handlers):
+        root.addHandler(ScreenHandler())
