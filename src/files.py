@@ -35,6 +35,22 @@ def replacing(path: Path, mode: str = "w") -> Iterator[IO[Any]]:
     _sync_directory(path.parent)
 
 
+@contextmanager
+def replacing_with(path: Path) -> Iterator[Path]:
+    """A name beside ``path`` for a program that writes files itself; then as :func:`replacing`.
+
+    Raises:
+        OSError: the directory cannot be written or the disk is full.
+    """
+    with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as folder:
+        temporary = Path(folder) / path.name
+        yield temporary
+        with temporary.open("rb") as file:
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    _sync_directory(path.parent)
+
+
 def write_json(path: Path, content: dict[str, Any]) -> None:
     """Write ``content`` as indented JSON, atomically."""
     with replacing(path) as file:

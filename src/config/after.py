@@ -25,14 +25,39 @@ class EvaluateConfig:
     trust: list[str] = field(default_factory=list)
 
 
+@dataclass
+class ExportConfig:
+    """What ``python -m src.export`` writes."""
+
+    run: str | None = None
+    ckpt: str | None = None
+    checkpoint: str = choice("best", "best", "last")
+    format: str = choice("onnx", "onnx", "torch_export", "safetensors")
+    output: str | None = None
+    trust: list[str] = field(default_factory=list)
+
+
 def check_evaluate(cfg: DictConfig) -> EvaluateConfig:
     """Check the settings of an evaluation.
 
     Raises:
         ConfigError: one that does not exist or is out of range; not one run or checkpoint.
     """
+    return cast(EvaluateConfig, _checked(EvaluateConfig, cfg))
+
+
+def check_export(cfg: DictConfig) -> ExportConfig:
+    """Check the settings of an export.
+
+    Raises:
+        ConfigError: as :func:`check_evaluate`.
+    """
+    return cast(ExportConfig, _checked(ExportConfig, cfg))
+
+
+def _checked(kind: type, cfg: DictConfig) -> Any:
     values = cast(dict[str, Any], OmegaConf.to_container(cfg, resolve=True))
-    settings = cast(EvaluateConfig, typed(EvaluateConfig, values, "", also={"data"}))
+    settings = typed(kind, values, "", also={"data"})
     if (settings.run is None) == (settings.ckpt is None):
         raise ConfigError("which run? give run=<run directory> or ckpt=<checkpoint file>")
     return settings

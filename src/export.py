@@ -1,0 +1,17 @@
+"""Write a trained network for other programs: ``python -m src.export --help``."""
+
+import sys
+
+
+def main() -> None:
+    """Export the run that the command line names."""
+    try:
+        from src.config.after import check_export
+        from src.workflows.command import command
+    except KeyboardInterrupt:
+        sys.exit(130)
+    command("export", check_export, "src.workflows.export")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Trained networks as files for other programs, each loaded again and compared."""

@@ -1,0 +1,69 @@
+"""Loading an exported file again, in the programs it is meant for."""
+
+import copy
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from src.exporting.formats import INPUT
+
+__all__ = ["ENGINES", "Engine"]
+
+Images = NDArray[np.float32]
+Engine = Callable[[Images], NDArray[np.float32]]
+"""Images (N, C, H, W), float32 in 0..255, to logits (N, classes)."""
+
+
+def torch_engine(network: nn.Module) -> Engine:
+    """The network itself."""
+
+    @torch.inference_mode()
+    def run(images: Images) -> NDArray[np.float32]:
+        return np.asarray(network(torch.from_numpy(images)).numpy())
+
+    return run
+
+
+def _onnx_runtime(path: Path, network: nn.Module) -> Engine:
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    return lambda images: session.run(None, {INPUT: images})[0]
+
+
+def _opencv(path: Path, network: nn.Module) -> Engine:
+    import cv2
+
+    loaded = cv2.dnn.readNetFromONNX(str(path))
+
+    def run(images: Images) -> NDArray[np.float32]:
+        loaded.setInput(images)
+        return np.asarray(loaded.forward())
+
+    return run
+
+
+def _torch_export(path: Path, network: nn.Module) -> Engine:
+    return torch_engine(torch.export.load(path).module())
+
+
+def _safetensors(path: Path, network: nn.Module) -> Engine:
+    from safetensors.torch import load_file
+
+    again = copy.deepcopy(network)
+    for parameter in again.parameters():
+        nn.init.zeros_(parameter)
+    again.load_state_dict(load_file(path))
+    return torch_engine(again)
+
+
+ENGINES: dict[str, dict[str, Callable[[Path, nn.Module], Engine]]] = {
+    "onnx": {"ONNX Runtime": _onnx_runtime, "cv2.dnn": _opencv},
+    "torch_export": {"torch.export": _torch_export},
+    "safetensors": {"safetensors": _safetensors},
+}
+"""For each format: what loads it, given the file and the network it was made of."""
