@@ -4,8 +4,8 @@ The parent starts ``python -m src.benchmark benchmark.mode=alone benchmark.conte
 and reads what that has written.
 """
 
+import re
 import resource
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -30,7 +30,8 @@ def run_alone(config: TrainConfig, place: Path) -> dict[str, Any]:
     """In the child: take the first steps and write when the first was done, and the memory."""
     (name,) = config.measuring.contenders
     moments: list[float] = []
-    compute = prepare(config)
+    # Most people leave the C library as it is.
+    compute = prepare(config, memory_is_kept=name != "plain")
     if name == "ours":
         _train(config, compute, place, lambda: moments.append(time.time()))
     else:
@@ -63,17 +64,24 @@ def _loop(name: str, config: TrainConfig, compute: Compute, done: Callable[[], N
     with as_user_errors():
         data = open_images(config.data)
     loop = getattr(module, kind)(config, data, compute.accelerator, compute.precision)
-    loop.run(1)
-    done()
-    loop.run(STEPS - 1)
+    try:
+        loop.run(1)
+        done()
+        loop.run(STEPS - 1)
+    finally:
+        loop.close()
 
 
 def _peak(compute: Compute) -> int:
     """Bytes: of the GPU's memory when it computes, else of the process."""
     if compute.accelerator == "gpu" and torch.cuda.is_available():
         return torch.cuda.max_memory_allocated()
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024
+    status = Path("/proc/self/status")
+    if status.exists():
+        # ru_maxrss would begin with the parent's peak, which Linux carries over.
+        (line,) = re.findall(r"VmHWM:\s*(\d+) kB", status.read_text())
+        return int(line) * 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # bytes on macOS
 
 
 def measure_alone(name: str, words: list[str]) -> tuple[float, float]:
@@ -98,7 +106,8 @@ def measure_alone(name: str, words: list[str]) -> tuple[float, float]:
         done = run_python(command)
         result = read_json(place / RESULT)
         if not result:
-            reason = " ".join(done.stderr.split())[-300:].removeprefix("error: ")
+            lines = [line for line in done.stderr.splitlines() if line.strip()]
+            reason = lines[-1].strip().removeprefix("error: ") if lines else "no reason given"
             kind = UserError if done.returncode == REFUSED else RunFailed
             raise kind(f"{name} in a process of its own: {reason}")
     return result["first_step_at"] - started, result["peak_memory_mib"]

@@ -20,6 +20,9 @@ from src.data.configured import open_images
 from src.workflows.hardware import Compute
 
 WARM_UP, STEPS = 10, 10
+MANY = 10
+"""Inputs of an operation over a list of tensors, which has no size."""
+
 SMALL = 0.005
 """Operations below this share of a step are put together."""
 
@@ -118,7 +121,7 @@ def _name(func: Any, inputs: list[Tensor]) -> str:
         return f"{name} {channels}→{outputs}, {height}×{width} on {size}"
     if name in ("mm", "addmm"):
         return f"{name} {_sizes(inputs[-2].shape)} by {_sizes(inputs[-1].shape)}"
-    if inputs and inputs[0].ndim == 4:
+    if inputs and inputs[0].ndim == 4 and len(inputs) < MANY:
         return f"{name} {_sizes(inputs[0].shape[1:])}"
     return name
 

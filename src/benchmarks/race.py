@@ -2,6 +2,7 @@
 
 import logging
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from src.benchmarks.contenders.bare import Bare
@@ -35,14 +36,20 @@ def race(config: TrainConfig, compute: Compute, place: Path) -> dict[str, Sample
     """
     data = build_data(config)
     assert data.data is not None
-    loops: dict[str, Contender] = {}
-    for name, kind in (("bare", Bare), ("plain", Plain)):
-        if name in config.measuring.contenders:
-            loops[name] = kind(config, data.data, compute.accelerator, compute.precision)
+    kinds: dict[str, Callable[..., Contender]] = {"bare": Bare, "plain": Plain}
+    loops = {
+        name: kinds[name](config, data.data, compute.accelerator, compute.precision)
+        for name in config.measuring.contenders
+        if name in kinds
+    }
     speeds: dict[str, list[float]] = {name: [] for name in ("ours", *loops)}
     watch = stopwatch(compute)
     watch.script = _rounds(config, watch, loops, speeds)
-    train(config, data, compute, watch, place)
+    try:
+        train(config, data, compute, watch, place)
+    finally:
+        for loop in loops.values():
+            loop.close()
     return {name: Samples.of(values, "images/s") for name, values in speeds.items()}
 
 
@@ -88,8 +95,8 @@ def _untimed(steps: int) -> int:
 
 def _measure(name: str, loop: Contender, steps: int) -> float:
     """Images a second."""
-    # Most people leave the C library as it is.
-    usual_memory = name == "plain" and default_memory()
+    # Most people leave the C library as it is; on a GPU so do we.
+    usual_memory = name == "plain" and loop.device.type == "cpu" and default_memory()
     try:
         loop.run(_untimed(steps))
         start = time.perf_counter()

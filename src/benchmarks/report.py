@@ -58,7 +58,7 @@ def show_operations(title: str, profile: Profile) -> None:
             f"{row.milliseconds / profile.milliseconds:.1%}",
             f"{row.gigaflops:.1f}" if row.gigaflops else "",
             f"{row.megabytes:,.0f}" if row.megabytes else "",
-            f"{profile.least_milliseconds(row):.1f}",
+            f"{profile.least_milliseconds(row):.1f}" if row.megabytes else "",
         )
     console = Console()
     console.print(table)

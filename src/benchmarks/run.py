@@ -5,11 +5,9 @@ from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
 
-from src.config import TrainConfig
+from src.config import Interrupted, TrainConfig
 from src.files import write_json
 from src.runs import RunDirectory
-from src.workflows.failures import explained
-from src.workflows.recorded import recorded
 
 Figures = dict[str, Any]
 
@@ -28,11 +26,24 @@ def run(config: TrainConfig, directory: RunDirectory) -> Figures:
         from src.benchmarks.alone import run_alone
 
         return run_alone(config, directory.path)
+    # Lightning comes with these: a contender by itself must not wait for it.
+    import torch
+
+    from src.workflows.failures import explained
+    from src.workflows.recorded import recorded
+
     words = list(HydraConfig.get().overrides.task)
-    with recorded(directory, config) as recording, explained(config):
-        figures = _MODES[config.measuring.mode](config, directory, words)
-        recording.update(compute=figures.get("compute"))
-        write_json(directory.path / "benchmark.json", figures)
+    threads = torch.get_num_threads()
+    try:
+        with recorded(directory, config) as recording, explained(config):
+            figures = _MODES[config.measuring.mode](config, directory, words)
+            recording.update(compute=figures.get("compute"))
+            write_json(directory.path / "benchmark.json", figures)
+    except Interrupted as stop:
+        raise Interrupted(stop.signal_number, "interrupted; nothing was measured") from stop
+    finally:
+        # The next job of a sweep chooses for itself.
+        torch.set_num_threads(threads)
     return figures
 
 
@@ -73,7 +84,9 @@ def _input(config: TrainConfig, directory: RunDirectory, words: list[str]) -> Fi
 def _startup(config: TrainConfig, directory: RunDirectory, words: list[str]) -> Figures:
     from src.benchmarks.report import show_samples
     from src.benchmarks.startup import measure_startup
+    from src.workflows.hardware import choose_accelerator
 
+    choose_accelerator(config.trainer.accelerator, 1)
     measured = measure_startup(config.measuring.rounds, words)
     show_samples("from the command on", measured)
     return {"measured": {name: samples.as_json() for name, samples in measured.items()}}

@@ -47,7 +47,9 @@ class Samples:
         }
 
     def text(self, digits: int) -> str:
-        """``median (min–max)``."""
+        """``median (min–max)``, or the only value."""
+        if len(self.values) == 1:
+            return f"{self.median:,.{digits}f}"
         low, high = min(self.values), max(self.values)
         return f"{self.median:,.{digits}f} ({low:,.{digits}f}–{high:,.{digits}f})"
 

@@ -51,6 +51,8 @@ def check(cfg: DictConfig) -> TrainConfig:
     _check_data(config)
     _check_lengths(config)
     _check_watching(config)
+    if config.benchmark is not None:
+        _check_benchmark(config)
     return config
 
 
@@ -62,9 +64,25 @@ def _benchmark(cfg: DictConfig) -> BenchmarkConfig:
         raise ConfigError(
             f"benchmark.contenders={settings.contenders}: ours is what the others are compared with"
         )
+    if not settings.contenders or len(set(settings.contenders)) < len(settings.contenders):
+        raise ConfigError(
+            f"benchmark.contenders={settings.contenders}: each once, for example [ours,bare]"
+        )
     if cfg.get("resume"):
         raise ConfigError(f"resume={cfg.resume}: a benchmark has nothing to continue")
     return settings
+
+
+def _check_benchmark(config: TrainConfig) -> None:
+    trainer = config.trainer
+    for key, value in (("devices", trainer.devices), ("num_nodes", trainer.num_nodes)):
+        if value > 1:
+            raise ConfigError(f"trainer.{key}={value}: a benchmark measures one device")
+    if trainer.accumulate_grad_batches > 1 or trainer.gradient_clip_norm is not None:
+        raise ConfigError(
+            "trainer.accumulate_grad_batches and trainer.gradient_clip_norm: the loops that ours "
+            "is compared with have neither; leave them out"
+        )
 
 
 def _group(cfg: DictConfig, name: str) -> dict[str, Any]:

@@ -72,6 +72,7 @@ class ImageDataset(Dataset[_Sample]):
         self.images = np.ascontiguousarray(images) if backwards else images
         self.classes = tuple(classes)
         self.transform = transform
+        self._tensor: Tensor | None = None
 
     @classmethod
     def from_set(
@@ -122,8 +123,10 @@ class ImageDataset(Dataset[_Sample]):
         """
         chosen = self._checked(indices)
         places = torch.from_numpy(chosen)
-        # Whole images at once: 20 times the speed of numpy's take.
-        images = _as_tensor(self.images).index_select(0, places).permute(0, 3, 1, 2)
+        # Whole images at once: several times the speed of numpy's take.
+        if self._tensor is None:
+            self._tensor = _as_tensor(self.images)
+        images = self._tensor.index_select(0, places).permute(0, 3, 1, 2)
         return Batch(images, torch.from_numpy(self.labels[chosen]), places)
 
     def _checked(self, indices: Sequence[int] | NDArray[np.int64] | Tensor) -> NDArray[np.int64]:
@@ -139,7 +142,7 @@ class ImageDataset(Dataset[_Sample]):
 
     def __getstate__(self) -> dict[str, Any]:
         """Hand a loader process the name of a memory-mapped file, not its content."""
-        state = self.__dict__.copy()
+        state = self.__dict__ | {"_tensor": None}
         images = self.images
         # The map itself, not a part of one, whose offset numpy does not know.
         if isinstance(images, np.memmap) and isinstance(images.base, mmap.mmap):

@@ -69,6 +69,8 @@ class LateConv2d(nn.Conv2d):
         dtype = torch.get_autocast_dtype("cpu") if autocast else images.dtype
         if images.device.type != "cpu" or images.ndim != 4 or dtype != torch.bfloat16:
             return False
+        if images.dtype not in (torch.bfloat16, torch.float32):
+            return False  # a plain convolution refuses it
         # With a padding of 1 the map is the input's size over the stride, rounded up.
         (height, width), (down, right) = images.shape[2:], self.stride
         return -(-height // down) * -(-width // right) <= LARGEST_MAP

@@ -29,8 +29,12 @@ class Compute:
         return self.accelerator == "cpu" and self.precision == "bf16-mixed"
 
 
-def prepare(config: TrainConfig) -> Compute:
+def prepare(config: TrainConfig, *, memory_is_kept: bool = True) -> Compute:
     """Choose device and precision, and set up this process for them.
+
+    Args:
+        config: names them.
+        memory_is_kept: whether a CPU keeps what is freed, see :mod:`src.training.memory`.
 
     Raises:
         UserError: there is no such device, or it does not compute in that precision.
@@ -40,7 +44,7 @@ def prepare(config: TrainConfig) -> Compute:
         precision = choose_precision(config.trainer.precision, accelerator)
     if config.trainer.num_threads:
         torch.set_num_threads(config.trainer.num_threads)
-    if accelerator == "cpu":
+    if accelerator == "cpu" and memory_is_kept:
         keep_memory()
     return Compute(accelerator, precision)
 

@@ -2,6 +2,8 @@
 
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -91,6 +93,48 @@ def test_a_contender_that_is_refused_by_itself_is_named(monkeypatch: pytest.Monk
         alone.measure_alone("bare", ["model=nope"])
 
 
+def test_its_memory_is_its_own_and_not_that_of_who_started_it(
+    monkeypatch: pytest.MonkeyPatch, cifar: str
+) -> None:
+    monkeypatch.chdir(ROOT)
+    large = torch.ones(3 << 28)  # 3 GiB
+    _, memory = alone.measure_alone("bare", [*TINY, cifar])
+    assert 100 < memory < large.nbytes / 2**20 / 2
+
+
+def test_a_bare_loop_starts_without_lightning() -> None:
+    words = "import sys; import src.benchmarks.run, src.benchmarks.alone"
+    words += "; import src.benchmarks.contenders.bare"
+    words += "; sys.exit('lightning' in sys.modules or 'torchvision' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", words], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("name", ["bare", "plain"])
+@pytest.mark.parametrize(
+    ("word", "message"),
+    [
+        ("model.num_classes=5", "the model has 5 outputs and the data 10 classes"),
+        ("data.batch_size=500", "data.batch_size=500: larger than the training set of 200 images"),
+    ],
+)
+def test_loops_refuse_what_does_not_fit(
+    benchmark_cli: Cli, cifar: str, name: str, word: str, message: str
+) -> None:
+    words = ["data.num_classes=null", "benchmark.mode=alone", f"benchmark.contenders=[{name}]"]
+    done = benchmark_cli(*TINY, cifar, *words, word)
+    assert done.code == 2
+    assert message in done.err
+    assert done.err.count("\n") == 1, done.err
+
+
+def test_a_job_s_threads_are_its_own(benchmark_cli: Cli, cifar: str) -> None:
+    threads = torch.get_num_threads()
+    words = ["benchmark.mode=operations", f"trainer.num_threads={threads + 1}"]
+    assert benchmark_cli(*TINY, cifar, *words).code == 0
+    assert torch.get_num_threads() == threads
+
+
 def test_one_that_fails_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)  # where there is no such module
     with pytest.raises(RunFailed, match=r"bare in a process of its own: .*No module named 'src'"):
@@ -113,6 +157,7 @@ def test_a_command_that_fails_ends_the_measurement(
     benchmark_cli: Cli, cifar: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(startup, "COMMANDS", {"wrong": ["-c", "raise SystemExit(3)"]})
+    monkeypatch.setattr(startup, "measure_alone", lambda name, words: (1.5, 512.0))
     done = benchmark_cli(*TINY, cifar, "benchmark.mode=startup")
     assert done.code == 1
     assert done.err == "error: -c raise SystemExit(3): exit code 3\n"
@@ -155,7 +200,12 @@ def test_operations_add_up(benchmark_cli: Cli, cifar: str, tmp_path: Path) -> No
         (["benchmark.contenders=[bare]"], "ours is what the others are compared with"),
         (["benchmark.contenders=[us]"], "benchmark.contenders=us: not an option"),
         (["benchmark.mode=alone"], "one of benchmark.contenders, not several"),
+        (["benchmark.contenders=[]", "benchmark.mode=input"], "each once, for example [ours,bare]"),
+        (["benchmark.contenders=[ours,ours]"], "each once, for example [ours,bare]"),
         (["benchmark.round=2"], "benchmark.round"),
+        (["trainer.devices=2"], "trainer.devices=2: a benchmark measures one device"),
+        (["trainer.accumulate_grad_batches=2"], "leave them out"),
+        (["trainer.gradient_clip_norm=1"], "leave them out"),
         (["resume=outputs/train/x"], "a benchmark has nothing to continue"),
         (["data=cifar10", "data.root=/nowhere", "data.download=false"], "/nowhere"),
     ],

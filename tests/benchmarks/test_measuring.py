@@ -73,7 +73,7 @@ def test_every_other_round_goes_the_other_way_about(monkeypatch: pytest.MonkeyPa
         return 1.0
 
     watch.steps = steps
-    loop: Any = SimpleNamespace(run=lambda steps: None, images=128)
+    loop: Any = SimpleNamespace(run=lambda steps: None, images=128, device=torch.device("cpu"))
     speeds: dict[str, list[float]] = {"ours": [], "bare": [], "plain": []}
     for _ in race._rounds(config, watch, {"bare": loop, "plain": loop}, speeds):
         pass

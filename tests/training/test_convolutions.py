@@ -75,6 +75,13 @@ def test_a_network_keeps_its_names_and_its_evaluation() -> None:
     assert isinstance(copy.deepcopy(late).layer4[1].conv2, LateConv2d)
 
 
+def test_what_a_plain_one_refuses_is_refused() -> None:
+    images = torch.randn(2, 256, 4, 4, dtype=torch.float64)
+    for layer in pair(1):
+        with pytest.raises(RuntimeError), torch.autocast("cpu", torch.bfloat16):
+            layer(images)
+
+
 def test_other_convolutions_are_left_alone() -> None:
     class Own(nn.Conv2d):
         pass

@@ -3,12 +3,12 @@
 import torch
 from torch import nn
 
-from src.benchmarks.contenders.base import wait_for
+from src.benchmarks.contenders.base import build_network, wait_for
 from src.config import TrainConfig
 from src.data.types import ImageData
 from src.training.convolutions import quicken_convolutions
 from src.workflows.hardware import device_of
-from src.workflows.parts import build_backbone, optimizer_factory
+from src.workflows.parts import optimizer_factory
 
 
 class Bare:
@@ -22,7 +22,7 @@ class Bare:
         self.device = device_of(accelerator)
         self.images = config.data.batch_size
         images = torch.tensor(data.train.images[: self.images]).permute(0, 3, 1, 2)
-        network = build_backbone(config.model, len(data.classes), images.shape[1])
+        network = build_network(config, data)
         layout = torch.channels_last if config.trainer.channels_last else torch.contiguous_format
         self.network = network.to(self.device, memory_format=layout)  # type: ignore[call-overload]
         self.autocast = {"bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}.get(precision)
@@ -43,6 +43,9 @@ class Bare:
         for _ in range(steps):
             self._step()
         wait_for(self.device)
+
+    def close(self) -> None:
+        """Nothing to let go of."""
 
     def _step(self) -> None:
         enabled = self.autocast is not None

@@ -101,8 +101,18 @@ def train(
         directory = RunDirectory(Path(folder))
         with signals:
             trainer = build_trainer(config, directory, compute, None, signals)
-            trainer.callbacks.append(watch)  # type: ignore[attr-defined]
+            trainer.callbacks += [watch, _Impatient(signals)]  # type: ignore[attr-defined]
             trainer.fit(classifier, datamodule=data)
+
+
+class _Impatient(L.Callback):
+    """Ends the run at once on a signal: there is nothing to save."""
+
+    def __init__(self, signals: SignalWatch):
+        self.signals = signals
+
+    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        self.signals.patient = False
 
 
 def stopwatch(compute: Compute) -> Stopwatch:

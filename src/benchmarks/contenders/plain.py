@@ -9,11 +9,10 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
 
-from src.benchmarks.contenders.base import wait_for
+from src.benchmarks.contenders.base import build_network, wait_for
 from src.config import TrainConfig
 from src.data.types import ImageData
 from src.workflows.hardware import device_of
-from src.workflows.parts import build_backbone
 
 WORKERS = 2
 
@@ -41,8 +40,7 @@ class Plain:
         """Build the network, the optimizer and the loader; ``precision`` plays no part."""
         self.device = device_of(accelerator)
         self.images = config.data.batch_size
-        channels = data.train.images.shape[-1]
-        self.network = build_backbone(config.model, len(data.classes), channels).to(self.device)
+        self.network = build_network(config, data).to(self.device)
         self.loss = nn.CrossEntropyLoss()
         self.optimizer = torch.optim.SGD(
             self.network.parameters(), lr=0.1, momentum=0.9, weight_decay=5e-4
@@ -72,6 +70,11 @@ class Plain:
             self.running_loss += loss.item()
             self.correct += (output.argmax(1) == labels).sum().item()
         wait_for(self.device)
+
+    def close(self) -> None:
+        """End the loader's processes, which otherwise leave their directories behind."""
+        if self.loader._iterator is not None:
+            self.loader._iterator._shutdown_workers()  # type: ignore[attr-defined]
 
     def _endless(self) -> Iterator[list[Tensor]]:
         while True:
