@@ -12,8 +12,11 @@ from src.training.classifier import ImageClassifier
 from src.training.image_grid import labelled_grid
 
 MOST = 32
-LONGEST = 16
+LONGEST = 14
 """Letters of a label that fit below a tile."""
+
+UNMIXED = 0.995
+"""The share from which on the other class would be given as 0%."""
 
 
 class FirstBatch(L.Callback):
@@ -65,14 +68,16 @@ class FirstBatch(L.Callback):
 
 
 def _text(label: int, target: Tensor | None, names: Sequence[str]) -> str:
-    """The class, or, of an image that was mixed of two, both with their shares."""
+    """The class; of an image that was mixed of two, both with their shares, a line each."""
 
     def name(index: int, letters: int) -> str:
         text = names[index] if index < len(names) else str(index)
         return text if len(text) <= letters else text[: letters - 1] + "…"
 
-    shares = None if target is None else target.topk(2)
-    if shares is None or shares.values[0] > 0.995:
-        return name(label if shares is None else int(shares.indices[0]), LONGEST)
-    pairs = zip(shares.indices.tolist(), shares.values.tolist(), strict=True)
-    return " ".join(f"{name(index, LONGEST // 2 - 3)} {share:.0%}" for index, share in pairs)
+    if target is None:
+        return name(label, LONGEST)
+    shares, classes = target.topk(2)
+    if shares[0] > UNMIXED:
+        return name(int(classes[0]), LONGEST)
+    pairs = zip(classes.tolist(), shares.tolist(), strict=True)
+    return "\n".join(f"{name(index, LONGEST - 4)} {share:.0%}" for index, share in pairs)
