@@ -76,8 +76,9 @@ def _run(
     )
     resume = directory.last if config.run.resume else None
     trainer = build_trainer(config, directory, compute, resume, watch)
-    pages = {"configuration": as_yaml(config), "model": summary.as_table()}
-    begin_run(trainer.loggers, flat_settings(config), pages)
+    if config.logger.tensorboard:
+        pages = {"configuration": as_yaml(config), "model": summary.as_table()}
+        begin_run(trainer.loggers, flat_settings(config), pages)
     began = time.perf_counter()
     trainer.fit(classifier, datamodule=data, ckpt_path=resume, weights_only=True)
     which = _which_weights(config, directory)

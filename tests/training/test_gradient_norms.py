@@ -18,6 +18,11 @@ from src.training.callbacks.gradient_norms import stages_by_depth
 from src.training.classifier import ImageClassifier
 from tests.training.small_network import network
 
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:.*LeafSpec"),
+    pytest.mark.filterwarnings("ignore:.*no `val_dataloader`"),
+]
+
 
 @dataclass
 class Batch:
