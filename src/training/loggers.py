@@ -1,14 +1,13 @@
-"""Where metrics are written: a CSV file and TensorBoard, both continued by a resumed run."""
+"""``metrics.csv``, continued by a resumed run."""
 
 import csv
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from lightning.pytorch.loggers import Logger, TensorBoardLogger
+from lightning.pytorch.loggers import Logger
 from lightning.pytorch.utilities import rank_zero_only
 from torch import Tensor
-from torch.utils.tensorboard.summary import hparams
 
 from src.files import replacing
 
@@ -73,37 +72,6 @@ class CsvLogger(Logger):
             writer = csv.DictWriter(file, self.columns)
             writer.writeheader()
             writer.writerows(rows)
-
-
-class TensorBoard(TensorBoardLogger):
-    """Writes TensorBoard events into the run directory itself."""
-
-    def __init__(self, directory: Path, resume_step: int | None = None):
-        """Write to ``directory``.
-
-        ``resume_step`` makes TensorBoard drop the points a resumed run is going to draw again.
-        """
-        further: dict[str, Any] = {} if resume_step is None else {"purge_step": resume_step}
-        super().__init__(
-            save_dir=directory, name="", version="", default_hp_metric=False, **further
-        )
-
-    @rank_zero_only
-    def save(self) -> None:
-        """Flush; Lightning's would add a ``hparams.yaml`` with nothing in it."""
-        self.experiment.flush()
-
-
-def log_settings(
-    loggers: Iterable[Logger], settings: Mapping[str, Any], metrics: Iterable[str]
-) -> None:
-    """Fill TensorBoard's HParams tab: a run's settings, flat, beside metrics it has logged."""
-    for logger in loggers:
-        if isinstance(logger, TensorBoardLogger):
-            # The logger's own method would log each metric again, at step 0.
-            for summary in hparams(dict(settings), dict.fromkeys(metrics, 0.0)):
-                logger.experiment._get_file_writer().add_summary(summary)
-            logger.experiment.flush()
 
 
 def _plain(value: Any) -> Any:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import lightning as L
+from omegaconf import OmegaConf
 from rich.console import Console
 from rich.table import Table
 
@@ -69,10 +70,22 @@ def flat_settings(config: TrainConfig) -> dict[str, str | float | bool]:
             else:
                 flat[f"{prefix}{key}"] = str(value)
 
-    groups = asdict(config)
-    add(groups.pop("run"), "")
-    add(groups, "")
+    add(_nested(config), "")
     return flat
+
+
+def as_yaml(config: TrainConfig) -> str:
+    """The configuration as it would stand in a file."""
+    return OmegaConf.to_yaml(_nested(config))
+
+
+def _nested(config: TrainConfig) -> dict[str, Any]:
+    """Groups of settings by name, and the settings that belong to none before them."""
+    groups = asdict(config)
+    top: dict[str, Any] = groups.pop("run")
+    if config.benchmark is None:
+        del groups["benchmark"]
+    return {**top, **groups}
 
 
 def title(config: TrainConfig, figures: dict[str, Any]) -> str:

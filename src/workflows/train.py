@@ -14,19 +14,23 @@ from src.files import write_json
 from src.runs import RunDirectory
 from src.runs.curves import draw_curves
 from src.training.classifier import ImageClassifier
-from src.training.loggers import log_settings
 from src.training.signals import SignalWatch
+from src.training.tensorboard import begin_run, end_run
 from src.workflows import hardware
 from src.workflows.build import build_classifier, build_data
 from src.workflows.failures import explained
 from src.workflows.recorded import Recording, check_same_split, recorded
-from src.workflows.results import final_figures, flat_settings, show, steps_per_epoch, title
+from src.workflows.results import (
+    as_yaml,
+    final_figures,
+    flat_settings,
+    show,
+    steps_per_epoch,
+    title,
+)
 from src.workflows.trainer import build_trainer
 
 log = logging.getLogger(__name__)
-
-COMPARED = {"val/acc", "val/loss", "test/acc", "test/loss"}
-"""What TensorBoard's HParams tab shows beside the settings."""
 
 
 def run(config: TrainConfig, directory: RunDirectory) -> dict[str, Any]:
@@ -72,6 +76,9 @@ def _run(
     )
     resume = directory.last if config.run.resume else None
     trainer = build_trainer(config, directory, compute, resume, watch)
+    if config.logger.tensorboard:
+        pages = {"configuration": as_yaml(config), "model": summary.as_table()}
+        begin_run(trainer.loggers, flat_settings(config), pages)
     began = time.perf_counter()
     trainer.fit(classifier, datamodule=data, ckpt_path=resume, weights_only=True)
     which = _which_weights(config, directory)
@@ -80,7 +87,7 @@ def _run(
     figures = final_figures(config, which, directory, trainer, tested, seconds)
     if trainer.is_global_zero:
         write_json(directory.metrics, figures)
-        log_settings(trainer.loggers, flat_settings(config), COMPARED & figures.keys())
+        end_run(trainer.loggers)
         draw_curves(directory, title(config, figures))
         show(figures, directory.path)
     return figures

@@ -10,7 +10,9 @@ from src.config import TrainConfig, as_user_errors
 from src.runs import RunDirectory
 from src.training.callbacks import (
     EpochLine,
+    FirstBatch,
     GracefulStop,
+    GradientNorms,
     ProgressBar,
     StepSeed,
     TrainingLog,
@@ -19,8 +21,9 @@ from src.training.callbacks import (
 )
 from src.training.callbacks.checkpoints import mode_of
 from src.training.checkpoint import AtomicCheckpointIO
-from src.training.loggers import CsvLogger, TensorBoard
+from src.training.loggers import CsvLogger
 from src.training.signals import SignalWatch
+from src.training.tensorboard import TensorBoard
 from src.workflows.hardware import Compute
 
 
@@ -77,6 +80,9 @@ def build_callbacks(
         training_log,
         EpochLine(training_log),
     ]
+    if config.logger.tensorboard:
+        callbacks.append(GradientNorms(training_log))
+        callbacks.append(FirstBatch(config.data.mean, config.data.std))
     if settings.progress_bar:
         callbacks.append(ProgressBar())
     if settings.ema.enabled:

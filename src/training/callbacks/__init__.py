@@ -2,14 +2,18 @@
 
 from src.training.callbacks.checkpoints import best_checkpoint, last_checkpoint
 from src.training.callbacks.epoch_line import EpochLine
+from src.training.callbacks.first_batch import FirstBatch
 from src.training.callbacks.graceful_stop import GracefulStop
+from src.training.callbacks.gradient_norms import GradientNorms
 from src.training.callbacks.progress import ProgressBar
 from src.training.callbacks.step_seed import StepSeed
 from src.training.callbacks.training_log import TrainingLog
 
 __all__ = [
     "EpochLine",
+    "FirstBatch",
     "GracefulStop",
+    "GradientNorms",
     "ProgressBar",
     "StepSeed",
     "TrainingLog",

@@ -5,6 +5,7 @@ import time
 from typing import Any
 
 import lightning as L
+from torch import Tensor
 
 from src.config import RunFailed
 from src.training.classifier import ImageClassifier
@@ -30,6 +31,7 @@ class TrainingLog(L.Callback):
         self._window_images = 0
         self._before: dict[str, float] = {}
         self._read_at = -1
+        self._further: tuple[list[str], Tensor] | None = None
         self._epoch_start = (0, 0.0)
 
     def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
@@ -55,10 +57,17 @@ class TrainingLog(L.Callback):
     ) -> None:
         """Count the batch; read the metrics when it is time."""
         self._window_images += len(batch.labels) * trainer.world_size
-        step = trainer.global_step
-        due = step % self.every_n_steps == 0 and step != self._read_at
-        if due or batch_idx + 1 == trainer.num_training_batches:
+        if self.is_due(trainer, trainer.global_step, batch_idx):
             self._read(trainer, pl_module)
+
+    def is_due(self, trainer: L.Trainer, steps: int, batch_idx: int) -> bool:
+        """Whether the metrics are read after a batch with which ``steps`` steps are done."""
+        due = steps % self.every_n_steps == 0 and steps != self._read_at
+        return due or batch_idx + 1 == trainer.num_training_batches
+
+    def read_along(self, names: list[str], values: Tensor) -> None:
+        """Log further figures with the next reading: ``values`` (N,), still on the device."""
+        self._further = (names, values)
 
     def _read(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         assert isinstance(pl_module, ImageClassifier)
@@ -72,6 +81,10 @@ class TrainingLog(L.Callback):
             "lr": float(trainer.optimizers[0].param_groups[0]["lr"]),
             "images_per_second": self._window_images / max(elapsed, 1e-9),
         }
+        if self._further is not None:
+            names, values = self._further
+            figures |= zip(names, values.tolist(), strict=True)
+            self._further = None
         self.images += self._window_images
         self.seconds += elapsed
         self._window_images, self._before, self._read_at = 0, now, trainer.global_step
