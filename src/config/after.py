@@ -25,6 +25,22 @@ class EvaluateConfig:
     trust: list[str] = field(default_factory=list)
 
 
+@dataclass
+class PredictConfig:
+    """What ``python -m src.predict`` classifies."""
+
+    run: str | None = None
+    ckpt: str | None = None
+    checkpoint: str = choice("best", "best", "last")
+    input: str | None = None
+    output: str | None = None
+    top: int = number(3, ge=1)
+    accelerator: str = choice("auto", "auto", "gpu", "cpu")
+    precision: str = choice("run", "run", "32-true", "bf16-mixed", "16-mixed")
+    batch_size: int = number(512, ge=1)
+    trust: list[str] = field(default_factory=list)
+
+
 def check_evaluate(cfg: DictConfig) -> EvaluateConfig:
     """Check the settings of an evaluation.
 
@@ -33,6 +49,25 @@ def check_evaluate(cfg: DictConfig) -> EvaluateConfig:
     """
     values = cast(dict[str, Any], OmegaConf.to_container(cfg, resolve=True))
     settings = cast(EvaluateConfig, typed(EvaluateConfig, values, "", also={"data"}))
+    _check_run(settings)
+    return settings
+
+
+def check_predict(cfg: DictConfig) -> PredictConfig:
+    """Check the settings of a prediction.
+
+    Raises:
+        ConfigError: one that does not exist or is out of range; not one run or checkpoint; no
+            input.
+    """
+    values = cast(dict[str, Any], OmegaConf.to_container(cfg, resolve=True))
+    settings = cast(PredictConfig, typed(PredictConfig, values, ""))
+    _check_run(settings)
+    if not settings.input:
+        raise ConfigError("which images? give input=<file, folder or pattern>")
+    return settings
+
+
+def _check_run(settings: EvaluateConfig | PredictConfig) -> None:
     if (settings.run is None) == (settings.ckpt is None):
         raise ConfigError("which run? give run=<run directory> or ckpt=<checkpoint file>")
-    return settings
