@@ -79,7 +79,7 @@ def find_images(source: str) -> Found:
     path = Path(source).expanduser()
     problems: list[str] = []
     if path.is_dir():
-        files = list(_walk(path, (), problems))
+        files = list(_walk(path, _parents(path), problems))
         if not files and not problems:
             raise ValueError(f"{printable(path)}: no images in this folder ({' '.join(SUFFIXES)})")
     elif os.path.lexists(path):
@@ -101,9 +101,15 @@ def _matches(pattern: Path, problems: list[str]) -> Iterator[Path]:
         if is_hidden(path.relative_to(root).as_posix()):
             continue
         if path.is_dir():
-            yield from _walk(path, (), problems)
+            yield from _walk(path, _parents(path), problems)
         elif _is_image(path.name):
             yield path
+
+
+def _parents(folder: Path) -> tuple[tuple[int, int], ...]:
+    """The folders it lies in, by which a link back to one of them is recognised."""
+    found = [parent.stat() for parent in folder.absolute().parents]
+    return tuple((status.st_dev, status.st_ino) for status in found)
 
 
 def _walk(folder: Path, above: tuple[tuple[int, int], ...], problems: list[str]) -> Iterator[Path]:
@@ -111,7 +117,7 @@ def _walk(folder: Path, above: tuple[tuple[int, int], ...], problems: list[str])
         status = folder.stat()
         paths = list(folder.iterdir())
     except OSError as error:
-        problems.append(f"{printable(folder)}: cannot be read: {error.strerror}")
+        problems.append(f"{printable(folder)} cannot be read: {error.strerror}")
         return
     here = (status.st_dev, status.st_ino)
     if here in above:  # a link to a folder it lies in

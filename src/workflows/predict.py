@@ -3,9 +3,10 @@
 import codecs
 import csv
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,9 @@ import numpy as np
 from hydra.core.override_parser.types import Override
 from numpy.typing import NDArray
 
-from src.config import ConfigError, as_user_errors
+from src.config import ConfigError, UserError, as_user_errors
 from src.config.after import PredictConfig
+from src.config.errors import one_line
 from src.data.inputs import Found, InputBatch, find_images, printable, read_batches
 from src.evaluation.contact_sheet import SHEET, draw_contact_sheet
 from src.evaluation.predictions import classify
@@ -76,17 +78,29 @@ def run(settings: PredictConfig, changes: list[Override]) -> int:
         place = Path(settings.output).expanduser()
     # A picture that an earlier call left in the folder is no input of this one.
     found = Found([file for file in found.files if file != place / PICTURE], found.problems)
-    with as_user_errors(OSError):
+    device, autocast = choose_inference(settings.accelerator, settings.precision, trained.precision)
+    ask = partial(
+        classify,
+        trained.network.to(device),
+        device=device,
+        autocast=autocast,
+        batch_size=settings.batch_size,
+    )
+    with _written(place):
         place.mkdir(parents=True, exist_ok=True)
-        results = _classify(settings, trained, found, place)
+        results = _classify(settings, trained, found, place, ask)
         _draw(place / PICTURE, results, trained)
     show_predictions(results, trained, settings, place)
     return 1 if results.unreadable else 0
 
 
-def _classify(settings: PredictConfig, trained: Trained, found: Found, place: Path) -> Results:
-    device, autocast = choose_inference(settings.accelerator, settings.precision, trained.precision)
-    network = trained.network.to(device)
+def _classify(
+    settings: PredictConfig,
+    trained: Trained,
+    found: Found,
+    place: Path,
+    ask: Callable[[NDArray[np.uint8]], NDArray[np.float64]],
+) -> Results:
     height, width, channels = trained.image_shape
     results = Results()
     results.report(found.problems)
@@ -98,19 +112,26 @@ def _classify(settings: PredictConfig, trained: Trained, found: Found, place: Pa
             results.report(batch.problems)
             if not batch.files:
                 continue
-            shares = classify(
-                network,
-                batch.images,
-                device=device,
-                autocast=autocast,
-                batch_size=settings.batch_size,
-            )
+            shares = ask(batch.images)
             for file, row in zip(batch.files, shares, strict=True):
                 digits = [f"{share:.6g}" for share in row]
                 best = int(row.argmax())
                 writer.writerow([file, trained.classes[best], digits[best], *digits])
             results.add(batch, shares)
     return results
+
+
+@contextmanager
+def _written(place: Path) -> Iterator[None]:
+    """Say of the folder, in a line, that it cannot be written."""
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or one_line(error)
+        raise UserError(
+            f"{printable(place)}: results cannot be written there ({reason}); choose another "
+            "folder with output=<folder>"
+        ) from error
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -39,20 +40,24 @@ def show_predictions(
 
 
 def _table(results: Results, classes: tuple[str, ...], settings: PredictConfig) -> Table:
-    source = Path(str(settings.input)).expanduser()
+    top = _top_folder(results.files, settings)
     table = Table()
-    table.add_column("file", overflow="fold", ratio=1)
+    table.add_column("file", overflow="fold")
     for name in ("prediction", "probability", "next best"):
         table.add_column(name, justify="right" if name == "probability" else "left")
     for file, row in zip(results.files, results.probabilities, strict=True):
-        below = file.is_relative_to(source) and file != source
-        path = file.relative_to(source) if below else file
         best, *others = _ranked(row, settings.top)
         rest = ", ".join(f"{classes[other]} {row[other]:.1%}" for other in others)
         # Text, not a string: brackets in a name are no markup.
-        cells = (printable(path), classes[best], f"{row[best]:.1%}", rest)
+        cells = (printable(file.relative_to(top)), classes[best], f"{row[best]:.1%}", rest)
         table.add_row(*(Text(cell) for cell in cells))
     return table
+
+
+def _top_folder(files: list[Path], settings: PredictConfig) -> Path:
+    """What need not be repeated in every row: the input, or the folder the files share."""
+    source = Path(str(settings.input)).expanduser()
+    return source if source.is_dir() else Path(os.path.commonpath([file.parent for file in files]))
 
 
 def _ranked(row: NDArray[np.float64], top: int) -> list[int]:
