@@ -98,7 +98,7 @@ def _matches(pattern: Path, problems: list[str]) -> Iterator[Path]:
     # Folders that exist are no part of the pattern, though their names may have brackets.
     root = next(parent for parent in pattern.parents if parent.is_dir())
     for path in root.glob(str(pattern.relative_to(root))):
-        if is_hidden(path.relative_to(root).as_posix()):
+        if any(map(is_hidden, path.relative_to(root).parts)):
             continue
         if path.is_dir():
             yield from _walk(path, _parents(path), problems)
