@@ -161,31 +161,6 @@ def test_what_is_quoted_for_hydra_is_understood_too(predict_cli: Cli, run: Path)
     assert list(rows(run / "predictions")) == ["a [1].dat"]
 
 
-@pytest.mark.parametrize(
-    ("source", "expected"),
-    [
-        ("in [x]", ["a2.png", "a10.png", "ab.jpg", "sub/deep/c.png"]),
-        ("in [x]/a*", ["a2.png", "a10.png", "ab.jpg"]),
-        ("in [x]/*.png", ["a2.png", "a10.png"]),
-        ("in [x]/**/*.png", ["a2.png", "a10.png", "sub/deep/c.png"]),
-        ("in [x]/a[2-9].*", ["a2.png"]),
-        ("in [x]/s*", ["sub/deep/c.png"]),
-        ("in [x]/**", ["a2.png", "a10.png", "ab.jpg", "sub/deep/c.png"]),
-    ],
-)
-def test_folders_and_patterns(
-    predict_cli: Cli, run: Path, source: str, expected: list[str]
-) -> None:
-    names = ["a10.png", "a2.png", "ab.jpg", "sub/deep/c.png"]
-    files = {name: encode(PIXELS[0], Path(name).suffix) for name in names}
-    others = dict.fromkeys(["a.txt", ".hidden.png", ".hidden/a.png", "sub/README"], b"text")
-    place = write_files(Path("in [x]"), files | others)
-    (place / "sub/loop").symlink_to("..")
-    done = predict_cli(f"run={run}", f"input={source}")
-    assert (done.code, done.err) == (0, "")
-    assert list(rows(run / "predictions")) == [f"in [x]/{name}" for name in expected]
-
-
 def test_unreadable_files_are_named_and_do_not_stop_the_others(predict_cli: Cli, run: Path) -> None:
     whole = encode(random_images(1, size=64)[0], ".jpg")
     damaged = bytearray(encode(PIXELS[0]))
@@ -212,31 +187,6 @@ def test_unreadable_files_are_named_and_do_not_stop_the_others(predict_cli: Cli,
         assert line.startswith(f"unreadable: some/{name}") and reason in line
     assert list(rows(run / "predictions")) == ["some/1 good.png", "some/8 good.png"]
     assert "2 images classified" in done.out and "6 unreadable" in done.out
-
-
-def test_no_permission(predict_cli: Cli, run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    place = write_files(Path("some"), {"a.png": encode(PIXELS[0]), "b.png": b"", "c/d.png": b""})
-    opened, listed = Path.read_bytes, Path.iterdir
-
-    # As root, which may read everything, modes would not do.
-    def read_bytes(path: Path) -> bytes:
-        if path.name == "b.png":
-            raise PermissionError(13, "Permission denied", str(path))
-        return opened(path)
-
-    def iterdir(path: Path) -> object:
-        if path.name == "c":
-            raise PermissionError(13, "Permission denied", str(path))
-        return listed(path)
-
-    monkeypatch.setattr(Path, "read_bytes", read_bytes)
-    monkeypatch.setattr(Path, "iterdir", iterdir)
-    done = predict_cli(f"run={run}", f"input={place}")
-    assert done.code == 1
-    assert done.err.splitlines() == [
-        "unreadable: some/c cannot be read: Permission denied",
-        "unreadable: some/b.png cannot be read: Permission denied",
-    ]
 
 
 def test_nothing_readable_leaves_no_earlier_sheet(predict_cli: Cli, run: Path) -> None:
