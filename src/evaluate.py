@@ -10,7 +10,8 @@ def main() -> None:
         from src.workflows.command import command
     except KeyboardInterrupt:
         sys.exit(130)
-    command("evaluate", check_evaluate, "src.workflows.evaluate")
+    paths = ("run", "ckpt", "against")
+    command("evaluate", check_evaluate, "src.workflows.evaluate", paths=paths)
 
 
 if __name__ == "__main__":

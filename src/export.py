@@ -10,7 +10,8 @@ def main() -> None:
         from src.workflows.command import command
     except KeyboardInterrupt:
         sys.exit(130)
-    command("export", check_export, "src.workflows.export")
+    paths = ("run", "ckpt", "output")
+    command("export", check_export, "src.workflows.export", paths=paths)
 
 
 if __name__ == "__main__":

@@ -37,13 +37,29 @@ class ExportConfig:
     trust: list[str] = field(default_factory=list)
 
 
+@dataclass
+class PredictConfig:
+    """What ``python -m src.predict`` classifies."""
+
+    run: str | None = None
+    ckpt: str | None = None
+    checkpoint: str = choice("best", "best", "last")
+    input: str | None = None
+    output: str | None = None
+    top: int = number(3, ge=1)
+    accelerator: str = choice("auto", "auto", "gpu", "cpu")
+    precision: str = choice("run", "run", "32-true", "bf16-mixed", "16-mixed")
+    batch_size: int = number(512, ge=1)
+    trust: list[str] = field(default_factory=list)
+
+
 def check_evaluate(cfg: DictConfig) -> EvaluateConfig:
     """Check the settings of an evaluation.
 
     Raises:
         ConfigError: one that does not exist or is out of range; not one run or checkpoint.
     """
-    return cast(EvaluateConfig, _checked(EvaluateConfig, cfg))
+    return cast(EvaluateConfig, _checked(EvaluateConfig, cfg, also={"data"}))
 
 
 def check_export(cfg: DictConfig) -> ExportConfig:
@@ -55,9 +71,21 @@ def check_export(cfg: DictConfig) -> ExportConfig:
     return cast(ExportConfig, _checked(ExportConfig, cfg))
 
 
-def _checked(kind: type, cfg: DictConfig) -> Any:
+def check_predict(cfg: DictConfig) -> PredictConfig:
+    """Check the settings of a prediction.
+
+    Raises:
+        ConfigError: as :func:`check_evaluate`; no input.
+    """
+    settings = cast(PredictConfig, _checked(PredictConfig, cfg))
+    if not settings.input:
+        raise ConfigError("which images? give input=<file, folder or pattern>")
+    return settings
+
+
+def _checked(kind: type, cfg: DictConfig, also: set[str] | None = None) -> Any:
     values = cast(dict[str, Any], OmegaConf.to_container(cfg, resolve=True))
-    settings = typed(kind, values, "", also={"data"})
+    settings = typed(kind, values, "", also=also)
     if (settings.run is None) == (settings.ckpt is None):
         raise ConfigError("which run? give run=<run directory> or ckpt=<checkpoint file>")
     return settings

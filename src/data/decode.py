@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from src.data.integrity import missing_end
 
-__all__ = ["decode", "opencv_alone", "resize", "resize_images", "to_channels"]
+__all__ = ["decode", "fit", "opencv_alone", "resize", "resize_images", "to_channels"]
 
 _PNG = b"\x89PNG\r\n\x1a\n"
 _PNG_COLOUR_TYPE, _PNG_WITH_ALPHA = 25, (4, 6)  # its place in the header; grey and RGB with alpha
@@ -132,6 +132,22 @@ def resize(image: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]
             result = cv2.resize(result, (w, h), interpolation=method).astype(np.uint8, copy=False)
     # OpenCV drops the axis of a single channel.
     return result.reshape(height, width, *image.shape[2:])
+
+
+def fit(image: NDArray[np.uint8], size: tuple[int, int], channels: int) -> NDArray[np.uint8]:
+    """Bring a decoded image to a size and to 1 or 3 channels, as :func:`decode` itself would.
+
+    For one that is wanted in two sizes: it need not be decoded twice.
+
+    Args:
+        image: uint8 (H, W, 1) or (H, W, 3), RGB.
+        size: (height, width).
+        channels: 1 for grey, 3 for RGB.
+    """
+    small = resize(image, size)
+    if small.shape[2] == channels:
+        return small
+    return _grey(small) if channels == 1 else np.repeat(small, 3, axis=2)
 
 
 def _each(

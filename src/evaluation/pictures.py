@@ -13,7 +13,7 @@ from src.evaluation.predictions import Predictions
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["draw_calibration", "draw_confusion", "draw_worst"]
+__all__ = ["draw_calibration", "draw_confusion", "draw_worst", "new_figure"]
 
 READABLE = 25
 """Classes up to which a confusion matrix has numbers and names."""
@@ -21,7 +21,8 @@ READABLE = 25
 WORST = 24
 
 
-def _figure(width: float, height: float) -> "Figure":
+def new_figure(width: float, height: float) -> "Figure":
+    """A figure of so many inches that no window belongs to."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -36,7 +37,7 @@ def draw_confusion(
     """Draw how the images of each class (rows) were classified, as shares of the row."""
     shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
     side = 1.6 + 0.55 * min(len(classes), READABLE)
-    figure = _figure(side + 1.8, side)
+    figure = new_figure(side + 1.8, side)
     axes = figure.subplots()
     image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     figure.colorbar(image, ax=axes, fraction=0.045, label="share of the class")
@@ -63,7 +64,7 @@ def draw_calibration(path: Path, predictions: Predictions, title: str) -> None:
     right = np.bincount(places, weights=predictions.correct, minlength=BINS)
     filled = counts > 0
     centres = (edges[:-1] + edges[1:]) / 2
-    figure = _figure(5, 5)
+    figure = new_figure(5, 5)
     above, below = figure.subplots(2, height_ratios=[3, 1], sharex=True)
     above.plot([0, 1], [0, 1], color="0.6", linestyle="--", label="perfect")
     above.bar(
@@ -94,7 +95,7 @@ def draw_worst(
     worst = wrong[np.argsort(-predictions.confidence[wrong], kind="stable")][:WORST]
     columns = 8
     rows = max(1, -(-len(worst) // columns))
-    figure = _figure(1.35 * columns, 1.75 * rows)
+    figure = new_figure(1.35 * columns, 1.75 * rows)
     panels = figure.subplots(rows, columns, squeeze=False).ravel()
     for panel in panels:
         panel.set_axis_off()

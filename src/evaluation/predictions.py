@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-__all__ = ["VIEWS", "Predictions", "predict"]
+__all__ = ["VIEWS", "Predictions", "classify", "predict"]
 
 View = Callable[[Tensor], Tensor]
 
@@ -67,7 +67,6 @@ class Predictions:
         return self.probabilities.max(axis=1)
 
 
-@torch.inference_mode()
 def predict(
     network: nn.Module,
     images: NDArray[np.uint8],
@@ -89,6 +88,23 @@ def predict(
         views: what is shown of each image; the probabilities are averaged over them.
         batch_size: images at a time.
     """
+    shares = classify(
+        network, images, device=device, autocast=autocast, views=views, batch_size=batch_size
+    )
+    return Predictions(shares, np.asarray(labels))
+
+
+@torch.inference_mode()
+def classify(
+    network: nn.Module,
+    images: NDArray[np.uint8],
+    *,
+    device: torch.device,
+    autocast: torch.dtype | None = None,
+    views: Sequence[View] = VIEWS["none"],
+    batch_size: int = 512,
+) -> NDArray[np.float64]:
+    """The probability of each class, float64 (N, classes); arguments as :func:`predict`."""
     network.eval()
     found = []
     for start in range(0, len(images), batch_size):
@@ -97,4 +113,4 @@ def predict(
             logits = [network(view(part)) for view in views]
         shares = [F.softmax(each.double(), dim=1) for each in logits]
         found.append(torch.stack(shares).mean(dim=0).cpu().numpy())
-    return Predictions(np.concatenate(found), np.asarray(labels))
+    return np.concatenate(found)

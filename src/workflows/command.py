@@ -2,7 +2,7 @@
 
 import logging
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from importlib import import_module
 from typing import Any, NoReturn
 
@@ -16,12 +16,19 @@ from src.config.check import CONF
 from src.config.compose import composed, parse
 from src.runs.record import remember_command
 from src.workflows.launch import exit_with, start
+from src.workflows.place import hydra_override
 from src.workflows.screen import ScreenHandler
 
 DATA = "data"
 
 
-def command(config_name: str, check: Callable[[DictConfig], Any], workflow: str) -> NoReturn:
+def command(
+    config_name: str,
+    check: Callable[[DictConfig], Any],
+    workflow: str,
+    *,
+    paths: Collection[str] = (),
+) -> NoReturn:
     """Run the command line in ``sys.argv`` and exit with its code.
 
     Args:
@@ -29,11 +36,18 @@ def command(config_name: str, check: Callable[[DictConfig], Any], workflow: str)
         check: makes settings of what was composed.
         workflow: the module whose ``run(settings, changes)`` does it and returns the exit code;
             ``changes`` are the overrides of ``data``, for the run's own configuration.
+        paths: settings whose values are taken as they stand, whatever Hydra's grammar makes of
+            the brackets, commas and letters in the name of a file.
     """
-    exit_with(lambda: _command(config_name, check, workflow))
+    exit_with(lambda: _command(config_name, check, workflow, paths))
 
 
-def _command(config_name: str, check: Callable[[DictConfig], Any], workflow: str) -> int:
+def _command(
+    config_name: str,
+    check: Callable[[DictConfig], Any],
+    workflow: str,
+    paths: Collection[str],
+) -> int:
     remember_command(config_name, sys.argv[1:])
     arguments = get_args_parser().parse_args()
     if arguments.help or arguments.hydra_help or arguments.shell_completion or arguments.info:
@@ -41,7 +55,7 @@ def _command(config_name: str, check: Callable[[DictConfig], Any], workflow: str
         return 0
     if arguments.multirun:
         raise ConfigError(f"-m: src.{config_name} takes one run at a time")
-    overrides = parse(arguments.overrides)
+    overrides = parse([_quoted(word, paths) for word in arguments.overrides])
     changes = [item for item in overrides if _is_data(item)]
     own = [str(item.input_line) for item in overrides if not _is_data(item)]
     with initialize_config_dir(config_dir=str(CONF), version_base="1.3"):
@@ -52,6 +66,14 @@ def _command(config_name: str, check: Callable[[DictConfig], Any], workflow: str
     settings = check(cfg)
     _log_to_screen()
     return int(import_module(workflow).run(settings, changes))
+
+
+def _quoted(word: str, paths: Collection[str]) -> str:
+    key, _, value = word.partition("=")
+    already = len(value) > 1 and value[0] in "'\"" and value[-1] == value[0]
+    if key not in paths or already or value in ("", "null"):
+        return word
+    return hydra_override(key, value)
 
 
 def _is_data(item: Override) -> bool:

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import torch
 from hydra.core.override_parser.types import Override
 
 from src.config import TrainConfig, UserError, as_user_errors
@@ -19,13 +18,11 @@ from src.evaluation.pictures import draw_calibration, draw_confusion, draw_worst
 from src.evaluation.predictions import VIEWS, Predictions, predict
 from src.files import replacing, write_json
 from src.workflows.evaluated import show_comparison, show_evaluation
-from src.workflows.hardware import choose_accelerator, device_of
+from src.workflows.hardware import choose_inference
 from src.workflows.results import flat_settings
 from src.workflows.trained import Trained, load_trained, with_other_data
 
 log = logging.getLogger(__name__)
-
-LOWER = {"bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}
 
 
 def run(settings: EvaluateConfig, changes: list[Override]) -> int:
@@ -80,17 +77,13 @@ def _check_classes(trained: Trained, data: ImageData) -> None:
 def _predict(
     trained: Trained, data: ImageData, settings: EvaluateConfig, views: str = "none"
 ) -> Predictions:
-    accelerator = choose_accelerator(settings.accelerator, 1)
-    device = device_of(accelerator)
-    precision = trained.precision if settings.precision == "run" else settings.precision
-    if accelerator == "cpu" and precision == "16-mixed":
-        raise UserError("precision=16-mixed: float16 needs a GPU; use precision=32-true")
+    device, autocast = choose_inference(settings.accelerator, settings.precision, trained.precision)
     return predict(
         trained.network.to(device),
         data.test.images,
         data.test.labels,
         device=device,
-        autocast=LOWER.get(precision),
+        autocast=autocast,
         views=VIEWS[views],
         batch_size=settings.batch_size,
     )

@@ -10,6 +10,9 @@ from src.runs.record import command_line
 from src.training.memory import keep_memory
 from src.training.precision import choose_precision
 
+LOWER = {"bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}
+"""What autocast computes in, by Lightning's names."""
+
 
 @dataclass(frozen=True)
 class Compute:
@@ -49,8 +52,13 @@ def prepare(config: TrainConfig, *, memory_is_kept: bool = True) -> Compute:
     return Compute(accelerator, precision)
 
 
-def choose_accelerator(requested: str, devices: int) -> str:
+def choose_accelerator(requested: str, devices: int, group: str = "trainer.") -> str:
     """``gpu`` or ``cpu``; ``auto`` takes the GPU when there is one.
+
+    Args:
+        requested: ``auto``, ``gpu`` or ``cpu``.
+        devices: how many of them.
+        group: where these settings stand, for an error.
 
     Raises:
         UserError: a GPU is asked for, or more of them than there are.
@@ -60,12 +68,32 @@ def choose_accelerator(requested: str, devices: int) -> str:
         return "cpu"
     if not found:
         raise UserError(
-            "trainer.accelerator=gpu: torch finds no GPU on this machine; on the CPU: "
-            f"{command_line().replace(' trainer.accelerator=gpu', '')} trainer.accelerator=cpu"
+            f"{group}accelerator=gpu: torch finds no GPU on this machine; on the CPU: "
+            f"{command_line().replace(f' {group}accelerator=gpu', '')} {group}accelerator=cpu"
         )
     if devices > found:
         raise UserError(f"trainer.devices={devices}: this machine has {found} GPU(s)")
     return "gpu"
+
+
+def choose_inference(
+    accelerator: str, precision: str, trained_in: str
+) -> tuple[torch.device, torch.dtype | None]:
+    """Where a trained network is asked, and the type it computes in (None: its weights' own).
+
+    Args:
+        accelerator: ``auto``, ``gpu`` or ``cpu``.
+        precision: one of Lightning's names, or ``run`` for that of the training.
+        trained_in: the precision of the training.
+
+    Raises:
+        UserError: there is no such device, or it does not compute in that precision.
+    """
+    chosen = choose_accelerator(accelerator, 1, group="")
+    name = trained_in if precision == "run" else precision
+    if chosen == "cpu" and name == "16-mixed":
+        raise UserError("precision=16-mixed: float16 needs a GPU; use precision=32-true")
+    return device_of(chosen), LOWER.get(name)
 
 
 def device_of(accelerator: str) -> torch.device:

@@ -1,6 +1,7 @@
 """The directory of a run or a sweep: fixed once, before anything is written, never shared."""
 
 import os
+import re
 from pathlib import Path
 
 from src.config import UserError
@@ -54,7 +55,8 @@ def _numbered(path: Path) -> list[Path]:
 
 def hydra_override(key: str, value: str) -> str:
     """``key=value`` with the value quoted for Hydra's grammar."""
-    escaped = value.replace("\\", "\\\\").replace("'", "\\'")
+    # It takes a backslash as it is, except before a quote.
+    escaped = re.sub(r"(\\+)(?='|\Z)", r"\1\1", value).replace("'", "\\'")
     return f"{key}='{escaped}'"
 
 

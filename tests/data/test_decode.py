@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from src.data.decode import decode, opencv_alone, resize, resize_images, to_channels
+from src.data.decode import decode, fit, opencv_alone, resize, resize_images, to_channels
 from tests.fixtures.datasets import encode, random_images
 
 IMAGE = random_images(1, size=12)[0]
@@ -200,6 +200,14 @@ def test_a_batch_is_resized_image_by_image(channels: int):
 
 def test_decode_resizes():
     assert np.array_equal(decode(encode(IMAGE), "x", size=(6, 6)), resize(IMAGE, (6, 6)))
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("image", [IMAGE, IMAGE[..., 0]])
+def test_a_decoded_image_is_fitted_as_decoding_would_have(image: np.ndarray, channels: int):
+    png = encode(image)
+    fitted = fit(decode(png, "x"), (5, 16), channels)
+    assert np.array_equal(fitted, decode(png, "x", size=(5, 16), channels=channels))
 
 
 def test_grey_to_rgb_repeats():

@@ -1,0 +1,208 @@
+"""Images that a user names: a file, a folder or a pattern, read one batch after the other."""
+
+import os
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from src.data.decode import decode, fit, opencv_alone, resize
+from src.data.sources.layout import EXTENSIONS, is_hidden
+
+__all__ = ["Found", "InputBatch", "find_images", "printable", "read_batches"]
+
+SUFFIXES = (*EXTENSIONS, ".avif", ".dib", ".gif", ".jp2", ".jpe", ".pbm", ".pnm")
+"""What is taken from folders and patterns: what OpenCV reads in 8 or 16 bits."""
+
+THUMBNAIL = 128
+"""The longer side of a thumbnail in pixels; what is smaller stays as it is."""
+
+FILE_LIMIT = 1 << 30
+_WORKERS = min(4, os.cpu_count() or 1)  # as many images are in memory at full size
+_DIGITS = re.compile(r"(\d+)")
+
+
+@dataclass(frozen=True)
+class Found:
+    """What there is at an input.
+
+    Attributes:
+        files: paths in natural order, each once; they may still turn out not to be images.
+        problems: a line for each folder that cannot be read.
+    """
+
+    files: list[Path]
+    problems: list[str]
+
+
+@dataclass(frozen=True)
+class InputBatch:
+    """Images that could be read, N of them, and what to say of those that could not.
+
+    Attributes:
+        files: their N paths.
+        images: uint8 (N, H, W, C), as the network takes them.
+        thumbnails: N images uint8 (h, w, 1 or 3) in the files' own proportions and colours.
+        problems: a line for each unreadable file.
+    """
+
+    files: list[Path]
+    images: NDArray[np.uint8]
+    thumbnails: list[NDArray[np.uint8]]
+    problems: list[str]
+
+
+def printable(text: object) -> str:
+    r"""A name for the terminal: line breaks, escape codes and stray bytes as ``\n``, ``\x1b``…"""
+    return "".join(
+        letter if letter.isprintable() else letter.encode("unicode_escape").decode("ascii")
+        for letter in str(text)
+    )
+
+
+def find_images(source: str) -> Found:
+    """List the images at ``source``, sorted so that 2.png comes before 10.png.
+
+    A file is taken whatever its name, and so is a link to nothing, to be reported on reading; of
+    a folder, with its subfolders, the visible files with the suffix of an image. Only what does
+    not exist is a pattern (``*``, ``?``, ``[…]``, ``**`` for folders in folders), whose matches
+    are taken in the same way, files by their suffix.
+
+    Raises:
+        ValueError: there is nothing.
+        OSError: the path cannot be looked at.
+    """
+    path = Path(source).expanduser()
+    problems: list[str] = []
+    if path.is_dir():
+        files = list(_walk(path, _parents(path), problems))
+        if not files and not problems:
+            raise ValueError(f"{printable(path)}: no images in this folder ({' '.join(SUFFIXES)})")
+    elif os.path.lexists(path):
+        files = [path]
+    else:
+        files = list(_matches(path, problems))
+        if not files and not problems:
+            raise ValueError(
+                f"{printable(path)}: no such file or folder, and a pattern of no images "
+                f"({' '.join(SUFFIXES)})"
+            )
+    return Found(sorted(dict.fromkeys(files), key=_natural), problems)
+
+
+def _matches(pattern: Path, problems: list[str]) -> Iterator[Path]:
+    # Folders that exist are no part of the pattern, though their names may have brackets.
+    root = next(parent for parent in pattern.parents if parent.is_dir())
+    for path in root.glob(str(pattern.relative_to(root))):
+        if any(map(is_hidden, path.relative_to(root).parts)):
+            continue
+        if path.is_dir():
+            yield from _walk(path, _parents(path), problems)
+        elif _is_image(path.name):
+            yield path
+
+
+def _parents(folder: Path) -> tuple[tuple[int, int], ...]:
+    """The folders it lies in, by which a link back to one of them is recognised."""
+    found = [parent.stat() for parent in folder.absolute().parents]
+    return tuple((status.st_dev, status.st_ino) for status in found)
+
+
+def _walk(folder: Path, above: tuple[tuple[int, int], ...], problems: list[str]) -> Iterator[Path]:
+    try:
+        status = folder.stat()
+        paths = list(folder.iterdir())
+    except OSError as error:
+        problems.append(f"{printable(folder)} cannot be read: {error.strerror}")
+        return
+    here = (status.st_dev, status.st_ino)
+    if here in above:  # a link to a folder it lies in
+        return
+    for path in paths:
+        if is_hidden(path.name):
+            continue
+        if path.is_dir():
+            yield from _walk(path, (*above, here), problems)
+        elif _is_image(path.name):
+            yield path
+
+
+def _is_image(name: str) -> bool:
+    return name.lower().endswith(SUFFIXES) and not is_hidden(name)
+
+
+def _natural(path: Path) -> list[list[str | int]]:
+    def words(part: str) -> list[str | int]:
+        pieces = _DIGITS.split(part.casefold())
+        return [int(piece) if place % 2 else piece for place, piece in enumerate(pieces)]
+
+    return [words(part) for part in path.parts] + [[str(path)]]
+
+
+def read_batches(
+    files: Sequence[Path], *, size: tuple[int, int], channels: int, batch_size: int
+) -> Iterator[InputBatch]:
+    """Read images, of which few are in memory at full size at any time.
+
+    Args:
+        files: their paths.
+        size: (height, width) to resize to, as :func:`src.data.decode.resize`.
+        channels: 3 for RGB, 1 for grey.
+        batch_size: files a batch; fewer images where some cannot be read.
+    """
+
+    def read(path: Path) -> tuple[NDArray[np.uint8], NDArray[np.uint8]] | str:
+        try:
+            image = decode(_content(path), printable(path))
+        except ValueError as error:
+            return str(error)
+        return fit(image, size, channels), _thumbnail(image)
+
+    with opencv_alone(), ThreadPoolExecutor(_WORKERS, thread_name_prefix="read") as pool:
+        for start in range(0, len(files), batch_size):
+            part = files[start : start + batch_size]
+            yield _batch(part, pool.map(read, part), (*size, channels))
+
+
+def _batch(
+    files: Sequence[Path],
+    results: Iterable[tuple[NDArray[np.uint8], NDArray[np.uint8]] | str],
+    shape: tuple[int, int, int],
+) -> InputBatch:
+    batch = InputBatch([], np.empty((len(files), *shape), np.uint8), [], [])
+    for path, result in zip(files, results, strict=True):
+        if isinstance(result, str):
+            batch.problems.append(result)
+            continue
+        batch.images[len(batch.files)], thumbnail = result
+        batch.files.append(path)
+        batch.thumbnails.append(thumbnail)
+    return InputBatch(
+        batch.files, batch.images[: len(batch.files)], batch.thumbnails, batch.problems
+    )
+
+
+def _content(path: Path) -> bytes:
+    """A file's bytes. Raises ValueError with the reason why there are none."""
+    name = printable(path)
+    try:
+        if path.is_symlink() and not path.exists():
+            raise ValueError(f"{name} is a link to nothing: {printable(path.readlink())}")
+        if not path.is_file():
+            # Reading from a pipe or a device might never end.
+            raise ValueError(f"{name} is not a file")
+        if path.stat().st_size > FILE_LIMIT:
+            raise ValueError(f"{name} has more than {FILE_LIMIT >> 30} GiB")
+        return path.read_bytes()
+    except OSError as error:
+        raise ValueError(f"{name} cannot be read: {error.strerror}") from error
+
+
+def _thumbnail(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    height, width = image.shape[:2]
+    scale = THUMBNAIL / max(height, width, THUMBNAIL)
+    return resize(image, (max(1, round(height * scale)), max(1, round(width * scale))))

@@ -1,0 +1,18 @@
+"""Classify images with a trained run: ``python -m src.predict --help``."""
+
+import sys
+
+
+def main() -> None:
+    """Classify the images that the command line names."""
+    try:
+        from src.config.after import check_predict
+        from src.workflows.command import command
+    except KeyboardInterrupt:
+        sys.exit(130)
+    paths = ("run", "ckpt", "input", "output")
+    command("predict", check_predict, "src.workflows.predict", paths=paths)
+
+
+if __name__ == "__main__":
+    main()
