@@ -18,17 +18,8 @@ from src.runs import RunDirectory
 from src.runs.configuration import read_config
 from src.training.checkpoint import AtomicCheckpointIO, CheckpointError
 from src.training.classifier import Normalize
+from src.workflows.buildable import refused
 from src.workflows.parts import build_backbone
-
-BUILDABLE = (
-    "src.models.build_model",
-    "src.models.build_torchvision",
-    "src.models.build_timm",
-    "torch.nn.",
-    "torchvision.models.",
-    "timm.",
-)
-"""What the configuration of a run may name for its network, as a whole or up to a dot."""
 
 _PREFIX = "network."
 
@@ -62,7 +53,7 @@ def load_trained(run: str | Path, which: str = "best", *, trust: tuple[str, ...]
     Args:
         run: a run directory, or a checkpoint file in the ``checkpoints`` of one.
         which: ``best`` or ``last``, when ``run`` is a directory.
-        trust: further classes that the configuration may name, as ``BUILDABLE``.
+        trust: what the configuration may name besides, see :mod:`src.workflows.buildable`.
 
     Raises:
         UserError: it is no run, has no such checkpoint, names a class that is not to be built, or
@@ -70,7 +61,7 @@ def load_trained(run: str | Path, which: str = "best", *, trust: tuple[str, ...]
     """
     directory, checkpoint = _locate(Path(run).expanduser(), which)
     config = check(read_config(directory))
-    _check_target(directory, config, (*BUILDABLE, *trust))
+    _check_model(directory, config, trust)
     with as_user_errors():
         record = read_json(directory.record)
     try:
@@ -105,14 +96,12 @@ def _locate(path: Path, which: str) -> tuple[RunDirectory, Path]:
     return directory, checkpoint
 
 
-def _check_target(directory: RunDirectory, config: TrainConfig, allowed: tuple[str, ...]) -> None:
-    target = config.model["_target_"] if isinstance(config.model, dict) else config.model._target_
-    whole = target in allowed
-    below = any(name.endswith(".") and target.startswith(name) for name in allowed)
-    if not (whole or below):
+def _check_model(directory: RunDirectory, config: TrainConfig, trust: tuple[str, ...]) -> None:
+    found = refused(config.model, trust) if isinstance(config.model, dict) else None
+    if found is not None:
         raise UserError(
-            f"{directory.config}: model._target_={target} is not built from a file unless you "
-            f"trust it: add trust=[{target}]"
+            f"{directory.config}: {found} is not built for a file's asking; if you trust it, "
+            f"add trust=[{found}]"
         )
 
 

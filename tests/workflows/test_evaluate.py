@@ -109,12 +109,47 @@ def change(path: Path, key: str, value: object) -> None:
 
 def test_a_class_that_is_not_on_the_list_is_refused_by_name(evaluate_cli: Cli, runs: Path) -> None:
     config = runs / "one/.hydra/config.yaml"
-    for target in ("os.system", "torch.nnx.Evil", "src.models.buildings.Evil", "torch.load"):
+    for target in (
+        "os.system",
+        "torch.nnx.Evil",
+        "src.models.buildings.Evil",
+        "torch.load",
+        "timm.models._hub.os.system",  # a name in timm, since timm imports os
+        "torch.nn.init.uniform_",
+        "torchvision.models.get_model_weights",
+    ):
         change(config, "model._target_", target)
         done = evaluate_cli(f"run={runs / 'one'}")
         assert done.code == 2
-        assert f"model._target_={target} is not built from a file" in done.err
+        assert f"{target} is not built for a file's asking" in done.err
         assert done.err.count("\n") == 1
+
+
+@pytest.mark.parametrize("module", ["evaluate", "predict", "export"])
+@pytest.mark.parametrize(
+    ("hidden", "named"),
+    [
+        ({"_target_": "pathlib.Path.touch", "_args_": ["executed"]}, "pathlib.Path.touch"),
+        ([{"deeper": {"_target_": "os.mkdir", "_args_": ["executed"]}}], "os.mkdir"),
+        ("\\${oc.create:{_target_:os.mkdir}}", "${oc.create:{_target_:os.mkdir}}"),
+    ],
+)
+def test_nothing_hides_inside_of_a_class_that_is_on_the_list(
+    request: pytest.FixtureRequest,
+    runs: Path,
+    tmp_path: Path,
+    module: str,
+    hidden: object,
+    named: str,
+) -> None:
+    (tmp_path / "picture.png").touch()
+    model = {"_target_": "torch.nn.Linear", "in_features": 1, "out_features": hidden}
+    change(runs / "one/.hydra/config.yaml", "model", model)
+    words = ["input=picture.png"] if module == "predict" else []
+    done = request.getfixturevalue(f"{module}_cli")(f"run={runs / 'one'}", *words)
+    assert done.code == 2
+    assert f"{named} is not built for a file's asking" in done.err
+    assert not (tmp_path / "executed").exists()
 
 
 def test_a_class_that_is_trusted_is_built(
