@@ -11,46 +11,47 @@ from src.config.fields import choice, number
 
 
 @dataclass
-class EvaluateConfig:
-    """What ``python -m src.evaluate`` looks at."""
+class RunChoice:
+    """Which trained network is meant."""
 
     run: str | None = None
     ckpt: str | None = None
     checkpoint: str = choice("best", "best", "last")
-    against: str | None = None
-    tta: str = choice("none", "none", "flip", "shift")
+    trust: list[str] = field(default_factory=list)
+
+
+@dataclass
+class InferenceConfig(RunChoice):
+    """Where and how it computes."""
+
     accelerator: str = choice("auto", "auto", "gpu", "cpu")
     precision: str = choice("run", "run", "32-true", "bf16-mixed", "16-mixed")
     batch_size: int = number(512, ge=1)
-    trust: list[str] = field(default_factory=list)
 
 
 @dataclass
-class ExportConfig:
-    """What ``python -m src.export`` writes."""
+class EvaluateConfig(InferenceConfig):
+    """What ``python -m src.evaluate`` looks at."""
 
-    run: str | None = None
-    ckpt: str | None = None
-    checkpoint: str = choice("best", "best", "last")
-    format: str = choice("onnx", "onnx", "torch_export", "safetensors")
-    output: str | None = None
-    trust: list[str] = field(default_factory=list)
+    against: str | None = None
+    tta: str = choice("none", "none", "flip", "shift")
 
 
 @dataclass
-class PredictConfig:
+class PredictConfig(InferenceConfig):
     """What ``python -m src.predict`` classifies."""
 
-    run: str | None = None
-    ckpt: str | None = None
-    checkpoint: str = choice("best", "best", "last")
     input: str | None = None
     output: str | None = None
     top: int = number(3, ge=1)
-    accelerator: str = choice("auto", "auto", "gpu", "cpu")
-    precision: str = choice("run", "run", "32-true", "bf16-mixed", "16-mixed")
-    batch_size: int = number(512, ge=1)
-    trust: list[str] = field(default_factory=list)
+
+
+@dataclass
+class ExportConfig(RunChoice):
+    """What ``python -m src.export`` writes."""
+
+    format: str = choice("onnx", "onnx", "torch_export", "safetensors")
+    output: str | None = None
 
 
 def check_evaluate(cfg: DictConfig) -> EvaluateConfig:

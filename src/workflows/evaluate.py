@@ -34,6 +34,7 @@ def run(settings: EvaluateConfig, changes: list[Override]) -> int:
     trained = load_trained(
         settings.ckpt or settings.run or "", settings.checkpoint, trust=tuple(settings.trust)
     )
+    other = _other(settings, trained)
     with as_user_errors():
         data = open_images(with_other_data(trained, changes).data)
     _check_classes(trained, data)
@@ -48,9 +49,24 @@ def run(settings: EvaluateConfig, changes: list[Override]) -> int:
     _write_predictions(place / "predictions.csv", predictions, data.test.names, trained.classes)
     _draw(place, predictions, data, trained)
     show_evaluation(figures, trained, place)
-    if settings.against:
-        _against(settings, trained, data, predictions, place)
+    if other is not None:
+        _check_classes(other, data)
+        theirs = _predict(other, data, settings)
+        _compare(trained, other, data, predictions, theirs, place)
     return 0
+
+
+def _other(settings: EvaluateConfig, trained: Trained) -> Trained | None:
+    """The run to compare with, found to take the same images, before any work is done."""
+    if settings.against is None:
+        return None
+    other = load_trained(settings.against, settings.checkpoint, trust=tuple(settings.trust))
+    if other.image_shape != trained.image_shape:
+        raise UserError(
+            f"against={settings.against}: trained on images of {other.image_shape}, not of "
+            f"{trained.image_shape}"
+        )
+    return other
 
 
 def _name(changes: list[Override]) -> str:
@@ -123,21 +139,14 @@ def _draw(place: Path, predictions: Predictions, data: ImageData, trained: Train
     draw_worst(place / "worst.png", predictions, data.test.images, trained.classes)
 
 
-def _against(
-    settings: EvaluateConfig,
+def _compare(
     trained: Trained,
+    other: Trained,
     data: ImageData,
     predictions: Predictions,
+    theirs: Predictions,
     place: Path,
 ) -> None:
-    other = load_trained(str(settings.against), settings.checkpoint, trust=tuple(settings.trust))
-    _check_classes(other, data)
-    if other.image_shape != trained.image_shape:
-        raise UserError(
-            f"against={settings.against}: trained on images of {other.image_shape}, not of "
-            f"{trained.image_shape}"
-        )
-    theirs = _predict(other, data, settings)
     found = compare(predictions, theirs)
     differences = _differences(trained.config, other.config)
     write_json(
