@@ -7,6 +7,7 @@ from rich.table import Table
 
 from src.benchmarks.operations import Profile
 from src.benchmarks.samples import Samples
+from src.drawing import new_figure
 
 CONTENDERS = {
     "ours": "python -m src.train",
@@ -78,11 +79,7 @@ def draw_race(path: Path, title: str, speeds: dict[str, Samples]) -> None:
     Raises:
         OSError: the picture cannot be written.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(8, 0.9 + 0.6 * len(speeds)), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = new_figure(8, 0.9 + 0.6 * len(speeds), layout="constrained")
     axes = figure.subplots()
     shades = {"ours": "tab:blue", "bare": "0.7", "plain": "0.85"}
     for place, (name, samples) in enumerate(speeds.items()):

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from src.evaluation.pictures import new_figure
+from src.drawing import new_figure, shorten
 
 __all__ = ["SHEET", "draw_contact_sheet"]
 
@@ -42,7 +42,7 @@ def draw_contact_sheet(
     count = min(len(images), SHEET)
     columns = min(COLUMNS, max(2, math.ceil(math.sqrt(count))))
     rows = -(-count // columns)
-    figure = new_figure(1.5 * columns, 1.85 * rows + 0.3)
+    figure = new_figure(1.5 * columns, 1.85 * rows + 0.3, layout="constrained")
     panels = figure.subplots(rows, columns, squeeze=False).ravel()
     for panel in panels:
         panel.set_axis_off()
@@ -51,12 +51,12 @@ def draw_contact_sheet(
         pixels = image if image.shape[-1] == 3 else image[..., 0]
         panel.imshow(pixels, cmap="gray", vmin=0, vmax=255)
         # A dollar sign in a name begins no formula.
-        title = f"{_short(guess, LETTERS - 5)} {probability:.0%}"
+        title = f"{shorten(guess, LETTERS - 5, keep_end=True)} {probability:.0%}"
         panel.set_title(title, fontsize=8, parse_math=False)
         panel.text(
             0.5,
             -0.03,
-            _short(name, LETTERS),
+            shorten(name, LETTERS, keep_end=True),
             transform=panel.transAxes,
             ha="center",
             va="top",
@@ -70,11 +70,3 @@ def draw_contact_sheet(
         # Letters that the font lacks are drawn as boxes; the table and the CSV have them.
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         figure.savefig(path, dpi=110)
-
-
-def _short(name: str, letters: int) -> str:
-    """Leave out the middle of a long name: beginnings and endings tell files apart."""
-    if len(name) <= letters:
-        return name
-    half = (letters - 1) // 2
-    return f"{name[: letters - 1 - half]}…{name[-half:]}"

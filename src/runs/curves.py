@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from src.drawing import new_figure
 from src.runs.directory import RunDirectory
 from src.runs.results import read_rows
 
@@ -21,13 +22,8 @@ def draw_curves(directory: RunDirectory, title: str) -> Path:
     Raises:
         OSError: the picture cannot be written.
     """
-    # Half a second to import, which a configuration error need not wait for.
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     rows = read_rows(directory)
-    figure = Figure(figsize=(10, 3.2), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = new_figure(10, 3.2, layout="constrained")
     loss, accuracy, rate = figure.subplots(1, 3)
     for axes, name, scale in ((loss, "loss", 1.0), (accuracy, "acc", 100.0)):
         _plot(axes, rows, f"train/{name}", scale, "training", color="0.55", linewidth=1)

@@ -104,13 +104,14 @@ class ImageClassifier(L.LightningModule):
         """Measure a batch."""
         self._measure(self.val_metrics, batch)
 
-    def test_step(self, batch: Any, batch_idx: int) -> None:
-        """Measure a batch."""
-        self._measure(self.test_metrics, batch)
+    def test_step(self, batch: Any, batch_idx: int) -> Tensor:
+        """Measure a batch; its logits, float32 (N, classes), go to callbacks."""
+        return self._measure(self.test_metrics, batch)
 
-    def _measure(self, metrics: LossAndAccuracy, batch: Any) -> None:
+    def _measure(self, metrics: LossAndAccuracy, batch: Any) -> Tensor:
         logits = self(batch.images).float()
         metrics.update(self.evaluation_loss(logits, batch.labels), logits, batch.labels)
+        return logits
 
     def on_validation_epoch_end(self) -> None:
         """Log ``val/loss`` and ``val/acc``."""

@@ -12,9 +12,10 @@ from src.config import TrainConfig, UserError, as_user_errors
 from src.config.after import EvaluateConfig
 from src.data.configured import open_images
 from src.data.types import ImageData
+from src.drawing import write_picture
 from src.evaluation.comparison import Comparison, compare
 from src.evaluation.measures import confusion, measure
-from src.evaluation.pictures import draw_calibration, draw_confusion, draw_worst
+from src.evaluation.pictures import calibration_figure, confusion_figure, worst_mistakes
 from src.evaluation.predictions import VIEWS, Predictions, predict
 from src.files import replacing, write_json
 from src.workflows.evaluated import show_comparison, show_evaluation
@@ -134,9 +135,10 @@ def _draw(place: Path, predictions: Predictions, data: ImageData, trained: Train
     count = len(predictions.labels)
     title = f"{predictions.correct.mean():.2%} of {count:,} images"
     matrix = confusion(predictions, len(trained.classes))
-    draw_confusion(place / "confusion.png", matrix, trained.classes, title)
-    draw_calibration(place / "calibration.png", predictions, title)
-    draw_worst(place / "worst.png", predictions, data.test.images, trained.classes)
+    confusion_figure(matrix, trained.classes, title).savefig(place / "confusion.png")
+    calibration_figure(predictions, title).savefig(place / "calibration.png")
+    worst = worst_mistakes(predictions, data.test.images, trained.classes)
+    write_picture(place / "worst.png", worst)
 
 
 def _compare(

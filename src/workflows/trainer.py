@@ -24,6 +24,7 @@ from src.training.checkpoint import AtomicCheckpointIO
 from src.training.loggers import CsvLogger
 from src.training.signals import SignalWatch
 from src.training.tensorboard import TensorBoard
+from src.workflows.final_pictures import FinalPictures
 from src.workflows.hardware import Compute
 
 
@@ -83,6 +84,7 @@ def build_callbacks(
     if config.logger.tensorboard:
         callbacks.append(GradientNorms(training_log))
         callbacks.append(FirstBatch(config.data.mean, config.data.std))
+        callbacks.append(FinalPictures())
     if settings.progress_bar:
         callbacks.append(ProgressBar())
     if settings.ema.enabled:

@@ -245,3 +245,25 @@ def test_a_resumed_run_continues_its_curves_and_shows_its_first_batch_once(
     (first,) = events.Images("first_batch")
     assert first.encoded_image_string == expected.Images("first_batch")[0].encoded_image_string
     assert list(pages(events, "configuration")) == [0, 4]
+
+
+@pytest.mark.parametrize("batch", [64, 100])
+def test_a_run_ends_with_the_pictures_of_its_evaluation(
+    cli: Cli, evaluate_cli: Cli, cifar: str, tmp_path: Path, batch: int
+) -> None:
+    run = trained(cli, tmp_path / "run", cifar, *SMALL, f"data.batch_size={batch}")
+    done = evaluate_cli(f"run={run.path}", f"batch_size={batch}")
+    assert done.code == 0, done.err
+    events = read(run)
+    for tag, name in (("test/confusion", "confusion"), ("test/worst_mistakes", "worst")):
+        (event,) = events.Images(tag)
+        drawn = cv2.imdecode(np.frombuffer(event.encoded_image_string, np.uint8), cv2.IMREAD_COLOR)
+        written = cv2.imread(str(run.path / "evaluation" / f"{name}.png"), cv2.IMREAD_COLOR)
+        assert np.array_equal(drawn, written), name
+
+
+def test_a_run_that_is_not_tested_has_no_pictures_of_it(
+    cli: Cli, cifar: str, tmp_path: Path
+) -> None:
+    run = trained(cli, tmp_path / "run", cifar, *SMALL, "test_checkpoint=none")
+    assert read(run).Tags()["images"] == ["first_batch"]

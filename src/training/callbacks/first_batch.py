@@ -8,8 +8,8 @@ import torch
 from lightning.pytorch.loggers import TensorBoardLogger
 from torch import Tensor
 
+from src.drawing import labelled_grid, shorten
 from src.training.classifier import ImageClassifier
-from src.training.image_grid import labelled_grid
 
 MOST = 32
 LONGEST = 14
@@ -50,7 +50,7 @@ class FirstBatch(L.Callback):
         targets = [None] * len(visible) if batch.targets is None else batch.targets[:MOST].cpu()
         labels = batch.labels[:MOST].tolist()
         texts = [_text(*pair, names) for pair in zip(labels, targets, strict=True)]
-        picture = labelled_grid(visible, texts)
+        picture = labelled_grid(visible.permute(0, 2, 3, 1).numpy(), texts)
         for logger in trainer.loggers:
             if isinstance(logger, TensorBoardLogger):
                 logger.experiment.add_image("first_batch", picture, 0, dataformats="HWC")
@@ -71,8 +71,7 @@ def _text(label: int, target: Tensor | None, names: Sequence[str]) -> str:
     """The class; of an image that was mixed of two, both with their shares, a line each."""
 
     def name(index: int, letters: int) -> str:
-        text = names[index] if index < len(names) else str(index)
-        return text if len(text) <= letters else text[: letters - 1] + "…"
+        return shorten(names[index] if index < len(names) else str(index), letters)
 
     if target is None:
         return name(label, LONGEST)
