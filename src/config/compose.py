@@ -78,6 +78,12 @@ def find_value(overrides: list[str], key: str) -> object:
     return values[-1] if values else None
 
 
+def named_settings(overrides: list[str]) -> set[str]:
+    """The settings that overrides choose, as ``group.key``; a group's option is its ``name``."""
+    keys = {item.key_or_group for item in parse(overrides)}
+    return {f"{key}.name" if (CONF / key).is_dir() else key for key in keys}
+
+
 def parse(overrides: list[str]) -> list[Override]:
     """The ``key=value`` words of a command line, in Hydra's grammar.
 

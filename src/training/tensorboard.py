@@ -1,11 +1,13 @@
 """What ``tensorboard --logdir outputs`` shows of a run, without any setting."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from lightning.pytorch.loggers import Logger, TensorBoardLogger
 from lightning.pytorch.utilities import rank_zero_only
+from tensorboard.compat.proto.summary_pb2 import Summary
+from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 from torch.utils.tensorboard.summary import hparams
 
 __all__ = ["COMPARED", "LAYOUT", "TensorBoard", "begin_run", "end_run"]
@@ -61,7 +63,10 @@ class TensorBoard(TensorBoardLogger):
 
 @rank_zero_only
 def begin_run(
-    loggers: Iterable[Logger], settings: Mapping[str, Any], pages: Mapping[str, str]
+    loggers: Iterable[Logger],
+    settings: Mapping[str, Any],
+    pages: Mapping[str, str],
+    chosen: Container[str] = (),
 ) -> None:
     """Write what is known before the first step: charts, pages, settings for HParams.
 
@@ -73,6 +78,7 @@ def begin_run(
         loggers: those of the Trainer; only TensorBoard is written to.
         settings: flat, plain values by name.
         pages: what the Text tab shows by title, verbatim.
+        chosen: settings that HParams shows first, for they tell the run from others.
     """
     for logger in _writers(loggers):
         logger.experiment.add_custom_scalars(LAYOUT)
@@ -80,7 +86,7 @@ def begin_run(
             logger.experiment.add_text(title, f"```\n{text.rstrip()}\n```", logger.begins_at)
         # The logger's own method would log each metric too, as -1 or 0 at step 0.
         experiment, start, _ = hparams(dict(settings), dict.fromkeys(COMPARED, 0.0))
-        for summary in (experiment, start):
+        for summary in (_with_first(experiment, chosen), start):
             logger.experiment._get_file_writer().add_summary(summary)
         logger.experiment.flush()
 
@@ -92,6 +98,16 @@ def end_run(loggers: Iterable[Logger]) -> None:
         _, _, end = hparams({}, {})
         logger.experiment._get_file_writer().add_summary(end)
         logger.experiment.flush()
+
+
+def _with_first(summary: Summary, chosen: Container[str]) -> Summary:
+    """Mark settings as differing between runs: TensorBoard lists those before the others."""
+    content = summary.value[0].metadata.plugin_data
+    parsed = HParamsPluginData.FromString(content.content)
+    for info in parsed.experiment.hparam_infos:
+        info.differs = info.name in chosen
+    content.content = parsed.SerializeToString()
+    return summary
 
 
 def _writers(loggers: Iterable[Logger]) -> list[TensorBoard]:

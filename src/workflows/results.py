@@ -10,8 +10,10 @@ from rich.console import Console
 from rich.table import Table
 
 from src.config import TrainConfig
+from src.config.compose import named_settings
+from src.config.identity import flatten
 from src.runs import RunDirectory
-from src.runs.results import best_row, last_values, read_rows
+from src.runs.results import best_row, last_values, read_rows, read_run
 from src.training.callbacks import TrainingLog
 
 
@@ -59,19 +61,15 @@ def steps_per_epoch(trainer: L.Trainer) -> int:
 
 def flat_settings(config: TrainConfig) -> dict[str, str | float | bool]:
     """The configuration as flat ``group.key`` pairs of plain values."""
-    flat: dict[str, str | float | bool] = {}
+    return {
+        key: value if isinstance(value, (bool, int, float, str)) else str(value)
+        for key, value in flatten(_nested(config)).items()
+    }
 
-    def add(node: Any, prefix: str) -> None:
-        for key, value in node.items():
-            if isinstance(value, dict):
-                add(value, f"{prefix}{key}.")
-            elif isinstance(value, (bool, int, float, str)):
-                flat[f"{prefix}{key}"] = value
-            else:
-                flat[f"{prefix}{key}"] = str(value)
 
-    add(_nested(config), "")
-    return flat
+def chosen_settings(directory: RunDirectory) -> set[str]:
+    """The settings that were given on the run's command line."""
+    return named_settings(list(read_run(directory.path).overrides))
 
 
 def as_yaml(config: TrainConfig) -> str:

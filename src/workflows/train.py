@@ -22,6 +22,7 @@ from src.workflows.failures import explained
 from src.workflows.recorded import Recording, check_same_split, recorded
 from src.workflows.results import (
     as_yaml,
+    chosen_settings,
     final_figures,
     flat_settings,
     show,
@@ -78,7 +79,7 @@ def _run(
     trainer = build_trainer(config, directory, compute, resume, watch)
     if config.logger.tensorboard:
         pages = {"configuration": as_yaml(config), "model": summary.as_table()}
-        begin_run(trainer.loggers, flat_settings(config), pages)
+        begin_run(trainer.loggers, flat_settings(config), pages, chosen_settings(directory))
     began = time.perf_counter()
     trainer.fit(classifier, datamodule=data, ckpt_path=resume, weights_only=True)
     which = _which_weights(config, directory)

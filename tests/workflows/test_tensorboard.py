@@ -213,7 +213,11 @@ def test_hparams_show_settings_beside_metrics_that_were_logged(
     settings = hparams(events, "session_start_info").session_start_info.hparams
     assert settings["data.batch_size"].number_value == 64
     assert settings["seed"].number_value == 0
-    metrics = [info.name.tag for info in hparams(events, "experiment").experiment.metric_infos]
+    experiment = hparams(events, "experiment").experiment
+    first = {info.name for info in experiment.hparam_infos if info.differs}
+    assert {"model.name", "data.batch_size", "trainer.accelerator"} <= first
+    assert not {"seed", "optimizer.lr", "model.shortcut"} & first
+    metrics = [info.name.tag for info in experiment.metric_infos]
     assert sorted(metrics) == ["test/acc", "test/loss", "val/acc", "val/loss"]
     for tag in metrics:
         (event,) = events.Scalars(tag)

@@ -1,0 +1,50 @@
+"""Which settings make a run what it is, and which only say how it is carried out."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+__all__ = ["INCIDENTAL", "flatten", "key_of"]
+
+INCIDENTAL = (
+    "callbacks.model_summary",
+    "callbacks.progress_bar",
+    "data.cache_dir",
+    "data.download",
+    "data.num_workers",
+    "data.resident",
+    "logger.tensorboard",
+    "objective",
+    "resume",
+    "sweep",
+    "trainer.log_every_n_steps",
+)
+"""Settings that change nothing of what is learned or measured."""
+
+DIGITS = 16
+
+
+def flatten(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested settings as ``group.key`` pairs; lists stay whole."""
+    flat: dict[str, Any] = {}
+    for key, value in settings.items():
+        if isinstance(value, Mapping):
+            flat |= flatten(value, f"{prefix}{key}.")
+        else:
+            flat[f"{prefix}{key}"] = value
+    return flat
+
+
+def key_of(settings: Mapping[str, Any]) -> str:
+    """What tells a run from others: a hash of its settings, the incidental ones left out.
+
+    Args:
+        settings: the resolved configuration, plain values in nested mappings.
+
+    Returns:
+        16 hexadecimal digits of SHA-256.
+    """
+    flat = {key: value for key, value in flatten(settings).items() if key not in INCIDENTAL}
+    text = json.dumps(flat, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:DIGITS]
