@@ -13,7 +13,28 @@ from omegaconf.errors import OmegaConfBaseException
 
 from src.config.check import CONF, check
 from src.config.errors import ConfigError, one_line
+from src.config.identity import flatten, key_of
+from src.config.schema import TrainConfig
 from src.names import nearest
+
+_BASIC_SWEEPER = "hydra._internal.core_plugins.basic_sweeper.BasicSweeper"
+
+
+@dataclass(frozen=True)
+class PlannedJob:
+    """A run that a command line asks for.
+
+    Attributes:
+        overrides: the words that make it.
+        config: its configuration.
+        settings: the same, flat, by ``group.key``.
+        key: what tells it from other runs, see :func:`src.config.identity.key_of`.
+    """
+
+    overrides: tuple[str, ...]
+    config: TrainConfig
+    settings: dict[str, Any]
+    key: str
 
 
 @dataclass(frozen=True)
@@ -21,14 +42,18 @@ class Plan:
     """What a command line would run.
 
     Attributes:
-        jobs: the overrides of each job, one job for a single run.
+        jobs: one for a single run; for a search, one with what all its trials share.
         multirun: whether the jobs form a sweep.
         directory: where the run, or the sweep, would put its results.
+        search: whether a sweeper makes up the jobs as it goes.
+        trials: how many a search makes, if it says so.
     """
 
-    jobs: list[list[str]]
+    jobs: tuple[PlannedJob, ...]
     multirun: bool
     directory: str
+    search: bool = False
+    trials: int | None = None
 
 
 def plan(config_name: str, overrides: list[str], multirun: bool = False) -> Plan:
@@ -52,20 +77,24 @@ def plan(config_name: str, overrides: list[str], multirun: bool = False) -> Plan
         if multirun:
             params = hydra.sweeper.get("params") or {}
             parsed = parse([f"{key}={value}" for key, value in params.items()]) + parsed
-        jobs = _jobs(parsed, multirun)
-        for number, job in enumerate(jobs):
+        search = multirun and hydra.sweeper.get("_target_") != _BASIC_SWEEPER
+        jobs = []
+        for number, words in enumerate(_jobs(parsed, multirun, search)):
             try:
-                trainer = check(composed(config_name, job)).trainer
-                if multirun and trainer.devices * trainer.num_nodes > 1:
-                    # Every further process would start the whole sweep again.
-                    raise ConfigError(
-                        f"trainer.devices={trainer.devices}: the jobs of a sweep use one device "
-                        "each; run them one by one to use more"
-                    )
+                jobs.append(_planned(config_name, words))
             except ConfigError as error:
-                where = f"job {number} ({' '.join(job)}): " if multirun else ""
+                where = f"job {number} ({' '.join(words)}): " if multirun else ""
                 raise ConfigError(f"{where}{error}") from error
-        return Plan(jobs, multirun, str(hydra.sweep.dir if multirun else hydra.run.dir))
+        directory = str(hydra.sweep.dir if multirun else hydra.run.dir)
+        trials = hydra.sweeper.get("n_trials") if search else None
+        return Plan(tuple(jobs), multirun, directory, search, trials)
+
+
+def _planned(config_name: str, words: list[str]) -> PlannedJob:
+    cfg = composed(config_name, words)
+    config = check(cfg)
+    settings = cast(dict[str, Any], OmegaConf.to_container(cfg, resolve=True))
+    return PlannedJob(tuple(words), config, flatten(settings), key_of(settings))
 
 
 def find_value(overrides: list[str], key: str) -> object:
@@ -113,17 +142,21 @@ def _not_understood(word: str) -> ConfigError:
     )
 
 
-def _jobs(parsed: list[Override], multirun: bool) -> list[list[str]]:
+def _jobs(parsed: list[Override], multirun: bool, search: bool) -> list[list[str]]:
     from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 
     swept = [item.input_line for item in parsed if item.is_sweep_override()]
     if swept and not multirun:
         raise ConfigError(f"{swept[0]}: several values make a sweep; add -m to run it")
+    if search:
+        # Only the sweeper knows its points; what they share can be looked at.
+        return [[str(item.input_line) for item in parsed if not item.is_sweep_override()]]
     try:
         (jobs,) = BasicSweeper.split_arguments(parsed, max_batch_size=None)
-    except HydraException:
-        # An interval or a distribution: only the sweeper knows its points.
-        jobs = [[str(item.input_line) for item in parsed if not item.is_sweep_override()]]
+    except HydraException as error:
+        raise ConfigError(
+            f"{one_line(error)} (intervals and distributions are for a search: search=tpe)"
+        ) from error
     return jobs
 
 

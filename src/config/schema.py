@@ -167,6 +167,7 @@ class RunSettings:
     test_checkpoint: str = choice("best", "best", "last", "none")
     objective: str = choice("val/acc", *METRICS)
     resume: str | None = None
+    sweep: str | None = None
 
 
 @dataclass

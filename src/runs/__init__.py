@@ -2,6 +2,6 @@
 
 from src.runs.directory import RunDirectory
 from src.runs.record import RunRecord, open_record
-from src.runs.results import RunSummary, read_runs
+from src.runs.results import RunSummary, read_run, read_runs
 
-__all__ = ["RunDirectory", "RunRecord", "RunSummary", "open_record", "read_runs"]
+__all__ = ["RunDirectory", "RunRecord", "RunSummary", "open_record", "read_run", "read_runs"]

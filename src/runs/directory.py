@@ -20,6 +20,16 @@ class RunDirectory:
         return self.path / "run.json"
 
     @property
+    def job(self) -> Path:
+        """Which job of a sweep the directory is for."""
+        return self.path / "job.json"
+
+    @property
+    def lock(self) -> Path:
+        """Held by the process that trains."""
+        return self.path / ".lock"
+
+    @property
     def metrics(self) -> Path:
         """The final figures."""
         return self.path / "metrics.json"

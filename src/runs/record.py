@@ -13,14 +13,16 @@ from typing import Any
 from src.files import read_json, write_json
 from src.runs.directory import RunDirectory
 
+_PLACE = "hydra.run.dir="
 PACKAGES = ("torch", "torchvision", "lightning", "hydra-core", "opencv-python-headless", "numpy")
 
 
 class RunRecord:
     """The record of one run, written to disk at every change.
 
-    ``state`` is ``running``, ``finished``, ``failed`` or ``interrupted``; a record that still
-    says ``running`` belongs to a process that is alive or was killed outright.
+    ``state`` is ``running``, ``finished``, ``failed``, ``interrupted`` or, where a sweep saw it
+    happen, ``killed``; a record that still says ``running`` belongs to a process that is alive or
+    was killed outright.
     """
 
     def __init__(self, directory: RunDirectory, content: dict[str, Any]):
@@ -34,8 +36,10 @@ class RunRecord:
         write_json(self.directory.record, self.content)
 
     def close(self, state: str, reason: str | None = None) -> None:
-        """Write how the run ended."""
-        self.update(state=state, reason=reason, finished=_now())
+        """Write how the run ended, and from which checkpoint it could be continued."""
+        last = self.directory.last
+        saved = str(last.relative_to(self.directory.path)) if last.exists() else None
+        self.update(state=state, reason=reason, checkpoint=saved, finished=_now())
 
 
 def open_record(directory: RunDirectory, *, seed: int, resumed: bool) -> RunRecord:
@@ -73,13 +77,26 @@ def open_record(directory: RunDirectory, *, seed: int, resumed: bool) -> RunReco
     return record
 
 
+def close_record(directory: RunDirectory, state: str, reason: str) -> None:
+    """Write how a run ended that could not do so itself.
+
+    Raises:
+        ValueError: its record cannot be read.
+        OSError: its record cannot be written.
+    """
+    RunRecord(directory, read_json(directory.record)).close(state, reason)
+
+
 _command: list[str] | None = None
 
 
 def remember_command(module: str, words: list[str]) -> None:
-    """Keep the command line as it was typed, before words are added to it: a module of ``src``."""
+    """Keep the command line as it was typed, before words are added to it: a module of ``src``.
+
+    Typed again it makes a run of its own: where this one lies is left out.
+    """
     global _command
-    _command = [f"src.{module}", *words]
+    _command = [f"src.{module}", *(word for word in words if not word.startswith(_PLACE))]
 
 
 def command_line() -> str:

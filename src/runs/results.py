@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from src.config.identity import INCIDENTAL
 from src.files import read_json
 from src.runs.directory import RunDirectory
+from src.runs.lock import is_locked
 
 
 @dataclass(frozen=True)
@@ -16,7 +18,8 @@ class RunSummary:
 
     Attributes:
         path: the run directory.
-        state: ``running``, ``finished``, ``failed`` or ``interrupted``.
+        state: ``waiting`` (to begin), ``running``, ``finished``, ``failed``, ``interrupted`` or
+            ``killed`` (its record says that it runs, and no process does).
         reason: why it failed or stopped, one line.
         overrides: what its command line changed.
         metrics: its final figures; empty while it runs or when it failed.
@@ -45,13 +48,21 @@ def read_runs(sweep: Path) -> list[RunSummary]:
 
 
 def read_run(path: Path) -> RunSummary:
-    """The run in one directory; ``failed`` when it never wrote a record."""
+    """The run in one directory.
+
+    Raises:
+        ValueError: a file in it is damaged.
+    """
     directory = RunDirectory(path)
     record = read_json(directory.record)
+    state = record.get("state", "waiting")
+    reason = record.get("reason")
+    if state == "running" and not is_locked(directory):
+        state, reason = "killed", "its process ended without a word (killed, or out of memory)"
     return RunSummary(
         path=path,
-        state=record.get("state", "failed"),
-        reason=record.get("reason"),
+        state=state,
+        reason=reason,
         overrides=_overrides(directory),
         metrics=read_json(directory.metrics),
     )
@@ -59,16 +70,23 @@ def read_run(path: Path) -> RunSummary:
 
 def _overrides(directory: RunDirectory) -> tuple[str, ...]:
     if not directory.overrides.exists():
-        return ()
+        return tuple(read_json(directory.job).get("overrides", ()))
     # Hydra's file is a list of plain strings, a line each.
     lines = directory.overrides.read_text().splitlines()
     return tuple(line.removeprefix("- ") for line in lines if line.startswith("- "))
 
 
 def varying(runs: Sequence[RunSummary]) -> list[tuple[str, ...]]:
-    """Of each run, the overrides that not all of them have."""
+    """Of each run, the overrides that not all of them have and that make a difference."""
     common = set.intersection(*(set(run.overrides) for run in runs)) if len(runs) > 1 else set()
-    return [tuple(word for word in run.overrides if word not in common) for run in runs]
+    return [
+        tuple(word for word in run.overrides if word not in common and _matters(word))
+        for run in runs
+    ]
+
+
+def _matters(override: str) -> bool:
+    return override.lstrip("+").partition("=")[0] not in INCIDENTAL
 
 
 def read_rows(directory: RunDirectory) -> list[dict[str, float]]:

@@ -43,7 +43,7 @@ def build_classifier(
     with as_user_errors():
         summary = summarize(backbone, (channels, height, width))
         mean, std = data.statistics()
-    _check_fit(backbone, summary, data)
+    check_fit(backbone, summary, data)
     classifier = ImageClassifier(
         backbone,
         mean=mean,
@@ -61,7 +61,12 @@ def build_classifier(
     return classifier, summary
 
 
-def _check_fit(backbone: nn.Module, summary: ModelSummary, data: ImageDataModule) -> None:
+def check_fit(backbone: nn.Module, summary: ModelSummary, data: ImageDataModule) -> None:
+    """Check that a network gives a number for each class; warn where it sees too little.
+
+    Raises:
+        UserError: it does not.
+    """
     classes, output = len(data.classes), summary.output_size
     if output is None or len(output) != 1:
         what = "several values" if output is None else f"an output of {len(output)} dimensions"

@@ -19,13 +19,15 @@ from omegaconf import DictConfig
 
 from src.config import Interrupted, RunFailed, TrainConfig, UserError, check
 from src.config.check import CONF
-from src.config.compose import explain, plan
+from src.config.compose import explain, find_value, plan
 from src.config.errors import one_line
 from src.runs import RunDirectory
 from src.runs.record import remember_command
-from src.workflows.place import claim, hydra_override, is_worker
+from src.workflows.place import claim, claim_sweep, hydra_override, is_worker
 from src.workflows.resume import Continuation, find_continuation
-from src.workflows.sweep import report_sweep
+from src.workflows.screen import FILE_ONLY
+from src.workflows.sweep import run_sweep
+from src.workflows.sweep.child import end_with_parent
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +46,9 @@ def launch(config_name: str, workflow: str) -> NoReturn:
         workflow: the module whose ``run(config, directory)`` does one job and returns its
             figures; imported only when the whole command line has been found to be right.
     """
-    exit_with(lambda: _launch(config_name, workflow))
+    end_with_parent()
+    full_error = os.environ.get(FULL_ERROR, "")
+    exit_with(lambda: _launch(config_name, workflow, full_error))
 
 
 def exit_with(do: Callable[[], int]) -> NoReturn:
@@ -71,7 +75,7 @@ def _say(message: str, code: int) -> int:
     return code
 
 
-def _launch(config_name: str, workflow: str) -> int:
+def _launch(config_name: str, workflow: str, full_error: str) -> int:
     remember_command(config_name, sys.argv[1:])
     arguments = get_args_parser().parse_args()
     if arguments.help or arguments.hydra_help or arguments.shell_completion or arguments.info:
@@ -94,18 +98,25 @@ def _launch(config_name: str, workflow: str) -> int:
         return 0
     key = "hydra.sweep.dir" if asked.multirun else "hydra.run.dir"
     chosen = any(word.startswith(f"{key}=") for word in arguments.overrides)
-    place = claim(Path(asked.directory), key, chosen=chosen)
-    _add(key, str(place), arguments.overrides)
+    named = find_value(arguments.overrides, "sweep")
+    if named is not None:
+        place = claim_sweep(str(named), multirun=asked.multirun, chosen=chosen)
+    else:
+        place = claim(Path(asked.directory), key, chosen=chosen)
+    _add(hydra_override(key, str(place)), arguments.overrides)
     if asked.multirun:
-        return _run_sweep(config_name, place, workflow)
+        # Each job writes its configuration into its own directory.
+        _add("hydra.output_subdir=null", arguments.overrides)
+        # Its jobs know of no other setting of that variable than the user's.
+        return run_sweep(config_name, asked, place, start, {FULL_ERROR: full_error})
     return _run_single(config_name, lambda cfg: _do(check(cfg), workflow))
 
 
-def _add(key: str, value: str, overrides: list[str]) -> None:
+def _add(word: str, overrides: list[str]) -> None:
     """Add an override to the command line, which Hydra and further processes read again."""
     # Behind the last one: the parser accepts no options between overrides.
     places = [place for place, word in enumerate(sys.argv) if word in overrides]
-    sys.argv.insert(max(places, default=len(sys.argv) - 1) + 1, hydra_override(key, value))
+    sys.argv.insert(max(places, default=len(sys.argv) - 1) + 1, word)
 
 
 def _continue(config_name: str, continuation: Continuation, workflow: str) -> int:
@@ -140,27 +151,11 @@ def _run_single(config_name: str, do: Job) -> int:
         except Exception as error:
             # Raised again once Hydra is out of the way: it would print a line of its own.
             errors.append(error)
+            known = isinstance(error, (UserError, RunFailed))
+            log.error("error: %s", one_line(error), exc_info=not known, extra=FILE_ONLY)
             return None
 
     start(config_name, job)
     if errors:
         raise errors[0]
     return 0
-
-
-def _run_sweep(config_name: str, sweep_dir: Path, workflow: str) -> int:
-    def job(cfg: DictConfig) -> float | None:
-        try:
-            return _do(check(cfg), workflow)
-        except (UserError, RunFailed) as error:
-            log.error("error: %s", one_line(error))
-        except Exception:
-            log.exception("this job failed unexpectedly; the sweep goes on")
-        return float("nan")
-
-    try:
-        start(config_name, job)
-    except (Interrupted, KeyboardInterrupt):
-        report_sweep(sweep_dir)
-        raise
-    return report_sweep(sweep_dir)

@@ -46,6 +46,14 @@ def build_backbone(model: ResNetConfig | dict[str, Any], classes: int, channels:
     return network
 
 
+def untrained(model: ResNetConfig | dict[str, Any]) -> ResNetConfig | dict[str, Any]:
+    """A network's settings without weights that would be downloaded and then replaced."""
+    if not isinstance(model, dict):
+        return model
+    without = {"weights": None, "pretrained": False}
+    return model | {key: without[key] for key in without if key in model}
+
+
 def optimizer_factory(settings: Any) -> "OptimizerFactory":
     """What makes the optimizer of a module.
 

@@ -44,9 +44,44 @@ def claim(path: Path, key: str, *, chosen: bool) -> Path:
             # The test at the end would not know them from the run's own.
             raise UserError(f"{key}={path}: holds checkpoints of another run; choose another")
         if read_runs(candidate):
-            raise UserError(f"{key}={path}: already holds a sweep; choose another directory")
+            raise UserError(
+                f"{key}={path}: already holds a sweep; go on with it by sweep={path}, or choose "
+                "another directory"
+            )
         return candidate
     raise UserError(f"{path}: taken, and so are the next names; try again in a second")
+
+
+SWEEPS = Path("outputs/sweep")
+
+
+def claim_sweep(name: str, *, multirun: bool, chosen: bool) -> Path:
+    """The directory of the sweep of this name, made if there is none yet.
+
+    Args:
+        name: of a directory in ``outputs/sweep``, or the path of another.
+        multirun: whether the command line is a sweep's.
+        chosen: whether it names a directory besides.
+
+    Raises:
+        UserError: it is no sweep's command line, or the directory cannot be made or written or
+            holds something else.
+    """
+    if not multirun:
+        raise UserError(f"sweep={name}: one run is no sweep; add -m")
+    if chosen:
+        raise UserError(f"sweep={name} and hydra.sweep.dir both say where the sweep is: leave one")
+    path = Path(name).expanduser() if os.sep in name else SWEEPS / name
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        probe = path / ".writable"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise UserError(f"sweep={name}: {path} cannot be written ({error.strerror})") from error
+    if RunDirectory(path).record.exists():
+        raise UserError(f"sweep={name}: {path} holds a single run")
+    return path
 
 
 def _numbered(path: Path) -> list[Path]:

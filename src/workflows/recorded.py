@@ -2,13 +2,14 @@
 
 import logging
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any, Protocol
 
 from src.config import Interrupted, TrainConfig, UserError, as_user_errors
 from src.config.errors import one_line
 from src.files import read_json
-from src.runs import RunDirectory, open_record
+from src.runs import RunDirectory, RunRecord, open_record
+from src.runs.lock import locked
 from src.workflows.place import is_worker
 
 
@@ -31,15 +32,25 @@ def recorded(directory: RunDirectory, config: TrainConfig) -> Iterator[Recording
     """Open the record of a run and close it with how the run ended.
 
     Raises:
-        UserError: the directory already holds a run or cannot be written.
+        UserError: the directory already holds a run, cannot be written, or belongs to a run that
+            another process is training.
     """
     if is_worker():
         yield _Unrecorded()
         return
-    with as_user_errors():
-        record = open_record(directory, seed=config.run.seed, resumed=bool(config.run.resume))
+    with ExitStack() as held:
+        with as_user_errors():
+            held.enter_context(locked(directory))
+            record = open_record(directory, seed=config.run.seed, resumed=bool(config.run.resume))
+        with _closed(record):
+            yield record
+
+
+@contextmanager
+def _closed(record: RunRecord) -> Iterator[None]:
+    """Write into a record how what is done here ended."""
     try:
-        yield record
+        yield
     except (Interrupted, KeyboardInterrupt) as stop:
         record.close("interrupted", str(stop) or "KeyboardInterrupt")
         raise

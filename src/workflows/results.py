@@ -13,6 +13,7 @@ from src.config import TrainConfig
 from src.config.compose import named_settings
 from src.config.identity import flatten
 from src.runs import RunDirectory
+from src.runs.jobs import read_job
 from src.runs.results import best_row, last_values, read_rows, read_run
 from src.training.callbacks import TrainingLog
 
@@ -68,7 +69,10 @@ def flat_settings(config: TrainConfig) -> dict[str, str | float | bool]:
 
 
 def chosen_settings(directory: RunDirectory) -> set[str]:
-    """The settings that were given on the run's command line."""
+    """The settings in which the jobs of the run's sweep differ, or those given for it alone."""
+    job = read_job(directory)
+    if job is not None and job.varying:
+        return set(job.varying)
     return named_settings(list(read_run(directory.path).overrides))
 
 

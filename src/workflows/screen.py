@@ -4,6 +4,9 @@ import logging
 import sys
 from typing import TextIO
 
+FILE_ONLY = {"file_only": True}
+"""``extra=`` of a log call whose line is for ``train.log``: the screen shows it in another way."""
+
 
 class ScreenHandler(logging.StreamHandler[TextIO]):
     """Writes to whatever ``sys.stdout`` is when a line comes.
@@ -11,6 +14,10 @@ class ScreenHandler(logging.StreamHandler[TextIO]):
     A progress bar replaces ``sys.stdout`` so that lines go above it; the ordinary handler
     keeps the stream it was made with, and would write through the bar.
     """
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Leave out what is for files alone."""
+        return not getattr(record, "file_only", False) and bool(super().filter(record))
 
     @property
     def stream(self) -> TextIO:

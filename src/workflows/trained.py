@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from hydra import initialize_config_dir
 from hydra.core.override_parser.types import Override
@@ -19,7 +18,7 @@ from src.runs.configuration import read_config
 from src.training.checkpoint import AtomicCheckpointIO, CheckpointError
 from src.training.classifier import Normalize
 from src.workflows.buildable import refused
-from src.workflows.parts import build_backbone
+from src.workflows.parts import build_backbone, untrained
 
 _PREFIX = "network."
 
@@ -73,7 +72,7 @@ def load_trained(run: str | Path, which: str = "best", *, trust: tuple[str, ...]
         raise UserError(f"{directory.record}: does not say what the run was trained on") from error
     network = nn.Sequential()
     network.add_module("normalize", Normalize([0.0] * channels, [1.0] * channels))
-    network.add_module("backbone", build_backbone(_untrained(config), len(classes), channels))
+    network.add_module("backbone", build_backbone(untrained(config.model), len(classes), channels))
     _load(network, checkpoint)
     shape = (height, width, channels)
     return Trained(directory, checkpoint, config, network.eval(), classes, shape, precision)
@@ -103,14 +102,6 @@ def _check_model(directory: RunDirectory, config: TrainConfig, trust: tuple[str,
             f"{directory.config}: {found} is not built for a file's asking; if you trust it, "
             f"add trust=[{found}]"
         )
-
-
-def _untrained(config: TrainConfig) -> Any:
-    """The network's settings without weights that would be downloaded and then replaced."""
-    if not isinstance(config.model, dict):
-        return config.model
-    without = {"weights": None, "pretrained": False}
-    return config.model | {key: without[key] for key in without if key in config.model}
 
 
 def _load(network: nn.Module, checkpoint: Path) -> None:

@@ -10,11 +10,15 @@ from src.runs import read_runs
 from src.runs.results import varying
 
 
-def report_sweep(sweep_dir: Path, console: Console | None = None) -> int:
-    """Print one row a job and return the exit code: 0 when all finished, else 1."""
+def show_sweep(sweep: Path, console: Console) -> int:
+    """Print one row a job and return the exit code: 0 when all finished, else 1.
+
+    Raises:
+        UserError: a run's files are damaged.
+    """
     with as_user_errors():
-        runs = read_runs(sweep_dir)
-    table = Table(title=f"sweep {sweep_dir}", title_justify="left")
+        runs = read_runs(sweep)
+    table = Table(title=f"sweep {sweep}", title_justify="left")
     table.add_column("job", justify="right")
     table.add_column("settings", overflow="fold")
     table.add_column("state")
@@ -25,7 +29,6 @@ def report_sweep(sweep_dir: Path, console: Console | None = None) -> int:
         seconds = run.metrics.get("train_seconds")
         figures.append("" if seconds is None else f"{seconds:.0f}")
         table.add_row(run.path.name, " ".join(settings), run.state, *figures)
-    console = console or Console()
     console.print(table)
     for run in runs:
         if run.reason:

@@ -1,0 +1,120 @@
+"""The jobs of a sweep: a numbered directory each, known by what is run in it.
+
+``job.json`` stands in a job's directory from before it begins, and says by its ``key``
+(:func:`src.config.identity.key_of`) which settings the directory is for. A sweep that is repeated
+finds its jobs by that, however they are numbered this time.
+"""
+
+import shutil
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from src.files import read_json, write_json
+from src.runs.directory import RunDirectory
+
+__all__ = ["Job", "find_job", "jobs_of", "place_job", "read_job", "set_aside", "varying_settings"]
+
+ASIDE = "attempts"
+"""Where the directories of attempts go that are not continued."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """A job of a sweep.
+
+    Attributes:
+        directory: where it is run.
+        key: what its settings hash to.
+        overrides: what tells it from the defaults, words of a command line.
+        varying: settings, as ``group.key``, in which the jobs of its sweep differ.
+    """
+
+    directory: RunDirectory
+    key: str
+    overrides: tuple[str, ...]
+    varying: tuple[str, ...] = ()
+
+    def write(self) -> None:
+        """Write ``job.json``.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        content = {"key": self.key, "overrides": self.overrides, "varying": self.varying}
+        write_json(self.directory.job, content)
+
+
+def read_job(directory: RunDirectory) -> Job | None:
+    """The job a directory was made for, or ``None``."""
+    content = read_json(directory.job)
+    if "key" not in content:
+        return None
+    varying = tuple(content.get("varying", ()))
+    return Job(directory, content["key"], tuple(content.get("overrides", ())), varying)
+
+
+def jobs_of(sweep: Path) -> list[Job]:
+    """The jobs of a sweep, in the order of their numbers."""
+    found = map(read_job, map(RunDirectory, _numbered(sweep)))
+    return [job for job in found if job is not None]
+
+
+def find_job(sweep: Path, key: str) -> Job | None:
+    """The job of a sweep that has these settings, if there is one."""
+    return next((job for job in jobs_of(sweep) if job.key == key), None)
+
+
+def place_job(sweep: Path, key: str, overrides: Iterable[str], varying: Sequence[str] = ()) -> Job:
+    """The job of a sweep that has these settings; a new directory where there is none yet.
+
+    Raises:
+        OSError: the directory cannot be made.
+    """
+    job = find_job(sweep, key)
+    if job is not None:
+        return job
+    number = max((int(folder.name) for folder in _numbered(sweep)), default=-1) + 1
+    while True:
+        try:
+            # Several processes may be placing jobs: who makes the directory has it.
+            (sweep / str(number)).mkdir(parents=True)
+            break
+        except FileExistsError:
+            number += 1
+    directory = RunDirectory(sweep / str(number))
+    job = Job(directory, key, tuple(overrides), tuple(varying))
+    job.write()
+    return job
+
+
+def set_aside(job: Job) -> Path:
+    """Move what is in a job's directory out of the way and return where it is.
+
+    Raises:
+        OSError: it cannot be moved.
+    """
+    path = job.directory.path
+    aside = path.parent / ASIDE
+    aside.mkdir(exist_ok=True)
+    number = 1
+    while (aside / f"{path.name}-{number}").exists():
+        number += 1
+    target = aside / f"{path.name}-{number}"
+    shutil.move(path, target)
+    path.mkdir()
+    job.write()
+    return target
+
+
+def varying_settings(settings: Sequence[dict[str, object]]) -> tuple[str, ...]:
+    """The keys of flat settings that have not the same value in all of them."""
+    keys = {key for one in settings for key in one}
+    return tuple(
+        sorted(key for key in keys if any(one.get(key) != settings[0].get(key) for one in settings))
+    )
+
+
+def _numbered(sweep: Path) -> list[Path]:
+    folders = [item for item in sweep.glob("*") if item.name.isdigit() and item.is_dir()]
+    return sorted(folders, key=lambda folder: int(folder.name))

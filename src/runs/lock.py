@@ -1,0 +1,50 @@
+"""One process a run: a lock that the system gives back when its holder dies, however it dies."""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from src.runs.directory import RunDirectory
+
+
+@contextmanager
+def locked(directory: RunDirectory) -> Iterator[None]:
+    """Hold a run's lock.
+
+    Raises:
+        BlockingIOError: another process that is alive holds it.
+        OSError: the file cannot be made.
+    """
+    handle = os.open(directory.lock, os.O_RDWR | os.O_CREAT, 0o666)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise BlockingIOError(
+                f"{directory.path}: another process is training this run"
+            ) from error
+        try:
+            yield
+        finally:
+            # Processes forked meanwhile have it open too, and would go on holding it.
+            fcntl.flock(handle, fcntl.LOCK_UN)
+    finally:
+        os.close(handle)
+
+
+def is_locked(directory: RunDirectory) -> bool:
+    """Whether a living process holds a run's lock; false where that cannot be found out."""
+    try:
+        handle = os.open(directory.lock, os.O_RDONLY)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    finally:
+        os.close(handle)
+    return False

@@ -1,0 +1,94 @@
+"""A command in a process of its own, which signals reach in an orderly way."""
+
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+
+__all__ = ["PARENT", "end_with_parent", "run_child"]
+
+PARENT = "SWEEP_PROCESS"
+"""The environment variable that tells a child which process started it."""
+
+_PR_SET_PDEATHSIG = 1
+_RELAYED = (signal.SIGINT, signal.SIGTERM)
+
+
+def run_child(
+    words: Sequence[str], environment: Mapping[str, str], output: Path | None, place: Path
+) -> tuple[int, int | None]:
+    """Run ``python <words>`` and wait for its end.
+
+    The child is no member of the terminal's foreground group: a Ctrl-C reaches this process
+    alone, which passes it on once. So do SIGTERM and a second signal.
+
+    Args:
+        words: what follows ``python``.
+        environment: variables on top of this process's own.
+        output: the file its output is appended to; ``None``: the terminal.
+        place: the directory it runs in.
+
+    Returns:
+        Its exit code, negative for the signal that killed it, and the first signal passed on.
+
+    Raises:
+        OSError: it cannot be started, or ``output`` cannot be written.
+    """
+    variables = os.environ | dict(environment) | {PARENT: str(os.getpid())}
+    sink = None if output is None else output.open("ab")
+    try:
+        process = subprocess.Popen(
+            [sys.executable, *words],
+            env=variables,
+            cwd=place,
+            stdout=sink,
+            stderr=None if sink is None else subprocess.STDOUT,
+            start_new_session=True,
+        )
+        with _relaying(process) as received:
+            code = process.wait()
+    finally:
+        if sink is not None:
+            sink.close()
+    return code, received[0] if received else None
+
+
+@contextmanager
+def _relaying(process: "subprocess.Popen[bytes]") -> Iterator[list[int]]:
+    """Pass signals on to a process; the list has those received."""
+    received: list[int] = []
+
+    def pass_on(number: int, frame: FrameType | None) -> None:
+        received.append(number)
+        process.send_signal(number)
+
+    if threading.current_thread() is not threading.main_thread():
+        yield received
+        return
+    before = {number: signal.signal(number, pass_on) for number in _RELAYED}
+    try:
+        yield received
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def end_with_parent() -> None:
+    """Have this process stopped with SIGTERM when the sweep that started it dies.
+
+    Otherwise a sweep that is killed would leave a run behind that nobody sees. Does nothing
+    in a process that no sweep started; only Linux has the call.
+    """
+    parent = os.environ.pop(PARENT, None)
+    if parent is None or not sys.platform.startswith("linux"):
+        return
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    if os.getppid() != int(parent):
+        # It died before the call.
+        os.kill(os.getpid(), signal.SIGTERM)

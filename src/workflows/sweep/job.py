@@ -1,0 +1,127 @@
+"""One job of a sweep: found finished, continued, tried again or begun."""
+
+import logging
+import os
+import signal
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig, OmegaConf
+
+from src.config import Interrupted
+from src.config.check import CONF
+from src.config.identity import key_of
+from src.runs.jobs import Job, place_job, set_aside
+from src.runs.record import close_record
+from src.runs.results import RunSummary, read_run
+from src.workflows.place import hydra_override
+from src.workflows.sweep.child import run_child
+from src.workflows.sweep.engine import is_sequential, threads
+
+__all__ = ["Runner", "key_of_job"]
+
+log = logging.getLogger(__name__)
+
+OF_THE_SWEEP = ("sweep=", "hydra.", "hydra/")
+"""Beginnings of words that are for the sweep, not for its jobs."""
+
+STOPPED = {128 + signal.SIGINT, 128 + signal.SIGTERM}
+
+
+def key_of_job(cfg: DictConfig) -> str:
+    """The key of a composed configuration.
+
+    Raises:
+        OmegaConfBaseException: it does not resolve.
+    """
+    return key_of(cast(dict[str, Any], OmegaConf.to_container(cfg, resolve=True)))
+
+
+@dataclass(frozen=True)
+class Runner:
+    """Does the jobs of a sweep, wherever an engine calls it: it can be sent to another process.
+
+    Attributes:
+        command: the module of ``src`` that does a single run.
+        sweep: the sweep's directory, absolute.
+        origin: the directory the sweep was started in, which relative paths are from.
+        environment: variables of the jobs, on top of the calling process's own.
+    """
+
+    command: str
+    sweep: Path
+    origin: Path
+    environment: dict[str, str]
+
+    def __call__(self, cfg: DictConfig) -> float:
+        """Do the job with this configuration; its objective, NaN when it did not finish.
+
+        Raises:
+            Interrupted: a signal stopped it, and is to stop the sweep.
+        """
+        hydra = HydraConfig.get()
+        words = [word for word in hydra.overrides.task if not word.startswith(OF_THE_SWEEP)]
+        job = place_job(self.sweep, key_of_job(cfg), words)
+        before = read_run(job.directory.path)
+        if before.state == "finished":
+            log.info("job %s: is finished already", job.directory.path.name)
+        elif before.state == "running":
+            log.warning("job %s: another process is at it", job.directory.path.name)
+        else:
+            self._run(job, before, hydra.launcher)
+        return self._objective(job, str(cfg.get("objective", "val/acc")))
+
+    def _run(self, job: Job, before: RunSummary, launcher: Any) -> None:
+        name = job.directory.path.name
+        shown = is_sequential(launcher)
+        words = self._words(job, before)
+        environment = self.environment | {"PYTHONPATH": _python_path()}
+        share = threads(launcher)
+        if share and "OMP_NUM_THREADS" not in os.environ:
+            environment["OMP_NUM_THREADS"] = str(share)
+        output = None if shown else job.directory.path / "output.log"
+        code, received = run_child(words, environment, output, self.origin)
+        after = read_run(job.directory.path)
+        if code < 0 or after.state in ("waiting", "killed"):
+            self._write_end(job, code)
+            after = read_run(job.directory.path)
+        if received is not None:
+            raise Interrupted(received, f"job {name}: {after.reason or after.state}")
+        if after.state == "finished":
+            log.info("job %s: finished", name)
+        else:
+            log.error("job %s: %s: %s", name, after.state, after.reason)
+
+    def _words(self, job: Job, before: RunSummary) -> list[str]:
+        """The command of a single run."""
+        path = job.directory.path
+        module = ["-m", f"src.{self.command}"]
+        if before.state in ("interrupted", "killed") and job.directory.last.exists():
+            log.info("job %s: continues from %s", path.name, job.directory.last)
+            return [*module, hydra_override("resume", str(path))]
+        if before.state != "waiting":
+            log.info("job %s: tried again; what there was is in %s", path.name, set_aside(job))
+        # A recipe may make a sweep of its own accord.
+        place = hydra_override("hydra.run.dir", str(path))
+        return [*module, *job.overrides, "hydra.mode=RUN", place]
+
+    def _write_end(self, job: Job, code: int) -> None:
+        """Say in the record what the job could not say itself."""
+        if code < 0:
+            close_record(job.directory, "killed", f"killed by {signal.Signals(-code).name}")
+        elif code in STOPPED:
+            close_record(job.directory, "interrupted", "interrupted before it began to train")
+        else:
+            close_record(job.directory, "failed", f"ended before it began, with exit code {code}")
+
+    def _objective(self, job: Job, name: str) -> float:
+        run = read_run(job.directory.path)
+        value = run.metrics.get(name) if run.state == "finished" else None
+        return float("nan") if value is None else float(value)
+
+
+def _python_path() -> str:
+    """Where `python -m src.…` is found from any directory."""
+    return os.pathsep.join(filter(None, [str(CONF.parent), os.environ.get("PYTHONPATH")]))

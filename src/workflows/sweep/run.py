@@ -1,0 +1,174 @@
+"""A sweep from its forecast to its table."""
+
+import logging
+import os
+import shlex
+import shutil
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+
+from omegaconf import DictConfig
+from rich.console import Console
+
+from src.config import Interrupted, as_user_errors
+from src.config.compose import Plan, PlannedJob
+from src.runs import read_run
+from src.runs.jobs import place_job, varying_settings
+from src.runs.record import command_line
+from src.workflows.sweep.job import OF_THE_SWEEP, Runner
+from src.workflows.sweep.preflight import Forecast, forecast
+from src.workflows.sweep.table import show_sweep
+
+__all__ = ["run_sweep"]
+
+Start = Callable[[str, Callable[[DictConfig], float | None]], None]
+"""Has Hydra call a function with the configuration of each job of the command line."""
+
+GRACE = 120.0
+"""Seconds that jobs in other processes get to write their checkpoints after a Ctrl-C."""
+
+log = logging.getLogger(__name__)
+
+
+def run_sweep(
+    config_name: str, plan: Plan, sweep: Path, start: Start, environment: dict[str, str]
+) -> int:
+    """Run what is missing of a sweep and show how all of it went.
+
+    Args:
+        config_name: the module of ``src`` whose command this is.
+        plan: the sweep's jobs.
+        sweep: its directory, which exists.
+        start: lets Hydra's sweeper and launcher do the jobs.
+        environment: variables of the jobs, on top of this process's own.
+
+    Returns:
+        0 when every job is finished, else 1.
+
+    Raises:
+        UserError: a job cannot work.
+        Interrupted: a signal ended the sweep; the message is the command to go on with.
+    """
+    console = Console()
+    numbers = {} if plan.search else _place(plan, sweep)
+    missing = _missing(plan, sweep, numbers)
+    if config_name == "train" and missing:
+        named = [(_called(job, numbers), job.config) for job in missing]
+        expected = forecast(named, sweep, times=plan.trials or 1)
+        _show_forecast(console, plan, sweep, len(missing), expected)
+    job = Runner(config_name, sweep.absolute(), Path.cwd(), environment)
+
+    def do(cfg: DictConfig) -> float | None:
+        return job(cfg)
+
+    try:
+        with _sigterm_interrupts():
+            start(config_name, do)
+    except (Interrupted, KeyboardInterrupt) as stop:
+        _wait_for_jobs(sweep)
+        show_sweep(sweep, console)
+        number = getattr(stop, "signal_number", signal.SIGINT)
+        raise Interrupted(number, f"interrupted; go on with: {_again(sweep)}") from stop
+    return show_sweep(sweep, console)
+
+
+def _place(plan: Plan, sweep: Path) -> dict[str, str]:
+    """Give every job its directory, in the order of the command line: key to number."""
+    varying = varying_settings([job.settings for job in plan.jobs])
+    numbers = {}
+    with as_user_errors():
+        for job in plan.jobs:
+            words = [word for word in job.overrides if not word.startswith(OF_THE_SWEEP)]
+            placed = place_job(sweep, job.key, words, varying)
+            numbers[job.key] = placed.directory.path.name
+    return numbers
+
+
+def _missing(plan: Plan, sweep: Path, numbers: dict[str, str]) -> list[PlannedJob]:
+    """The jobs that are not finished, each once; all of a search."""
+    if plan.search:
+        return list(plan.jobs)
+    different = {job.key: job for job in plan.jobs}
+    with as_user_errors():
+        states = {key: read_run(sweep / numbers[key]).state for key in different}
+    return [job for key, job in different.items() if states[key] != "finished"]
+
+
+def _called(job: PlannedJob, numbers: dict[str, str]) -> str:
+    number = numbers.get(job.key)
+    return f"job {number} ({' '.join(job.overrides)})" if number else " ".join(job.overrides)
+
+
+def _show_forecast(
+    console: Console, plan: Plan, sweep: Path, missing: int, expected: Forecast
+) -> None:
+    if plan.search:
+        jobs = f"a search of {plan.trials or '?'} trials"
+    else:
+        count = len({job.key for job in plan.jobs})
+        done = f", {count - missing} of them finished" if missing < count else ""
+        jobs = f"{count} job{'s' if count > 1 else ''}{done}"
+    networks = "; ".join(
+        f"{name}: {parameters:,} parameters, {operations / 1e6:,.0f} M multiply-adds"
+        for name, parameters, operations in expected.networks
+    )
+    length = "" if expected.seconds is None else f", about {_duration(expected.seconds)}"
+    free = shutil.disk_usage(sweep).free
+    for line in (
+        f"sweep {sweep}: {jobs}",
+        f"networks: {networks}",
+        f"to train on: {expected.images:,} images{length}",
+        f"checkpoints: about {_size(expected.disk)} ({_size(free)} free)",
+    ):
+        console.print(line, highlight=False, soft_wrap=True)
+
+
+def _duration(seconds: float) -> str:
+    minutes = seconds / 60
+    if minutes < 1:
+        return f"{max(seconds, 1):.0f} s"
+    return f"{minutes:.0f} min" if minutes < 90 else f"{minutes / 60:.1f} h"
+
+
+def _size(count: float) -> str:
+    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{max(count, 1e6) / 1e6:.0f} MB"
+
+
+@contextmanager
+def _sigterm_interrupts() -> Iterator[None]:
+    """Between jobs SIGTERM ends the sweep as Ctrl-C does; within one it goes to the job."""
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        raise Interrupted(number, "interrupted")
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _wait_for_jobs(sweep: Path) -> None:
+    """Let jobs that an engine runs in processes of its own come to their end."""
+    deadline = time.monotonic() + GRACE
+    folders = [folder for folder in sweep.glob("*") if folder.name.isdigit()]
+    while time.monotonic() < deadline:
+        with as_user_errors():
+            if all(read_run(folder).state != "running" for folder in folders):
+                return
+        time.sleep(0.1)
+    log.warning("some jobs are still running")
+
+
+def _again(sweep: Path) -> str:
+    """The command that goes on with the sweep."""
+    words = [word for word in shlex.split(command_line()) if not word.startswith("sweep=")]
+    words = [word for word in words if not word.startswith("hydra.sweep.dir=")]
+    name = str(sweep)
+    if sweep.parent == Path("outputs/sweep") and os.sep not in sweep.name:
+        name = sweep.name
+    return shlex.join([*words, f"sweep={name}"])
