@@ -22,7 +22,7 @@ class GracefulStop(Checkpoint):
         self.watch = watch
         self.path = path
 
-    def on_fit_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """From here on the loop looks for signals; Lightning has set up its handlers by now."""
         self.watch.install()
         self.watch.patient = True
