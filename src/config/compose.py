@@ -78,6 +78,8 @@ def plan(config_name: str, overrides: list[str], multirun: bool = False) -> Plan
             params = hydra.sweeper.get("params") or {}
             parsed = parse([f"{key}={value}" for key, value in params.items()]) + parsed
         search = multirun and hydra.sweeper.get("_target_") != _BASIC_SWEEPER
+        if search:
+            _check_direction(base)
         jobs = []
         for number, words in enumerate(_jobs(parsed, multirun, search)):
             try:
@@ -88,6 +90,17 @@ def plan(config_name: str, overrides: list[str], multirun: bool = False) -> Plan
         directory = str(hydra.sweep.dir if multirun else hydra.run.dir)
         trials = hydra.sweeper.get("n_trials") if search else None
         return Plan(tuple(jobs), multirun, directory, search, trials)
+
+
+def _check_direction(base: DictConfig) -> None:
+    """Check that a search goes for high accuracies and low losses."""
+    metric, direction = str(base.get("objective")), base.hydra.sweeper.get("direction")
+    wanted = "minimize" if metric.endswith("loss") else "maximize"
+    if direction is not None and str(direction).rpartition(".")[2].lower() != wanted:
+        raise ConfigError(
+            f"hydra.sweeper.direction={direction}: objective={metric} is to be {wanted}d; "
+            f"set hydra.sweeper.direction={wanted}"
+        )
 
 
 def _planned(config_name: str, words: list[str]) -> PlannedJob:

@@ -1,6 +1,7 @@
 """One job of a sweep: found finished, continued, tried again or begun."""
 
 import logging
+import math
 import os
 import signal
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from src.config.check import CONF
 from src.config.identity import key_of
 from src.runs.jobs import Job, place_job, set_aside
 from src.runs.record import close_record
-from src.runs.results import RunSummary, read_run
+from src.runs.results import RunSummary, best_row, read_rows, read_run
 from src.workflows.place import hydra_override
 from src.workflows.sweep.child import run_child
 from src.workflows.sweep.engine import is_sequential, threads
@@ -117,9 +118,11 @@ class Runner:
             close_record(job.directory, "failed", f"ended before it began, with exit code {code}")
 
     def _objective(self, job: Job, name: str) -> float:
-        run = read_run(job.directory.path)
-        value = run.metrics.get(name) if run.state == "finished" else None
-        return float("nan") if value is None else float(value)
+        """The best value of a metric in the epochs of a run; NaN for one that is not finished."""
+        if read_run(job.directory.path).state != "finished":
+            return math.nan
+        best = best_row(read_rows(job.directory), name)
+        return best.get(name, best.get(f"{name}_epoch", math.nan))
 
 
 def _python_path() -> str:
