@@ -1,0 +1,64 @@
+"""The report as one HTML page that needs no other file and no network."""
+
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from src.reports.charts import SHOWN, cost, curve_name, learning_curves
+from src.reports.collect import Run
+from src.reports.leaderboard import leaderboard, runs_table, summary, unfinished_table
+from src.reports.parallel import parallel_coordinates
+from src.reports.report import Report
+from src.reports.style import colour
+
+if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
+
+TEMPLATE = Path(__file__).with_name("page.html")
+
+
+def page(report: Report, title: str) -> str:
+    """The page: leaderboard, significance, other runs, curves, settings, cost; charts by Plotly."""
+    import jinja2
+    from plotly.offline import get_plotlyjs
+
+    options = {"autoescape": True, "undefined": jinja2.StrictUndefined, "trim_blocks": True}
+    environment = jinja2.Environment(lstrip_blocks=True, **options)
+    charts = {
+        "validation": learning_curves(report, curve_name(report.metric)),
+        "training": learning_curves(report, "train/loss"),
+        "parallel": parallel_coordinates(report),
+        "cost": cost(report),
+    }
+    return environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
+        title=title,
+        summary=summary(report),
+        metric=report.metric,
+        curve=curve_name(report.metric),
+        places=[str(place) for place in report.sweeps],
+        written=datetime.now().astimezone().strftime("%Y-%m-%d %H:%M"),
+        leaderboard=leaderboard(report),
+        colours=[colour(place) for place in range(len(report.groups))],
+        lead=str(report.lead) if report.lead else None,
+        notes=report.notes,
+        unfinished=unfinished_table(report) if report.unfinished else None,
+        runs=runs_table(report),
+        shown=SHOWN if len(report.groups) > SHOWN else None,
+        charts={name: _element(figure, name) for name, figure in charts.items()},
+        plotly=get_plotlyjs(),
+    )
+
+
+def _element(figure: "Figure | None", name: str) -> str | None:
+    from plotly.io import to_html
+
+    if figure is None:
+        return None
+    config = {"displaylogo": False, "responsive": True, "modeBarButtonsToRemove": BUTTONS}
+    text: str = to_html(
+        figure, config=config, include_plotlyjs=False, full_html=False, div_id=f"chart-{name}"
+    )
+    return text
+
+
+BUTTONS = ["select2d", "lasso2d", "autoScale2d"]

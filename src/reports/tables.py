@@ -1,0 +1,108 @@
+"""The tables of a report as files and on the terminal: CSV, Markdown, LaTeX, rich."""
+
+import csv
+from collections.abc import Sequence
+from typing import IO, TYPE_CHECKING
+
+from src.reports.collect import FIGURES
+from src.reports.leaderboard import Cells, leaderboard, seeds_of, summary, unfinished_table
+from src.reports.report import Report
+from src.reports.settings import SEEDS
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+_MARKDOWN = str.maketrans({character: f"\\{character}" for character in r"\`*_[]<>|#~"})
+_LATEX = {"±": r"$\pm$", "–": "--", "−": "$-$"}
+"""What no font encoding of LaTeX is sure to have."""
+
+
+def write_groups(file: IO[str], report: Report) -> None:
+    """Write a row a group, figures in full: fractions, seconds, images a second."""
+    writer = csv.writer(file)
+    parts = ("n", "mean", "std", "low", "high")
+    figures = [f"{name} {part}" for name in FIGURES for part in parts]
+    writer.writerow([*report.columns, "runs", *figures])
+    for group in report.groups:
+        found = [group.statistics.get(name) for name in FIGURES]
+        cells = [getattr(each, part, None) for each in found for part in parts]
+        writer.writerow([*group.settings.values(), len(group.runs), *cells])
+
+
+def write_runs(file: IO[str], report: Report) -> None:
+    """Write a row a run, whatever became of it."""
+    writer = csv.writer(file)
+    writer.writerow(["run", "state", "reason", *report.columns, *SEEDS, *FIGURES, "path"])
+    for run in report.runs:
+        settings = [run.settings.get(key) for key in report.columns]
+        seeds = [seeds_of(run).get(key) for key in SEEDS]
+        figures = [run.figures.get(name) for name in FIGURES]
+        writer.writerow([run.name, run.state, run.reason, *settings, *seeds, *figures, run.path])
+
+
+def markdown(report: Report, title: str) -> str:
+    """The report as a Markdown document, in GitHub's dialect."""
+    from tabulate import tabulate
+
+    def table(cells: Cells) -> str:
+        escaped = [[_markdown(cell) for cell in row] for row in [cells.headers, *cells.rows]]
+        return tabulate(
+            escaped[1:], escaped[0], tablefmt="pipe", disable_numparse=True, colalign=_sides(cells)
+        )
+
+    parts = [f"# {_markdown(title)}", _markdown(summary(report))]
+    if report.groups:
+        parts.append(table(leaderboard(report)))
+    parts += [_markdown(line) for line in sentences(report)]
+    if report.unfinished:
+        parts += ["## Not in the means", table(unfinished_table(report))]
+    return "\n\n".join(parts) + "\n"
+
+
+def latex(report: Report, title: str) -> str:
+    r"""The leaderboard as a ``tabular`` for a document with ``\usepackage{booktabs}``."""
+    from tabulate import tabulate
+
+    cells = leaderboard(report)
+    text = tabulate(
+        cells.rows,
+        cells.headers,
+        tablefmt="latex_booktabs",
+        disable_numparse=True,
+        colalign=_sides(cells) if cells.rows else None,
+    )
+    for character, command in _LATEX.items():
+        text = text.replace(character, command)
+    remarks = [title, summary(report), *sentences(report), r"needs \usepackage{booktabs}"]
+    return "".join(f"% {' '.join(line.split())}\n" for line in remarks) + text + "\n"
+
+
+def sentences(report: Report) -> list[str]:
+    """What stands below the leaderboard: whether the lead is real, and what limits it."""
+    lead = [str(report.lead)] if report.lead else []
+    return [*lead, *(f"Note: {line}." for line in report.notes)]
+
+
+def terminal(cells: Cells, title: str | None = None) -> "Table":
+    """A table for rich."""
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(title=Text(title) if title else None, title_justify="left")
+    for place, name in enumerate(cells.headers):
+        word = place < cells.words
+        table.add_column(
+            Text(name), justify="left" if word else "right", overflow="fold", no_wrap=not word
+        )
+    for row in cells.rows:
+        # A name may hold brackets, which are no markup.
+        table.add_row(*(Text(cell) for cell in row))
+    return table
+
+
+def _sides(cells: Cells) -> Sequence[str]:
+    return ["left" if place < cells.words else "right" for place in range(len(cells.headers))]
+
+
+def _markdown(text: str) -> str:
+    return " ".join(text.split()).translate(_MARKDOWN)
