@@ -76,7 +76,7 @@ def cost(report: Report) -> "Figure | None":
             marker={"size": 10, "color": colour(place), "symbol": _symbol(place), "opacity": 0.85},
             text=[_hover(run) for run in runs],
             hovertemplate=f"%{{text}}<br>%{{y:.5g}} after %{{x:.4g}} {unit}<extra></extra>",
-            **_legend(report.groups[place], place),
+            **_legend(report.groups[place], place) | {"visible": True},
         )
         for place, runs in places
         if runs

@@ -14,7 +14,7 @@ from src.reports.curves import Curve, training_curve, validation_curve
 from src.reports.settings import SEEDS, Settings, flat_text
 from src.runs import RunDirectory
 from src.runs.configuration import read_config
-from src.runs.results import last_values, read_run, read_rows
+from src.runs.results import last_values, read_rows, read_run
 
 FIGURES = (
     "val/acc",
@@ -86,18 +86,18 @@ def collect(name: str, path: Path) -> Run | None:
     try:
         return _read(name, path)
     except (OSError, ValueError, TypeError, UserError) as error:
-        return Run(name, path, UNREADABLE, one_line(error))
+        return Run(name, path, UNREADABLE, one_line(error).replace(f"{path}/", ""))
 
 
 def _read(name: str, path: Path) -> Run | None:
     directory = RunDirectory(path)
-    if not directory.record.exists():
-        return Run(name, path, UNREADABLE, f"{directory.record.name}: not there")
-    cfg = read_config(directory)
-    if "benchmark" in cfg:
+    if directory.config.exists() and "benchmark" in read_config(directory):
         return None
-    summary = read_run(path)
     record = read_json(directory.record)
+    if not record:
+        raise ValueError(f"{directory.record.name}: not there")
+    cfg = read_config(directory)
+    summary = read_run(path)
     figures = _figures(summary.metrics) if summary.state == "finished" else {}
     if summary.state == "finished" and not summary.metrics:
         raise ValueError(f"{directory.metrics.name}: not there or empty, and the run is finished")

@@ -33,7 +33,7 @@ def validation_curve(rows: Rows, name: str) -> Curve:
 
 
 def training_curve(rows: Rows) -> Curve:
-    """``train/loss`` over parts of epochs, as means of neighbouring readings where they are many."""
+    """``train/loss`` over parts of epochs; where readings are many, means of neighbours."""
     ends = [row for row in rows if "train/loss_epoch" in row and "epoch" in row]
     done = ends[-1] if ends else max(rows, key=lambda row: row["step"], default={})
     steps = (done.get("step", 0) + 1) / (done.get("epoch", 0) + 1)

@@ -30,7 +30,9 @@ class Statistics:
     high: float | None = None
 
 
-def summarize(values: Sequence[float], least: float = -math.inf, most: float = math.inf) -> Statistics:
+def summarize(
+    values: Sequence[float], least: float = -math.inf, most: float = math.inf
+) -> Statistics:
     """Mean, spread, and the interval that Student's t distribution gives the mean.
 
     The interval is mean ± t(0.975, n - 1) · std / √n (Student, Biometrika 6, 1908, page 1), for

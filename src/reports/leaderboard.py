@@ -16,7 +16,6 @@ from src.reports.wording import (
     value_text,
 )
 
-
 RUN_FIGURES = ("val/acc", "val/loss", "test/acc", "test/loss", "train/acc", "train/loss")
 
 
@@ -57,18 +56,14 @@ def leaderboard(report: Report) -> Cells:
 
 def unfinished_table(report: Report) -> Cells:
     """A row a run that does not enter the means: where it stands, and why."""
-    headers = ["run", *(label(key) for key in report.columns), "seed", "state", "progress", "reason"]
-    rows = [
-        [
-            run.name,
-            *(run.settings.get(key, ABSENT) for key in report.columns),
-            run.settings.get("seed", ABSENT),
-            run.state,
-            _progress(run, report.metric),
-            run.reason or "",
-        ]
-        for run in report.unfinished
-    ]
+    headers = ["run", "settings", "state", "progress", "reason"]
+    rows = []
+    for run in report.unfinished:
+        keys = [key for key in (*report.columns, "seed") if key in run.settings]
+        settings = " ".join(f"{label(key)}={run.settings[key]}" for key in keys)
+        rows.append(
+            [run.name, settings, run.state, _progress(run, report.metric), run.reason or ""]
+        )
     return Cells(headers, rows, len(headers))
 
 
@@ -87,13 +82,26 @@ def runs_table(report: Report) -> Cells:
     return Cells([*words, *map(heading, shown), f"time ({unit})"], rows, len(words))
 
 
+def shared_table(report: Report) -> Cells:
+    """A row a setting that is the same in all readable runs."""
+    known = [run.settings for run in report.runs if run.settings]
+    first = known[0] if known else {}
+    hidden = {*report.columns, *SEEDS}
+    same = {
+        key: value
+        for key, value in first.items()
+        if key not in hidden and all(settings.get(key) == value for settings in known)
+    }
+    return Cells(["setting", "value"], [[label(k), value] for k, value in same.items()], 2)
+
+
 def summary(report: Report) -> str:
     """How many runs of how many settings, and what they took."""
     parts = [f"{counted(len(report.finished), 'finished run')}"]
     if len(report.groups) > 1:
         parts[0] += f" of {len(report.groups)} settings"
     if report.unfinished:
-        parts.append(f"{counted(len(report.unfinished), 'other')}")
+        parts.append(f"{len(report.unfinished)} not in the means")
     seconds = sum(run.figures.get("train_seconds", 0.0) for run in report.finished)
     return f"{', '.join(parts)}; {time_text(seconds)} of training"
 

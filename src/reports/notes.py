@@ -26,7 +26,10 @@ def notes(runs: Sequence[Run], groups: Sequence[Group], metric: str) -> list[str
         _repeated(groups),
         _differing(finished, "data sources", lambda run: run.source, "the figures do not compare"),
         _differing(
-            finished, "states of the code", lambda run: run.commit, "+: with uncommitted changes"
+            finished,
+            "states of the code",
+            lambda run: run.commit,
+            "+ stands for uncommitted changes",
         ),
         _differing(
             finished, "kinds of hardware", lambda run: run.hardware, "their times do not compare"
@@ -66,14 +69,17 @@ def _single(groups: Sequence[Group], metric: str) -> str | None:
 
 
 def _repeated(groups: Sequence[Group]) -> str | None:
-    for group in groups:
-        seeds, times = Counter(run.seeds for run in group.runs).most_common(1)[0]
-        if times > 1:
-            return (
-                f"{group.name} holds seed {seeds[0]} {times} times: repetitions of the same run "
-                "make the spread look smaller than it is"
-            )
-    return None
+    places = [
+        str(place)
+        for place, group in enumerate(groups, start=1)
+        if len({run.seeds for run in group.runs}) < len(group.runs)
+    ]
+    if not places:
+        return None
+    return (
+        f"the same seed more than once in the groups at place {_some(places)}: repetitions of one "
+        "run make the spread look smaller than it is"
+    )
 
 
 def _differing(

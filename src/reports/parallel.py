@@ -21,15 +21,18 @@ DECADE = 10.0
 """From this ratio on a positive setting is drawn on a logarithmic axis."""
 
 LETTERS = 18
-SCALE = [[0.0, "#c9d3e6"], [0.5, "#7f9bd1"], [1.0, "#1f3f94"]]
-"""Pale to dark: the better, the darker."""
+SPREAD = 0.06
+"""Part of an axis over which the lines through one of its values are spread."""
+
+SCALE = [[0.0, "#e3b062"], [0.5, "#8fa3c4"], [1.0, "#1f3f94"]]
+"""From worst to best."""
 
 
 def parallel_coordinates(report: Report) -> "Figure | None":
     """Draw the settings that vary and the metric as axes and each finished run as a line.
 
     Numbers stand where they belong, on a logarithmic axis when they span a decade; names at equal
-    distances.
+    distances. Lines through one value are spread a little, by their results, to be told apart.
 
     Returns:
         The figure; None where nothing varies or no run has the metric.
@@ -43,6 +46,7 @@ def parallel_coordinates(report: Report) -> "Figure | None":
 
     share = is_share(report.metric)
     results = [(100.0 if share else 1.0) * run.figures[report.metric] for run in runs]
+    _spread(axes, results)
     axes.append({"label": html.escape(heading(report.metric)), "values": results})
     line = {
         "color": results,
@@ -76,6 +80,16 @@ def _axis(name: str, texts: Sequence[str]) -> dict[str, Any]:
     if is_wide or len(ticks_at) <= TICKS:
         axis |= _some_ticks(ticks_at)
     return axis | {"values": drawn}
+
+
+def _spread(axes: Sequence[dict[str, Any]], results: Sequence[float]) -> None:
+    order = sorted(range(len(results)), key=results.__getitem__)
+    offsets = {run: place / max(len(order) - 1, 1) - 0.5 for place, run in enumerate(order)}
+    for axis in axes:
+        values = axis["values"]
+        if len(set(values)) < len(values):
+            reach = SPREAD * (max(values) - min(values))
+            axis["values"] = [value + reach * offsets[run] for run, value in enumerate(values)]
 
 
 def _some_ticks(ticks: dict[float, str]) -> dict[str, Any]:

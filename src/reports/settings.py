@@ -56,13 +56,15 @@ def varying(runs: Sequence[Settings]) -> list[str]:
 
     Where options of a group are compared (``optimizer=sgd,adamw``), what one of them has and the
     other has not follows from its name, and is no column unless it takes several values itself.
+    Neither is what a data set brings with it: its place, its mean, its size.
     """
     keys = list(dict.fromkeys(key for settings in runs for key in settings if key not in SEEDS))
     values = {key: {settings[key] for settings in runs if key in settings} for key in keys}
     found = []
     for key in keys:
         missing = any(key not in settings for settings in runs)
-        if len(values[key]) > 1 or (missing and not _follows(key, values)):
+        varies = len(values[key]) > 1 or (missing and not _follows(key, values))
+        if varies and not _is_of_data_set(key, runs):
             found.append(key)
     return found
 
@@ -70,6 +72,15 @@ def varying(runs: Sequence[Settings]) -> list[str]:
 def _follows(key: str, values: Mapping[str, set[str]]) -> bool:
     group = key.partition(".")[0]
     return any(len(values.get(f"{group}.{name}", ())) > 1 for name in ("name", "_target_"))
+
+
+def _is_of_data_set(key: str, runs: Sequence[Settings]) -> bool:
+    """Whether a setting of ``data`` has one value for each data set."""
+    name = "data.name"
+    if not key.startswith("data.") or key == name:
+        return False
+    pairs = {(settings.get(name), settings.get(key)) for settings in runs}
+    return len(pairs) == len({settings.get(name) for settings in runs})
 
 
 def label(key: str) -> str:

@@ -2,12 +2,16 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from src.reports.groups import LEVEL, Group, is_better_high
+from src.reports.settings import label
 from src.reports.wording import difference_text
 
 CERTAIN = 1 - LEVEL
+NAMED = 4
+"""Settings that a sentence names."""
+
 NO_SPREAD = 1e-9
 """Below it values are the same but for rounding, which a test would take for precision."""
 
@@ -17,8 +21,8 @@ class Lead:
     """The lead of the best group over the second best.
 
     Attributes:
-        best: the name of the one.
-        second: the name of the other.
+        best: the settings of the one that the other does not share.
+        second: those of the other.
         metric: what they were ordered by.
         lead: by how much the mean is better; never negative.
         test: the name of the test; None where none can be made.
@@ -33,8 +37,8 @@ class Lead:
     second: str
     metric: str
     lead: float
-    test: str | None
-    why: str
+    test: str | None = None
+    why: str = ""
     low: float = math.nan
     high: float = math.nan
     p: float = math.nan
@@ -57,7 +61,7 @@ class Lead:
 
     def __str__(self) -> str:
         """The lead, the test and the verdict, as sentences."""
-        text = f"{self.metric}: {self.best} is ahead of {self.second} by "
+        text = f"{self.metric}: the best, {self.best}, is ahead of the second, {self.second}, by "
         text += difference_text(self.metric, self.lead)
         if self.test is None:
             return f"{text}. No test: {self.why}."
@@ -92,18 +96,29 @@ def compare_best(groups: Sequence[Group], metric: str) -> Lead | None:
         return None
     best, second = ranked[:2]
     ours, theirs = best.statistics[metric], second.statistics[metric]
-    lead = abs(ours.mean - theirs.mean)
-    names = (best.name, second.name, metric, lead)
+    names = _told_apart(best, second)
+    lead = Lead(*names, metric, abs(ours.mean - theirs.mean), groups=len(ranked))
     if ours.n < 2 or theirs.n < 2:
-        return Lead(*names, None, _too_few(ours.n, theirs.n), groups=len(ranked))
+        return replace(lead, why=_too_few(ours.n, theirs.n))
     pairs = _pairs(best, second, metric)
     low, high, p = _test(best.values(metric), second.values(metric), pairs, is_better_high(metric))
     if not math.isfinite(p):
-        return Lead(*names, None, "their runs show no spread to judge it by", groups=len(ranked))
+        return replace(lead, why="their runs show no spread to judge it by")
     test, why = "Welch's t-test", f"of {ours.n} and {theirs.n} runs"
     if pairs:
         test, why = "paired t-test", f"over the {len(pairs)} seeds that both share"
-    return Lead(*names, test, why, low, high, p, len(ranked))
+    return replace(lead, test=test, why=why, low=low, high=high, p=p)
+
+
+def _told_apart(best: Group, second: Group) -> tuple[str, str]:
+    """Each by the settings in which the two differ, the first few of them."""
+    keys = [key for key, value in best.settings.items() if second.settings[key] != value]
+    more = " …" if len(keys) > NAMED else ""
+
+    def name(group: Group) -> str:
+        return " ".join(f"{label(key)}={group.settings[key]}" for key in keys[:NAMED]) + more
+
+    return name(best), name(second)
 
 
 def _too_few(ours: int, theirs: int) -> str:

@@ -10,7 +10,14 @@ from src.reports.report import Report
 from src.reports.settings import SEEDS
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.table import Table
+
+WORD = 10
+"""Letters that a column of words is wide at least on the terminal."""
+
+COLUMN = 2
+"""Spaces beside each."""
 
 _MARKDOWN = str.maketrans({character: f"\\{character}" for character in r"\`*_[]<>|#~"})
 _LATEX = {"±": r"$\pm$", "–": "--", "−": "$-$"}
@@ -83,21 +90,41 @@ def sentences(report: Report) -> list[str]:
     return [*lead, *(f"Note: {line}." for line in report.notes)]
 
 
-def terminal(cells: Cells, title: str | None = None) -> "Table":
-    """A table for rich."""
+def terminal(cells: Cells, console: "Console", title: str | None = None) -> "Table":
+    """A table for rich, as narrow as it can be read; wider than the console rather than cut."""
+    from rich import box
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(title=Text(title) if title else None, title_justify="left")
-    for place, name in enumerate(cells.headers):
+    table = Table(
+        title=Text(title, overflow="fold") if title else None,
+        title_justify="left",
+        box=box.SIMPLE_HEAD,
+    )
+    for place, name in enumerate(_short(cells)):
         word = place < cells.words
+        longest = max(len(text) for text in [*name.split(), *(row[place] for row in cells.rows)])
         table.add_column(
-            Text(name), justify="left" if word else "right", overflow="fold", no_wrap=not word
+            Text(name),
+            justify="left" if word else "right",
+            overflow="fold",
+            min_width=min(longest, WORD) if word else longest,
         )
     for row in cells.rows:
         # A name may hold brackets, which are no markup.
         table.add_row(*(Text(cell) for cell in row))
+    least = sum((column.min_width or 0) + COLUMN for column in table.columns) + COLUMN
+    table.width = least if least > console.width else None
     return table
+
+
+def _short(cells: Cells) -> list[str]:
+    """The titles, settings without their group where that leaves no doubt."""
+    short = [name.partition(".")[2] or name for name in cells.headers]
+    return [
+        name if place < cells.words and short.count(name) == 1 else cells.headers[place]
+        for place, name in enumerate(short)
+    ]
 
 
 def _sides(cells: Cells) -> Sequence[str]:

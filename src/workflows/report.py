@@ -25,7 +25,9 @@ def run(settings: ReportConfig, changes: list[Override]) -> int:
         UserError: a directory is not there or holds no run, or the report cannot be written.
     """
     if changes:
-        raise ConfigError(f"{changes[0].input_line}: a report is of what was trained; it takes no images")
+        raise ConfigError(
+            f"{changes[0].input_line}: a report is of what was trained; it takes no images"
+        )
     places = [_place(name) for name in settings.sweep]
     output = Path(settings.output).expanduser() if settings.output else None
     show_report(write_report(places, settings.metric, output), Console())
@@ -70,12 +72,12 @@ def show_report(report: Report, console: Console) -> None:
         console.print(line, highlight=False, markup=False, soft_wrap=True)
 
     if report.groups:
-        console.print(terminal(leaderboard(report), _title(report)))
+        console.print(terminal(leaderboard(report), console, _title(report)), crop=False)
     say(summary(report))
     for line in sentences(report):
         say(line)
     if report.unfinished:
-        console.print(terminal(unfinished_table(report), "not in the means"))
+        console.print(terminal(unfinished_table(report), console, "not in the means"), crop=False)
     say(f"report in {report.output}")
 
 
