@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 SHOWN = 10
 """Groups, the best of them, that are drawn at first; others wait in the legend."""
 
+DIGITS = 5
+"""After the point: more is not seen, and makes the page large."""
+
 LETTERS = 34
 """That fit into a legend."""
 
@@ -123,8 +126,8 @@ def _line(curve: Curve, scale: float, text: str, line: dict[str, Any]) -> dict[s
     return {
         "type": "scatter",
         "mode": "lines",
-        "x": list(curve.epochs),
-        "y": [scale * value for value in curve.values],
+        "x": [round(epoch, DIGITS) for epoch in curve.epochs],
+        "y": [round(scale * value, DIGITS) for value in curve.values],
         "line": line,
         "hovertemplate": f"{text}<br>epoch %{{x:.4g}}: %{{y:.5g}}<extra></extra>",
     }

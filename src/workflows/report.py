@@ -97,7 +97,8 @@ def _place(name: str) -> Path:
         if candidate.is_dir():
             return candidate
     known = [item.name for item in SWEEPS.iterdir()] if SWEEPS.is_dir() else []
+    several = "; several are written sweep=[<one>,<another>]" if "," in name else ""
     raise UserError(
         f"sweep={name}: no such directory, and no sweep of that name in {SWEEPS}"
-        f"{nearest(name, known)}"
+        f"{nearest(name, known)}{several}"
     )
