@@ -24,7 +24,7 @@ LONG = 24
 TEMPLATE = Path(__file__).with_name("page.html")
 
 
-def page(report: Report, title: str) -> str:
+def page(report: Report) -> str:
     """The page: leaderboard, significance, other runs, curves, settings, cost; charts by Plotly."""
     import jinja2
     from plotly.offline import get_plotlyjs
@@ -40,7 +40,7 @@ def page(report: Report, title: str) -> str:
         "cost": cost(report),
     }
     return environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
-        title=title,
+        title=report.title,
         summary=summary(report),
         metric=report.metric,
         curve=curve_name(report.metric),

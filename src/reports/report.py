@@ -37,6 +37,12 @@ class Report:
     output: Path
 
     @property
+    def title(self) -> str:
+        """The names of the directories, and what is compared."""
+        names = ", ".join(place.resolve().name for place in self.sweeps)
+        return f"{names}: {self.metric} over seeds"
+
+    @property
     def finished(self) -> list[Run]:
         """The runs that enter the means."""
         return [run for run in self.runs if run.is_finished]

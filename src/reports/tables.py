@@ -1,8 +1,9 @@
 """The tables of a report as files and on the terminal: CSV, Markdown, LaTeX, rich."""
 
 import csv
+import io
 from collections.abc import Sequence
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING
 
 from src.reports.collect import FIGURES
 from src.reports.leaderboard import Cells, leaderboard, seeds_of, summary, unfinished_table
@@ -24,8 +25,9 @@ _LATEX = {"±": r"$\pm$", "–": "--", "−": "$-$"}
 """What no font encoding of LaTeX is sure to have."""
 
 
-def write_groups(file: IO[str], report: Report) -> None:
-    """Write a row a group, figures in full: fractions, seconds, images a second."""
+def groups_csv(report: Report) -> str:
+    """A row a group, figures in full: fractions, seconds, images a second."""
+    file = io.StringIO(newline="")
     writer = csv.writer(file)
     parts = ("n", "mean", "std", "low", "high")
     figures = [f"{name} {part}" for name in FIGURES for part in parts]
@@ -34,10 +36,12 @@ def write_groups(file: IO[str], report: Report) -> None:
         found = [group.statistics.get(name) for name in FIGURES]
         cells = [getattr(each, part, None) for each in found for part in parts]
         writer.writerow([*group.settings.values(), len(group.runs), *cells])
+    return file.getvalue()
 
 
-def write_runs(file: IO[str], report: Report) -> None:
-    """Write a row a run, whatever became of it."""
+def runs_csv(report: Report) -> str:
+    """A row a run, whatever became of it."""
+    file = io.StringIO(newline="")
     writer = csv.writer(file)
     writer.writerow(["run", "state", "reason", *report.columns, *SEEDS, *FIGURES, "path"])
     for run in report.runs:
@@ -45,9 +49,10 @@ def write_runs(file: IO[str], report: Report) -> None:
         seeds = [seeds_of(run).get(key) for key in SEEDS]
         figures = [run.figures.get(name) for name in FIGURES]
         writer.writerow([run.name, run.state, run.reason, *settings, *seeds, *figures, run.path])
+    return file.getvalue()
 
 
-def markdown(report: Report, title: str) -> str:
+def markdown(report: Report) -> str:
     """The report as a Markdown document, in GitHub's dialect."""
     from tabulate import tabulate
 
@@ -57,7 +62,7 @@ def markdown(report: Report, title: str) -> str:
             escaped[1:], escaped[0], tablefmt="pipe", disable_numparse=True, colalign=_sides(cells)
         )
 
-    parts = [f"# {_markdown(title)}", _markdown(summary(report))]
+    parts = [f"# {_markdown(report.title)}", _markdown(summary(report))]
     if report.groups:
         parts.append(table(leaderboard(report)))
     parts += [_markdown(line) for line in sentences(report)]
@@ -66,7 +71,7 @@ def markdown(report: Report, title: str) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def latex(report: Report, title: str) -> str:
+def latex(report: Report) -> str:
     r"""The leaderboard as a ``tabular`` for a document with ``\usepackage{booktabs}``."""
     from tabulate import tabulate
 
@@ -80,7 +85,7 @@ def latex(report: Report, title: str) -> str:
     )
     for character, command in _LATEX.items():
         text = text.replace(character, command)
-    remarks = [title, summary(report), *sentences(report), r"needs \usepackage{booktabs}"]
+    remarks = [report.title, summary(report), *sentences(report), r"needs \usepackage{booktabs}"]
     return "".join(f"% {' '.join(line.split())}\n" for line in remarks) + text + "\n"
 
 

@@ -13,8 +13,15 @@ from src.names import nearest
 from src.reports import Report, build_report
 from src.reports.leaderboard import leaderboard, summary, unfinished_table
 from src.reports.page import page
-from src.reports.tables import latex, markdown, sentences, terminal, write_groups, write_runs
+from src.reports.tables import groups_csv, latex, markdown, runs_csv, sentences, terminal
 
+FILES = {
+    "report.csv": groups_csv,
+    "runs.csv": runs_csv,
+    "report.md": markdown,
+    "report.tex": latex,
+    "report.html": page,
+}
 SWEEPS = Path("outputs", "sweep")
 
 
@@ -50,16 +57,12 @@ def write_report(
     output = output or sweeps[0] / "report"
     with as_user_errors():
         report = build_report(sweeps, metric, output)
-    title = _title(report)
     try:
         output.mkdir(parents=True, exist_ok=True)
-        with replacing(output / "report.csv") as file:
-            write_groups(file, report)
-        with replacing(output / "runs.csv") as file:
-            write_runs(file, report)
-        for name, make in (("report.md", markdown), ("report.tex", latex), ("report.html", page)):
-            with replacing(output / name) as file:
-                file.write(make(report, title))
+        for name, make in FILES.items():
+            with replacing(output / name, "wb") as file:
+                # In UTF-8 whatever the locale; names of files may hold bytes that are no text.
+                file.write(make(report).encode(errors="replace"))
     except OSError as error:
         raise UserError(f"{output}: the report cannot be written ({error.strerror})") from error
     return report
@@ -72,18 +75,13 @@ def show_report(report: Report, console: Console) -> None:
         console.print(line, highlight=False, markup=False, soft_wrap=True)
 
     if report.groups:
-        console.print(terminal(leaderboard(report), console, _title(report)), crop=False)
+        console.print(terminal(leaderboard(report), console, report.title), crop=False)
     say(summary(report))
     for line in sentences(report):
         say(line)
     if report.unfinished:
         console.print(terminal(unfinished_table(report), console, "not in the means"), crop=False)
     say(f"report in {report.output}")
-
-
-def _title(report: Report) -> str:
-    names = ", ".join(place.resolve().name for place in report.sweeps)
-    return f"{names}: {report.metric} over seeds"
 
 
 def _place(name: str) -> Path:

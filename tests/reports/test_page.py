@@ -31,7 +31,7 @@ class Elements(HTMLParser):
 
 
 def written(path: Path) -> str:
-    return page(build_report([path], "val/acc", path), "a title")
+    return page(build_report([path], "val/acc", path))
 
 
 def traces(text: str, chart: str) -> list[dict[str, Any]]:
