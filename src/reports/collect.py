@@ -91,16 +91,12 @@ def collect(name: str, path: Path) -> Run | None:
 
 def _read(name: str, path: Path) -> Run | None:
     directory = RunDirectory(path)
-    if directory.config.exists() and "benchmark" in read_config(directory):
+    cfg = read_config(directory) if directory.config.exists() else None
+    if cfg is not None and "benchmark" in cfg:
         return None
     record = read_json(directory.record)
-    if not record:
-        raise ValueError(f"{directory.record.name}: not there")
-    cfg = read_config(directory)
     summary = read_run(path)
-    figures = _figures(summary.metrics) if summary.state == "finished" else {}
-    if summary.state == "finished" and not summary.metrics:
-        raise ValueError(f"{directory.metrics.name}: not there or empty, and the run is finished")
+    _check_whole(directory, summary.state)
     rows, damaged = _rows(directory)
     newest = last_values(rows)
     return Run(
@@ -108,8 +104,8 @@ def _read(name: str, path: Path) -> Run | None:
         path=path,
         state=str(summary.state),
         reason=str(summary.reason) if summary.reason else None,
-        settings=flat_text(cfg),
-        figures=figures,
+        settings=flat_text(cfg) if cfg is not None else {},
+        figures=_figures(summary.metrics) if summary.state == "finished" else {},
         progress={key: newest[key] for key in ("epoch", "val/acc", "val/loss") if key in newest},
         curves={
             "val/acc": validation_curve(rows, "val/acc"),
@@ -122,6 +118,17 @@ def _read(name: str, path: Path) -> Run | None:
         hardware=_hardware(record),
         damaged=damaged,
     )
+
+
+def _check_whole(directory: RunDirectory, state: str) -> None:
+    """What has not begun may lack files, what has ended may not."""
+    needed = {
+        "finished": [directory.record, directory.config, directory.metrics],
+        "failed": [directory.record],
+    }
+    for file in needed.get(state, []):
+        if not file.exists():
+            raise ValueError(f"{file.relative_to(directory.path)}: not there")
 
 
 def _figures(metrics: Mapping[str, Any]) -> dict[str, float]:

@@ -58,7 +58,7 @@ def damage(path: Path, name: str, text: str | None) -> Path:
         ("metrics.json", None, "metrics.json: not there"),
         ("metrics.json", '{"val/acc": "high"}', "val/acc is 'high', not a number"),
         (".hydra/config.yaml", "a: [", "config.yaml: cannot be read"),
-        (".hydra/config.yaml", None, "config.yaml: cannot be read"),
+        (".hydra/config.yaml", None, ".hydra/config.yaml: not there"),
         (".hydra/config.yaml", "- a", "holds no configuration"),
     ],
 )
@@ -69,6 +69,11 @@ def test_a_damaged_run_is_listed_with_the_reason(
     assert run.state == "unreadable"
     assert reason in (run.reason or "")
     assert "\n" not in (run.reason or "")
+
+
+def test_a_run_that_has_not_begun_may_have_no_configuration(tmp_path: Path) -> None:
+    path = damage(write_run(tmp_path / "0", state="waiting"), ".hydra/config.yaml", None)
+    assert (read(path).state, read(path).settings) == ("waiting", {})
 
 
 def test_figures_that_are_not_finite_are_none(tmp_path: Path) -> None:
