@@ -79,8 +79,9 @@ def show_report(report: Report, console: Console) -> None:
     say(summary(report))
     for line in sentences(report):
         say(line)
-    if report.unfinished:
-        console.print(terminal(unfinished_table(report), console, "not in the means"), crop=False)
+    for name, settings, state, progress, reason in unfinished_table(report).rows:
+        where = ", ".join(filter(None, [state, progress]))
+        say(f"run {name} ({where}): {' – '.join(filter(None, [settings, reason]))}")
     say(f"report in {report.output}")
 
 

@@ -66,6 +66,8 @@ def test_a_sweep_that_still_runs_and_one_that_went_wrong(report_cli: Cli, sweep:
     done = report_cli("sweep=first")
     assert done.code == 0, done.err
     assert "6 finished runs of 2 settings, 4 not in the means" in done.out
+    assert "run 7 (failed, epoch 3/3" in done.out
+    assert "optimizer.lr=9 seed=0 – training diverged" in done.out
     text = (sweep / "report/report.md").read_text()
     (running,) = (line for line in text.splitlines() if "running" in line)
     assert "epoch 2/3, val/acc 40.00%" in running
