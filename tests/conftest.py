@@ -4,10 +4,17 @@ import pytest
 import torch
 
 from tests.fixtures.browser import browser
-from tests.fixtures.cli import benchmark_cli, cli, evaluate_cli, export_cli, predict_cli
+from tests.fixtures.cli import (
+    benchmark_cli,
+    cli,
+    evaluate_cli,
+    export_cli,
+    predict_cli,
+    report_cli,
+)
 from tests.fixtures.datasets import cifar10_python_files, write_files
 
-__all__ = ["benchmark_cli", "browser", "cli", "evaluate_cli", "export_cli", "predict_cli"]
+__all__ = ["benchmark_cli", "browser", "cli", "evaluate_cli", "export_cli", "predict_cli", "report_cli"]
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -54,7 +54,7 @@ def _command(
         start(config_name, lambda cfg: None)
         return 0
     if arguments.multirun:
-        raise ConfigError(f"-m: src.{config_name} takes one run at a time")
+        raise ConfigError(f"-m: src.{config_name} cannot be swept; start it once for each")
     overrides = parse([_quoted(word, paths) for word in arguments.overrides])
     changes = [item for item in overrides if _is_data(item)]
     own = [str(item.input_line) for item in overrides if not _is_data(item)]

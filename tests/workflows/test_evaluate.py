@@ -241,7 +241,7 @@ def test_a_damaged_run_is_one_line(
         (["run=runs/one", "data.root=nothing", "data.download=false"], "data.root=nothing"),
         (["run=runs/one", "precision=16-mixed", "accelerator=cpu"], "float16 needs a GPU"),
         (["run=runs/one", "against=nowhere"], "nowhere: no such run directory"),
-        (["-m", "run=runs/one"], "takes one run at a time"),
+        (["-m", "run=runs/one"], "cannot be swept"),
     ],
 )
 @pytest.mark.usefixtures("runs")

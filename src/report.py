@@ -1,0 +1,17 @@
+"""Compare runs over their seeds: ``python -m src.report --help``."""
+
+import sys
+
+
+def main() -> None:
+    """Report on the sweeps that the command line names."""
+    try:
+        from src.config.comparing import check_report
+        from src.workflows.command import command
+    except KeyboardInterrupt:
+        sys.exit(130)
+    command("report", check_report, "src.workflows.report", paths=("sweep", "output"))
+
+
+if __name__ == "__main__":
+    main()

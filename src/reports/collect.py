@@ -1,0 +1,171 @@
+"""From run directories to what is compared: settings, figures, curves and circumstances."""
+
+import csv
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from src.config import UserError
+from src.config.errors import one_line
+from src.files import read_json
+from src.reports.curves import Curve, training_curve, validation_curve
+from src.reports.settings import SEEDS, Settings, flat_text
+from src.runs import RunDirectory
+from src.runs.configuration import read_config
+from src.runs.results import last_values, read_rows, read_run
+
+FIGURES = (
+    "val/acc",
+    "val/loss",
+    "test/acc",
+    "test/loss",
+    "train/acc",
+    "train/loss",
+    "train_seconds",
+    "images_per_second",
+    "epochs",
+    "steps",
+    "best_epoch",
+)
+UNREADABLE = "unreadable"
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run, as far as it can be read.
+
+    Attributes:
+        name: what tells it from the others, a part of its path.
+        path: its directory.
+        state: that of ``run.json``, or ``unreadable``.
+        reason: why it is not finished or not readable, one line.
+        settings: every one that the result may depend on, seeds included.
+        figures: those of ``metrics.json`` that are finite numbers; none unless it is finished.
+        progress: the newest of its epochs and validation figures.
+        curves: by name: ``val/acc``, ``val/loss``, ``train/loss``.
+        validated_on: ``validation`` or ``test``; None where that is not known.
+        source: which data set it was trained on.
+        commit: of the code, with a ``+`` where files had changed.
+        hardware: what it was computed by.
+        damaged: what else of it could not be read, one line.
+    """
+
+    name: str
+    path: Path
+    state: str
+    reason: str | None = None
+    settings: Settings = field(default_factory=dict)
+    figures: Mapping[str, float] = field(default_factory=dict)
+    progress: Mapping[str, float] = field(default_factory=dict)
+    curves: Mapping[str, Curve] = field(default_factory=dict)
+    validated_on: str | None = None
+    source: str | None = None
+    commit: str | None = None
+    hardware: str | None = None
+    damaged: str | None = None
+
+    @property
+    def seeds(self) -> tuple[str | None, ...]:
+        """Seed of the run and seed of its split."""
+        return tuple(self.settings.get(key) for key in SEEDS)
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether it enters the means."""
+        return self.state == "finished"
+
+
+def collect(name: str, path: Path) -> Run | None:
+    """Read the run in a directory; what is damaged makes an ``unreadable`` one, not an error.
+
+    Returns:
+        The run; None for a directory of another command, a benchmark.
+    """
+    try:
+        return _read(name, path)
+    except (OSError, ValueError, TypeError, UserError) as error:
+        return Run(name, path, UNREADABLE, one_line(error).replace(f"{path}/", ""))
+
+
+def _read(name: str, path: Path) -> Run | None:
+    directory = RunDirectory(path)
+    cfg = read_config(directory) if directory.config.exists() else None
+    if cfg is not None and "benchmark" in cfg:
+        return None
+    record = read_json(directory.record)
+    summary = read_run(path)
+    _check_whole(directory, summary.state)
+    rows, damaged = _rows(directory)
+    newest = last_values(rows)
+    return Run(
+        name=name,
+        path=path,
+        state=str(summary.state),
+        reason=str(summary.reason) if summary.reason else None,
+        settings=flat_text(cfg) if cfg is not None else {},
+        figures=_figures(summary.metrics) if summary.state == "finished" else {},
+        progress={key: newest[key] for key in ("epoch", "val/acc", "val/loss") if key in newest},
+        curves={
+            "val/acc": validation_curve(rows, "val/acc"),
+            "val/loss": validation_curve(rows, "val/loss"),
+            "train/loss": training_curve(rows),
+        },
+        validated_on=_fact(record, "data", "validate_on"),
+        source=_fact(record, "data", "source"),
+        commit=_commit(record),
+        hardware=_hardware(record),
+        damaged=damaged,
+    )
+
+
+def _check_whole(directory: RunDirectory, state: str) -> None:
+    """What has not begun may lack files, what has ended may not."""
+    needed = {
+        "finished": [directory.record, directory.config, directory.metrics],
+        "failed": [directory.record],
+    }
+    for file in needed.get(state, []):
+        if not file.exists():
+            raise ValueError(f"{file.relative_to(directory.path)}: not there")
+
+
+def _figures(metrics: Mapping[str, Any]) -> dict[str, float]:
+    found = {}
+    for key in FIGURES:
+        value = metrics.get(key)
+        if isinstance(value, bool) or not isinstance(value, int | float | None):
+            raise ValueError(f"metrics.json: {key} is {value!r}, not a number")
+        if value is not None and math.isfinite(value):
+            found[key] = float(value)
+    return found
+
+
+def _rows(directory: RunDirectory) -> tuple[list[dict[str, float]], str | None]:
+    """The logged rows, or why there are none; the final figures stand elsewhere."""
+    try:
+        return read_rows(directory), None
+    except (ValueError, TypeError, OSError, csv.Error) as error:
+        return [], f"{directory.rows.name}: {one_line(error)}"
+
+
+def _fact(record: Mapping[str, Any], *keys: str) -> str | None:
+    node: Any = record
+    for key in keys:
+        node = node.get(key) if isinstance(node, dict) else None
+    return None if node is None else str(node)
+
+
+def _commit(record: Mapping[str, Any]) -> str | None:
+    commit = _fact(record, "commit")
+    changed = "+" if record.get("uncommitted_changes") else ""
+    return commit and commit[:7] + changed
+
+
+def _hardware(record: Mapping[str, Any]) -> str | None:
+    gpu, cpu = _fact(record, "compute", "gpu"), _fact(record, "hardware", "cpu")
+    if gpu or not cpu:
+        return gpu
+    threads = _fact(record, "compute", "threads")
+    return f"{cpu}, {threads} thread{'' if threads == '1' else 's'}" if threads else cpu

@@ -1,0 +1,105 @@
+"""Settings of runs: flat, without those that decide nothing, and which of them vary."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+SEEDS = ("seed", "data.split_seed")
+"""What runs of one group differ in."""
+
+ABSENT = "–"
+"""Stands for a setting that a run does not have."""
+
+_WITHOUT_EFFECT = (
+    "resume",
+    "objective",
+    "sweep",
+    "hydra",
+    "logger",
+    "callbacks.progress_bar",
+    "callbacks.model_summary",
+    "data.cache_dir",
+    "data.download",
+    "data.num_workers",
+    "data.eval_batch_size",
+    "trainer.log_every_n_steps",
+)
+"""Settings, and groups of them, that the trained weights do not depend on."""
+
+Settings = Mapping[str, str]
+
+
+def flat_text(cfg: DictConfig) -> dict[str, str]:
+    """A run's configuration as dotted keys and values as they are typed; seeds included."""
+    try:
+        nested = OmegaConf.to_container(cfg, resolve=True)
+    except OmegaConfBaseException:
+        # Refers to something outside of the file: the reference tells runs apart as well.
+        nested = OmegaConf.to_container(cfg)
+    flat: dict[str, str] = {}
+
+    def add(node: Any, prefix: str) -> None:
+        for key, value in node.items():
+            if isinstance(value, dict) and value:
+                add(value, f"{prefix}{key}.")
+            elif not _is_without_effect(f"{prefix}{key}"):
+                flat[f"{prefix}{key}"] = _typed_text(value)
+
+    add(nested, "")
+    return flat
+
+
+def varying(runs: Sequence[Settings]) -> list[str]:
+    """The settings in which runs differ, seeds left out, in the order of the configuration.
+
+    Where options of a group are compared (``optimizer=sgd,adamw``), what one of them has and the
+    other has not follows from its name, and is no column unless it takes several values itself.
+    Neither is what a data set brings with it: its place, its mean, its size.
+    """
+    keys = list(dict.fromkeys(key for settings in runs for key in settings if key not in SEEDS))
+    values = {key: {settings[key] for settings in runs if key in settings} for key in keys}
+    found = []
+    for key in keys:
+        missing = any(key not in settings for settings in runs)
+        varies = len(values[key]) > 1 or (missing and not _follows(key, values))
+        if varies and not _is_of_data_set(key, runs):
+            found.append(key)
+    return found
+
+
+def _follows(key: str, values: Mapping[str, set[str]]) -> bool:
+    group = key.partition(".")[0]
+    return any(len(values.get(f"{group}.{name}", ())) > 1 for name in ("name", "_target_"))
+
+
+def _is_of_data_set(key: str, runs: Sequence[Settings]) -> bool:
+    """Whether a setting of ``data`` has one value for each data set."""
+    name = "data.name"
+    if not key.startswith("data.") or key == name:
+        return False
+    pairs = {(settings.get(name), settings.get(key)) for settings in runs}
+    return len(pairs) == len({settings.get(name) for settings in runs})
+
+
+def label(key: str) -> str:
+    """A setting as it is typed: a group's option by the name of the group."""
+    return key.removesuffix(".name")
+
+
+def _is_without_effect(key: str) -> bool:
+    return any(key == name or key.startswith(f"{name}.") for name in _WITHOUT_EFFECT)
+
+
+def _typed_text(value: Any) -> str:
+    """A value in Hydra's words; equal numbers are equal text."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float):
+        return f"{value:.12g}"
+    if isinstance(value, list):
+        return f"[{','.join(map(_typed_text, value))}]"
+    return str(value)
