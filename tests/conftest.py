@@ -14,7 +14,15 @@ from tests.fixtures.cli import (
 )
 from tests.fixtures.datasets import cifar10_python_files, write_files
 
-__all__ = ["benchmark_cli", "browser", "cli", "evaluate_cli", "export_cli", "predict_cli", "report_cli"]
+__all__ = [
+    "benchmark_cli",
+    "browser",
+    "cli",
+    "evaluate_cli",
+    "export_cli",
+    "predict_cli",
+    "report_cli",
+]
 
 
 @pytest.fixture(autouse=True, scope="session")

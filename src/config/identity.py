@@ -5,24 +5,30 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["INCIDENTAL", "flatten", "key_of"]
+__all__ = ["flatten", "is_incidental", "key_of"]
 
 INCIDENTAL = (
     "callbacks.model_summary",
     "callbacks.progress_bar",
     "data.cache_dir",
     "data.download",
+    "data.eval_batch_size",
     "data.num_workers",
     "data.resident",
-    "logger.tensorboard",
+    "logger",
     "objective",
     "resume",
     "sweep",
     "trainer.log_every_n_steps",
 )
-"""Settings that change nothing of what is learned or measured."""
+"""Settings, and groups of them, that change nothing of what is learned or measured."""
 
 DIGITS = 16
+
+
+def is_incidental(key: str) -> bool:
+    """Whether a setting, ``group.key``, only says how a run is carried out."""
+    return any(key == name or key.startswith(f"{name}.") for name in INCIDENTAL)
 
 
 def flatten(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -45,6 +51,6 @@ def key_of(settings: Mapping[str, Any]) -> str:
     Returns:
         16 hexadecimal digits of SHA-256.
     """
-    flat = {key: value for key, value in flatten(settings).items() if key not in INCIDENTAL}
+    flat = {key: value for key, value in flatten(settings).items() if not is_incidental(key)}
     text = json.dumps(flat, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:DIGITS]

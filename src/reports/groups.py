@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from statistics import fmean, stdev
 
 from src.reports.collect import FIGURES, Run
-from src.reports.settings import ABSENT, Settings, label
+from src.reports.settings import ABSENT, Settings, label, shown
 
 LEVEL = 0.95
 
@@ -71,7 +71,9 @@ class Group:
     @property
     def name(self) -> str:
         """Its settings as they are typed; ``all runs`` where nothing varies."""
-        return " ".join(f"{label(key)}={value}" for key, value in self.settings.items()) or ALL
+        return (
+            " ".join(f"{label(key)}={shown(value)}" for key, value in self.settings.items()) or ALL
+        )
 
     def values(self, figure: str) -> list[float]:
         """A figure of each run that has it."""

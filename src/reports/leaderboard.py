@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from src.reports.collect import Run
 from src.reports.groups import ALL, Group
 from src.reports.report import Report
-from src.reports.settings import ABSENT, SEEDS, label
+from src.reports.settings import ABSENT, SEEDS, label, shown
 from src.reports.wording import (
     counted,
     heading,
@@ -46,7 +46,7 @@ def leaderboard(report: Report) -> Cells:
     rows = []
     for group in report.groups:
         found = group.statistics.get(metric)
-        row = list(group.settings.values()) or [ALL]
+        row = list(map(shown, group.settings.values())) or [ALL]
         row += [str(found.n if found else 0), mean_text(metric, found)]
         row += [interval_text(metric, found)]
         row += [mean_text(name, group.statistics.get(name)) for name in beside]
@@ -60,7 +60,7 @@ def unfinished_table(report: Report) -> Cells:
     rows = []
     for run in report.unfinished:
         keys = [key for key in (*report.columns, "seed") if key in run.settings]
-        settings = " ".join(f"{label(key)}={run.settings[key]}" for key in keys)
+        settings = " ".join(f"{label(key)}={shown(run.settings[key])}" for key in keys)
         rows.append(
             [run.name, settings, run.state, _progress(run, report.metric), run.reason or ""]
         )

@@ -6,27 +6,13 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from src.config.identity import is_incidental
+
 SEEDS = ("seed", "data.split_seed")
 """What runs of one group differ in."""
 
 ABSENT = "–"
 """Stands for a setting that a run does not have."""
-
-_WITHOUT_EFFECT = (
-    "resume",
-    "objective",
-    "sweep",
-    "hydra",
-    "logger",
-    "callbacks.progress_bar",
-    "callbacks.model_summary",
-    "data.cache_dir",
-    "data.download",
-    "data.num_workers",
-    "data.eval_batch_size",
-    "trainer.log_every_n_steps",
-)
-"""Settings, and groups of them, that the trained weights do not depend on."""
 
 Settings = Mapping[str, str]
 
@@ -44,7 +30,7 @@ def flat_text(cfg: DictConfig) -> dict[str, str]:
         for key, value in node.items():
             if isinstance(value, dict) and value:
                 add(value, f"{prefix}{key}.")
-            elif not _is_without_effect(f"{prefix}{key}"):
+            elif not is_incidental(f"{prefix}{key}"):
                 flat[f"{prefix}{key}"] = _typed_text(value)
 
     add(nested, "")
@@ -88,8 +74,12 @@ def label(key: str) -> str:
     return key.removesuffix(".name")
 
 
-def _is_without_effect(key: str) -> bool:
-    return any(key == name or key.startswith(f"{name}.") for name in _WITHOUT_EFFECT)
+def shown(value: str) -> str:
+    """A value to look at: of a number four digits, which tell what a search drew."""
+    try:
+        return f"{float(value):.4g}" if "." in value else value
+    except ValueError:
+        return value
 
 
 def _typed_text(value: Any) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from src.reports.groups import LEVEL, Group, is_better_high
-from src.reports.settings import label
+from src.reports.settings import label, shown
 from src.reports.wording import difference_text
 
 CERTAIN = 1 - LEVEL
@@ -116,7 +116,7 @@ def _told_apart(best: Group, second: Group) -> tuple[str, str]:
     more = " …" if len(keys) > NAMED else ""
 
     def name(group: Group) -> str:
-        return " ".join(f"{label(key)}={group.settings[key]}" for key in keys[:NAMED]) + more
+        return " ".join(f"{label(key)}={shown(group.settings[key])}" for key in keys[:NAMED]) + more
 
     return name(best), name(second)
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from src.config.identity import INCIDENTAL
+from src.config.identity import is_incidental
 from src.files import read_json
 from src.runs.directory import RunDirectory
 from src.runs.lock import is_locked
@@ -55,7 +55,7 @@ def read_run(path: Path) -> RunSummary:
     """
     directory = RunDirectory(path)
     record = read_json(directory.record)
-    state = record.get("state", "waiting")
+    state = record.get("state", "waiting" if directory.job.exists() else "failed")
     reason = record.get("reason")
     if state == "running" and not is_locked(directory):
         state, reason = "killed", "its process ended without a word (killed, or out of memory)"
@@ -86,7 +86,7 @@ def varying(runs: Sequence[RunSummary]) -> list[tuple[str, ...]]:
 
 
 def _matters(override: str) -> bool:
-    return override.lstrip("+").partition("=")[0] not in INCIDENTAL
+    return not is_incidental(override.lstrip("+").partition("=")[0])
 
 
 def read_rows(directory: RunDirectory) -> list[dict[str, float]]:

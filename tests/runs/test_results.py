@@ -4,6 +4,7 @@ from pathlib import Path
 
 from src.files import write_json
 from src.runs import RunDirectory, read_runs
+from src.runs.jobs import place_job
 from src.runs.results import best_row, last_values, read_rows, varying
 
 CSV = """step,epoch,train/loss,train/acc_epoch,val/acc,val/loss
@@ -40,9 +41,15 @@ def test_the_jobs_of_a_sweep_are_read_in_order_and_dead_ones_are_failed(tmp_path
         if state:
             write_json(run.record, {"state": state, "reason": None})
     (tmp_path / "report").mkdir()
+    place_job(tmp_path, "abc", ["seed=11"])
     runs = read_runs(tmp_path)
-    assert [run.path.name for run in runs] == ["0", "2", "10"]
-    assert [run.state for run in runs] == ["failed", "interrupted", "finished"]
+    assert [run.path.name for run in runs] == ["0", "2", "10", "11"]
+    assert [run.state for run in runs] == ["failed", "interrupted", "finished", "waiting"]
     assert runs[2].overrides == ("seed=10", "model=resnet20")
-    assert varying(runs) == [("seed=0",), ("seed=2",), ("seed=10",)]
+    assert varying(runs) == [
+        ("seed=0", "model=resnet20"),
+        ("seed=2", "model=resnet20"),
+        ("seed=10", "model=resnet20"),
+        ("seed=11",),
+    ]
     assert varying(runs[:1]) == [runs[0].overrides]

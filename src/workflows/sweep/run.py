@@ -14,11 +14,13 @@ from types import FrameType
 from omegaconf import DictConfig
 from rich.console import Console
 
-from src.config import Interrupted, as_user_errors
+from src.config import Interrupted, UserError, as_user_errors
 from src.config.compose import Plan, PlannedJob
+from src.config.errors import one_line
 from src.runs import read_run
 from src.runs.jobs import place_job, varying_settings
 from src.runs.record import command_line
+from src.workflows.report import show_report, write_report
 from src.workflows.sweep.job import OF_THE_SWEEP, Runner
 from src.workflows.sweep.preflight import Forecast, forecast
 from src.workflows.sweep.table import show_sweep
@@ -70,10 +72,22 @@ def run_sweep(
             start(config_name, do)
     except (Interrupted, KeyboardInterrupt) as stop:
         _wait_for_jobs(sweep)
-        show_sweep(sweep, console)
+        _report(config_name, sweep, console)
         number = getattr(stop, "signal_number", signal.SIGINT)
         raise Interrupted(number, f"interrupted; go on with: {_again(sweep)}") from stop
-    return show_sweep(sweep, console)
+    return _report(config_name, sweep, console)
+
+
+def _report(config_name: str, sweep: Path, console: Console) -> int:
+    """Show how the jobs went, and how they compare; 0 when all are finished, else 1."""
+    code = show_sweep(sweep, console)
+    if config_name == "train":
+        try:
+            show_report(write_report([sweep]), console)
+        except UserError as error:
+            log.error("error: %s", one_line(error))
+            return 1
+    return code
 
 
 def _place(plan: Plan, sweep: Path) -> dict[str, str]:

@@ -6,6 +6,7 @@ from rich.console import Console
 from rich.table import Table
 
 from src.config.errors import as_user_errors
+from src.reports.settings import shown
 from src.runs import read_runs
 from src.runs.results import varying
 
@@ -28,12 +29,17 @@ def show_sweep(sweep: Path, console: Console) -> int:
         figures = [_figure(run.metrics.get(key)) for key in ("val/acc", "test/acc")]
         seconds = run.metrics.get("train_seconds")
         figures.append("" if seconds is None else f"{seconds:.0f}")
-        table.add_row(run.path.name, " ".join(settings), run.state, *figures)
+        table.add_row(run.path.name, " ".join(map(_short, settings)), run.state, *figures)
     console.print(table)
     for run in runs:
         if run.reason:
             console.print(f"job {run.path.name}: {run.reason}", highlight=False, soft_wrap=True)
     return 0 if runs and all(run.state == "finished" for run in runs) else 1
+
+
+def _short(setting: str) -> str:
+    key, _, value = setting.partition("=")
+    return f"{key}={shown(value)}"
 
 
 def _figure(value: float | None) -> str:
