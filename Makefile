@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 INSTALLED := $(VENV)/.installed
+DEVELOPING := $(VENV)/.developing
 
 .DEFAULT_GOAL := help
 .PHONY: help train test lint format clean
@@ -12,16 +13,16 @@ help:  ## list the commands
 train: $(INSTALLED)  ## train on drawn shapes: no download, about two minutes
 	$(VENV)/bin/python -m src.train experiment=shapes_quickstart
 
-test: $(INSTALLED)  ## run the tests
+test: $(DEVELOPING)  ## run the tests
 	$(VENV)/bin/python -m pytest -q
 
-lint: $(INSTALLED)  ## check style, types and the direction of imports
+lint: $(DEVELOPING)  ## check style, types and the direction of imports
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports --no-cache
 
-format: $(INSTALLED)  ## put the style right
+format: $(DEVELOPING)  ## put the style right
 	$(VENV)/bin/ruff check --fix .
 	$(VENV)/bin/ruff format .
 
@@ -35,5 +36,9 @@ $(INSTALLED): pyproject.toml constraints.txt
 	@echo "installing into $(VENV): some minutes, and about 6 GB with PyTorch's CUDA libraries"
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/python -m pip install --quiet --upgrade pip -c constraints.txt
+	$(VENV)/bin/python -m pip install --quiet -c constraints.txt -e .
+	@touch $@
+
+$(DEVELOPING): $(INSTALLED)
 	$(VENV)/bin/python -m pip install --quiet -c constraints.txt -e '.[dev]'
 	@touch $@

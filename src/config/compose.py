@@ -17,6 +17,17 @@ from src.config.identity import flatten, key_of
 from src.config.schema import TrainConfig
 from src.names import nearest
 
+PLUGINS = {
+    "hydra/launcher": {
+        "joblib": "joblib",
+        "ray": "ray",
+        "submitit_local": "submitit",
+        "submitit_slurm": "submitit",
+    },
+    "hydra/sweeper": {"optuna": "optuna"},
+}
+"""Which extra of this project brings an option of Hydra's own groups."""
+
 _BASIC_SWEEPER = "hydra._internal.core_plugins.basic_sweeper.BasicSweeper"
 
 
@@ -168,7 +179,7 @@ def _jobs(parsed: list[Override], multirun: bool, search: bool) -> list[list[str
         (jobs,) = BasicSweeper.split_arguments(parsed, max_batch_size=None)
     except HydraException as error:
         raise ConfigError(
-            f"{one_line(error)} (intervals and distributions are for a search: search=tpe)"
+            f"{one_line(error)} (intervals and distributions are for a search: search=optuna)"
         ) from error
     return jobs
 
@@ -190,6 +201,12 @@ def explain(error: Exception, config_name: str = "train") -> str:
     text = str(error)
     if missing := re.search(r"Could not find '([^']+)/([^'/]*)'", text):
         group, option = missing.groups()
+        if group in PLUGINS:
+            known = [*PLUGINS[group], "basic"]
+            if option in PLUGINS[group]:
+                extra = PLUGINS[group][option]
+                return f"{group}={option}: not installed; pip install '.[{extra}]'"
+            return f"{group}={option}: no such option{nearest(option, known)}"
         options = sorted(path.stem for path in (CONF / group).glob("*.yaml"))
         if options:
             hint = nearest(option, options)

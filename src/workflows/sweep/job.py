@@ -12,7 +12,6 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
 from src.config import Interrupted
-from src.config.check import CONF
 from src.config.identity import key_of
 from src.runs.jobs import Job, place_job, set_aside
 from src.runs.record import close_record
@@ -56,8 +55,8 @@ class Runner:
     origin: Path
     environment: dict[str, str]
 
-    def __call__(self, cfg: DictConfig) -> float:
-        """Do the job with this configuration; its objective, NaN when it did not finish.
+    def __call__(self, cfg: DictConfig) -> float | None:
+        """Do the job with this configuration; its objective, ``None`` when it did not finish.
 
         Raises:
             Interrupted: a signal stopped it, and is to stop the sweep.
@@ -78,7 +77,7 @@ class Runner:
         name = job.directory.path.name
         shown = is_sequential(launcher)
         words = self._words(job, before)
-        environment = self.environment | {"PYTHONPATH": _python_path()}
+        environment = dict(self.environment)
         share = threads(launcher)
         if share and "OMP_NUM_THREADS" not in os.environ:
             environment["OMP_NUM_THREADS"] = str(share)
@@ -117,14 +116,13 @@ class Runner:
         else:
             close_record(job.directory, "failed", f"ended before it began, with exit code {code}")
 
-    def _objective(self, job: Job, name: str) -> float:
-        """The best value of a metric in the epochs of a run; NaN for one that is not finished."""
+    def _objective(self, job: Job, name: str) -> float | None:
+        """The best value of a metric in the epochs of a run; ``None`` if it is not finished.
+
+        Optuna takes that for a failed trial; not a number would end the whole search.
+        """
         if read_run(job.directory.path).state != "finished":
-            return math.nan
+            return None
         best = best_row(read_rows(job.directory), name)
-        return best.get(name, best.get(f"{name}_epoch", math.nan))
-
-
-def _python_path() -> str:
-    """Where `python -m src.…` is found from any directory."""
-    return os.pathsep.join(filter(None, [str(CONF.parent), os.environ.get("PYTHONPATH")]))
+        value = best.get(name, best.get(f"{name}_epoch"))
+        return value if value is not None and math.isfinite(value) else None

@@ -15,6 +15,7 @@ from omegaconf import DictConfig
 from rich.console import Console
 
 from src.config import Interrupted, UserError, as_user_errors
+from src.config.check import CONF
 from src.config.compose import Plan, PlannedJob
 from src.config.errors import one_line
 from src.runs import read_run
@@ -68,7 +69,7 @@ def run_sweep(
         return job(cfg)
 
     try:
-        with _sigterm_interrupts():
+        with _sigterm_interrupts(), _importable():
             start(config_name, do)
     except (Interrupted, KeyboardInterrupt) as stop:
         _wait_for_jobs(sweep)
@@ -164,6 +165,20 @@ def _sigterm_interrupts() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+@contextmanager
+def _importable() -> Iterator[None]:
+    """Let an engine's processes import this project, wherever they are started."""
+    before = os.environ.get("PYTHONPATH")
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(CONF.parent), before]))
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["PYTHONPATH"]
+        else:
+            os.environ["PYTHONPATH"] = before
 
 
 def _wait_for_jobs(sweep: Path) -> None:
