@@ -13,6 +13,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from src.config.check import CONF, check
 from src.config.errors import ConfigError, one_line
+from src.config.schema import TrainerConfig
 from src.names import nearest
 
 
@@ -24,11 +25,13 @@ class Plan:
         jobs: the overrides of each job, one job for a single run.
         multirun: whether the jobs form a sweep.
         directory: where the run, or the sweep, would put its results.
+        trainer: on what a single run trains.
     """
 
     jobs: list[list[str]]
     multirun: bool
     directory: str
+    trainer: TrainerConfig
 
 
 def plan(config_name: str, overrides: list[str], multirun: bool = False) -> Plan:
@@ -65,7 +68,8 @@ def plan(config_name: str, overrides: list[str], multirun: bool = False) -> Plan
             except ConfigError as error:
                 where = f"job {number} ({' '.join(job)}): " if multirun else ""
                 raise ConfigError(f"{where}{error}") from error
-        return Plan(jobs, multirun, str(hydra.sweep.dir if multirun else hydra.run.dir))
+        directory = str(hydra.sweep.dir if multirun else hydra.run.dir)
+        return Plan(jobs, multirun, directory, trainer)
 
 
 def find_value(overrides: list[str], key: str) -> object:

@@ -23,8 +23,10 @@ from src.config.compose import explain, plan
 from src.config.errors import one_line
 from src.runs import RunDirectory
 from src.runs.record import remember_command
-from src.workflows.place import claim, hydra_override, is_worker
+from src.workflows.place import claim, hydra_override
+from src.workflows.ranks import this_rank
 from src.workflows.resume import Continuation, find_continuation
+from src.workflows.several import as_rank, find_ranks, rank_words, run_several, several
 from src.workflows.sweep import report_sweep
 
 log = logging.getLogger(__name__)
@@ -67,7 +69,9 @@ def exit_with(do: Callable[[], int]) -> NoReturn:
 
 
 def _say(message: str, code: int) -> int:
-    print(message, file=sys.stderr)
+    # Every rank of a run finds the same; what only one has found it has said itself.
+    if this_rank().first:
+        print(message, file=sys.stderr)
     return code
 
 
@@ -77,35 +81,47 @@ def _launch(config_name: str, workflow: str) -> int:
     if arguments.help or arguments.hydra_help or arguments.shell_completion or arguments.info:
         start(config_name, lambda cfg: None)
         return 0
+    for word in find_ranks(arguments.overrides, arguments.multirun):
+        _add(word, arguments.overrides)
     continuation = None
     if config_name == "train":
-        continuation = find_continuation(arguments.overrides, arguments.multirun)
+        continuation = find_continuation(
+            arguments.overrides, arguments.multirun, save=this_rank().first
+        )
     if continuation and arguments.cfg:
         print(continuation.text)
         return 0
     if continuation:
+        if several(continuation.config.trainer):
+            return run_several(
+                config_name, continuation.directory.path, continuation.config.trainer
+            )
         return _continue(config_name, continuation, workflow)
-    if is_worker():
-        # Started by the first process of a run on several devices, with its command line.
-        return _run_single(config_name, lambda cfg: _do(check(cfg), workflow))
     asked = plan(config_name, arguments.overrides, arguments.multirun)
     if arguments.cfg:
         start(config_name, lambda cfg: None)
         return 0
     key = "hydra.sweep.dir" if asked.multirun else "hydra.run.dir"
     chosen = any(word.startswith(f"{key}=") for word in arguments.overrides)
+    if this_rank().started_by:
+        for word in as_rank(Path(asked.directory), chosen=chosen):
+            _add(word, arguments.overrides)
+        return _run_single(config_name, lambda cfg: _do(check(cfg), workflow))
     place = claim(Path(asked.directory), key, chosen=chosen)
-    _add(key, str(place), arguments.overrides)
+    if several(asked.trainer) and not asked.multirun:
+        return run_several(config_name, place, asked.trainer)
+    _add(hydra_override(key, str(place)), arguments.overrides)
     if asked.multirun:
         return _run_sweep(config_name, place, workflow)
     return _run_single(config_name, lambda cfg: _do(check(cfg), workflow))
 
 
-def _add(key: str, value: str, overrides: list[str]) -> None:
-    """Add an override to the command line, which Hydra and further processes read again."""
+def _add(word: str, overrides: list[str]) -> None:
+    """Add an override to the command line, which Hydra reads again."""
     # Behind the last one: the parser accepts no options between overrides.
     places = [place for place, word in enumerate(sys.argv) if word in overrides]
-    sys.argv.insert(max(places, default=len(sys.argv) - 1) + 1, hydra_override(key, value))
+    sys.argv.insert(max(places, default=len(sys.argv) - 1) + 1, word)
+    overrides.append(word)
 
 
 def _continue(config_name: str, continuation: Continuation, workflow: str) -> int:
@@ -115,6 +131,7 @@ def _continue(config_name: str, continuation: Continuation, workflow: str) -> in
         hydra_override("hydra.run.dir", run_dir),
         # The run's own record of its configuration stays as it is.
         "hydra.output_subdir=null",
+        *rank_words(),
     ]
     return _run_single(config_name, lambda cfg: _do(continuation.config, workflow))
 

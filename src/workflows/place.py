@@ -1,6 +1,5 @@
 """The directory of a run or a sweep: fixed once, before anything is written, never shared."""
 
-import os
 import re
 from pathlib import Path
 
@@ -58,8 +57,3 @@ def hydra_override(key: str, value: str) -> str:
     # It takes a backslash as it is, except before a quote.
     escaped = re.sub(r"(\\+)(?='|\Z)", r"\1\1", value).replace("'", "\\'")
     return f"{key}='{escaped}'"
-
-
-def is_worker() -> bool:
-    """Whether this is a further process of a run on several devices."""
-    return int(os.environ.get("LOCAL_RANK", 0)) > 0
