@@ -22,11 +22,12 @@ class GracefulStop(Checkpoint):
         """Stop when ``watch`` has received a signal; write the state to ``path``, if given."""
         self.watch = watch
         self.path = path
-        self._ranks: dist.ProcessGroup | None = None
+        self._ranks: Any = None
 
     def setup(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
         """Keep Lightning from handling signals: its handlers wait for the other ranks."""
-        trainer._signal_connector.register_signal_handlers = lambda: None
+        connector: Any = trainer._signal_connector
+        connector.register_signal_handlers = lambda: None
 
     def on_fit_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """From here on the loop looks for signals."""

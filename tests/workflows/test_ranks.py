@@ -1,0 +1,160 @@
+"""Several processes train one network, as one process would."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from src.runs import RunDirectory
+from src.runs.results import read_rows
+from tests.fixtures.cli import Cli
+
+ROOT = Path(__file__).parents[2]
+
+# 180 training images make 5 batches, 40 test images 4, the last of one image: fewer than ranks.
+WORDS = [
+    "model=custom",
+    "model._target_=tests.fixtures.networks.Small",
+    "augment=strong",
+    "scheduler=cosine",
+    "trainer.accelerator=cpu",
+    "trainer.precision=32-true",
+    "trainer.max_epochs=4",
+    "trainer.log_every_n_steps=5",
+    "data.batch_size=37",
+    "data.eval_batch_size=13",
+    "test_checkpoint=last",
+    "callbacks.progress_bar=false",
+    "callbacks.model_summary=false",
+]
+ALONE = [*WORDS, "trainer=default"]
+
+
+def environment(**further: object) -> dict[str, str]:
+    """That of a user who has chosen a thread a process."""
+    return os.environ | {
+        "OMP_NUM_THREADS": "1",
+        "HYDRA_FULL_ERROR": "",
+        "PYTHONPATH": str(ROOT),
+        **{key: str(value) for key, value in further.items()},
+    }
+
+
+def command(*words: str, cwd: Path, **env: object) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, "-m", *words],
+        cwd=cwd,
+        env=environment(**env),
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+
+
+def weights(path: Path) -> torch.Tensor:
+    state = torch.load(path, weights_only=True)
+    state = state.get("state_dict", state)
+    return torch.cat([state[name].flatten() for name in sorted(state) if "normalize" not in name])
+
+
+def pictures(run: RunDirectory) -> dict[str, bytes]:
+    events = EventAccumulator(str(run.path)).Reload()
+    return {
+        tag: events.Images(tag)[0].encoded_image_string
+        for tag in events.Tags()["images"]
+        if tag.startswith("test/")
+    }
+
+
+def assert_same(one: RunDirectory, other: RunDirectory) -> None:
+    """Two runs of the same settings have ended alike, but for rounding."""
+    torch.testing.assert_close(weights(one.last), weights(other.last), rtol=1e-6, atol=1e-6)
+    figures = [json.loads(run.metrics.read_text()) for run in (one, other)]
+    for name in ("images", "steps", "epochs", "val/acc", "test/acc", "train/acc"):
+        assert figures[0][name] == figures[1][name], name
+    for name in ("val/loss", "test/loss", "train/loss"):
+        assert figures[0][name] == pytest.approx(figures[1][name], rel=1e-6), name
+
+
+def test_three_ranks_end_as_one_does(cli: Cli, cifar: str, tmp_path: Path) -> None:
+    one, three = RunDirectory(tmp_path / "one"), RunDirectory(tmp_path / "three")
+    saved = tmp_path / "saved"
+    saved.mkdir()
+    words = ["src.train", "trainer=ddp", cifar, *WORDS, "trainer.devices=3"]
+    done = command(*words, f"hydra.run.dir={three.path}", cwd=tmp_path, SAVE_WEIGHTS=saved)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    assert done.stdout.count("epoch 1/4") == done.stdout.count("training on CPU") == 1
+    alone = cli(*ALONE, cifar, f"hydra.run.dir={one.path}")
+    assert alone.code == 0, alone.err
+
+    assert_same(one, three)
+    ranks = [weights(saved / f"{rank}.pt") for rank in range(3)]
+    assert torch.equal(ranks[0], ranks[1]) and torch.equal(ranks[0], ranks[2])
+    rows = [[row for row in read_rows(run) if "train/loss" in row] for run in (one, three)]
+    for name in ("train/loss", "train/acc", "lr", "gradient_norm/1_conv1"):
+        np.testing.assert_allclose(*([row[name] for row in r] for r in rows), rtol=1e-5)
+    assert len(pictures(one)) == 2
+    assert pictures(one) == pictures(three)
+
+    record = json.loads(three.record.read_text())
+    assert record["ranks"]["world_size"] == 3
+    assert record["command"].endswith(f"trainer.devices=3 hydra.run.dir={three.path}")
+    names = [{path.name.split(".")[0] for path in run.path.iterdir()} for run in (one, three)]
+    assert names[0] == names[1], "the further ranks leave nothing"
+
+
+def test_a_rank_that_fails_ends_the_run_and_is_named(cifar: str, tmp_path: Path) -> None:
+    words = ["src.train", "trainer=ddp", cifar, *WORDS, "hydra.run.dir=run"]
+    done = command(*words, cwd=tmp_path, HAPPEN="1:3:no more")
+    assert done.returncode == 1
+    assert done.stderr.count("Traceback") == 1
+    record = json.loads((tmp_path / "run/run.json").read_text())
+    assert record["state"] == "failed"
+    assert record["reason"] == "rank 1: ArithmeticError: no more"
+
+
+def test_a_rank_that_is_killed_ends_the_run_and_is_named(cifar: str, tmp_path: Path) -> None:
+    words = ["src.train", "trainer=ddp", cifar, *WORDS, "hydra.run.dir=run"]
+    done = command(*words, cwd=tmp_path, HAPPEN="1:3:SIGKILL")
+    assert done.returncode == 1
+    assert "error: rank 1 was killed by SIGKILL (out of memory?)" in done.stderr
+    record = json.loads((tmp_path / "run/run.json").read_text())
+    assert record["state"] == "failed"
+    assert record["reason"] == "rank 1 was killed by SIGKILL (out of memory?)"
+
+
+def test_interrupted_ranks_continue_as_another_number(cli: Cli, cifar: str, tmp_path: Path) -> None:
+    whole, part = RunDirectory(tmp_path / "whole"), RunDirectory(tmp_path / "part")
+    words = ["src.train", "trainer=ddp", cifar, *WORDS]
+    done = command(*words, f"hydra.run.dir={part.path}", cwd=tmp_path, HAPPEN="1:8:SIGINT")
+    assert done.returncode == 128 + signal.SIGINT, done.stderr
+    (line,) = done.stderr.splitlines()
+    assert line.endswith(f"continue with resume={part.path}")
+    assert json.loads(part.record.read_text())["state"] == "interrupted"
+    done = cli(f"resume={part.path}", "trainer.devices=1")
+    assert done.code == 0, done.err
+    assert cli(*ALONE, cifar, f"hydra.run.dir={whole.path}").code == 0
+    assert_same(whole, part)
+
+
+def test_torchrun_starts_again_where_the_ranks_failed(cli: Cli, cifar: str, tmp_path: Path) -> None:
+    whole = RunDirectory(tmp_path / "whole")
+    torchrun = ["torch.distributed.run", "--nproc-per-node=2", "--max-restarts=1", "-m"]
+    words = [*torchrun, "src.train", "trainer=ddp", cifar, *WORDS]
+    done = command(*words, cwd=tmp_path, HAPPEN="1:8:no more")
+    assert done.returncode == 0, done.stderr
+    (path,) = (tmp_path / "outputs/train").iterdir()
+    part = RunDirectory(path)
+    record = json.loads(part.record.read_text())
+    assert (record["state"], record["ranks"]["world_size"]) == ("finished", 2)
+    assert len(record["resumed"]) == 1
+    assert cli(*ALONE, cifar, f"hydra.run.dir={whole.path}").code == 0
+    assert_same(whole, part)
