@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 from src.config import Interrupted, RunFailed, UserError
 from src.config.errors import one_line
-from src.workflows.meeting import Failure, Meeting, RankLost
+from src.workflows.meeting import Failure, Meeting, RankLost, part
 
 
 @contextmanager
@@ -30,8 +30,10 @@ def blaming(met: Meeting, give_up: Callable[[Failure], None] = lambda _: None) -
     try:
         with met.watched(give_up):
             yield
+        part()
     except BaseException as error:
         ended = _judge(met, error)
+        part(failed=True)
         if met.rank.first or isinstance(ended, Interrupted):
             raise ended from (None if ended is error else error)
         raise SystemExit(2 if isinstance(error, UserError) else 1) from error
@@ -61,15 +63,17 @@ def _say(met: Meeting, error: BaseException) -> BaseException:
         error = RunFailed(lost)
     if met.rank.first:
         return error
+    if isinstance(error, (Interrupted, KeyboardInterrupt)):
+        return error
     if _is_known(error):
         print(f"error: rank {met.rank.number}: {one_line(error)}", file=sys.stderr)
-    elif not isinstance(error, (Interrupted, KeyboardInterrupt)):
+    else:
         traceback.print_exception(error)
     return error
 
 
 def _is_known(error: BaseException) -> bool:
-    return isinstance(error, (UserError, RunFailed, Interrupted))
+    return isinstance(error, (UserError, RunFailed, Interrupted, KeyboardInterrupt))
 
 
 def _of_network(error: BaseException) -> bool:

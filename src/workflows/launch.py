@@ -52,8 +52,6 @@ def launch(config_name: str, workflow: str) -> NoReturn:
 def exit_with(do: Callable[[], int]) -> NoReturn:
     """Exit with the code that ``do`` returns, or that of the error it raises, said in one line."""
     full_error = os.environ.get(FULL_ERROR) == "1"
-    # With it Hydra raises; without, it prints a traceback of its own and exits with 1.
-    os.environ[FULL_ERROR] = "1"
     try:
         code = do()
     except Interrupted as stop:
@@ -138,7 +136,14 @@ def _continue(config_name: str, continuation: Continuation, workflow: str) -> in
 
 def start(config_name: str, job: Job) -> None:
     """Let Hydra read the command line again and run ``job``, or print what was asked for."""
-    hydra.main(version_base="1.3", config_path=str(CONF), config_name=config_name)(job)()
+    before = os.environ.get(FULL_ERROR, "")
+    # With it Hydra raises; without, it prints a traceback of its own and exits with 1.
+    os.environ[FULL_ERROR] = "1"
+    try:
+        hydra.main(version_base="1.3", config_path=str(CONF), config_name=config_name)(job)()
+    finally:
+        # Not for the processes that are started from here.
+        os.environ[FULL_ERROR] = before
 
 
 def _do(config: TrainConfig, workflow: str) -> float | None:

@@ -193,3 +193,12 @@ def prepared_in_turn() -> Iterator[None]:
         return
     with met.in_turn():
         yield
+
+
+def part(*, failed: bool = False) -> None:
+    """Leave the process groups: Python may crash at its end if they still work."""
+    from torch import distributed as dist
+
+    # NCCL would wait for ranks that have failed.
+    if dist.is_initialized() and not (failed and dist.get_backend() == "nccl"):
+        dist.destroy_process_group()
