@@ -5,8 +5,9 @@ import torch
 
 from tests.fixtures.cli import benchmark_cli, cli, evaluate_cli, export_cli, predict_cli
 from tests.fixtures.datasets import cifar10_python_files, write_files
+from tests.fixtures.hosts import two_hosts
 
-__all__ = ["benchmark_cli", "cli", "evaluate_cli", "export_cli", "predict_cli"]
+__all__ = ["benchmark_cli", "cli", "evaluate_cli", "export_cli", "predict_cli", "two_hosts"]
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +16,10 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from src.runs import RunDirectory
 from src.runs.results import read_rows
 from tests.fixtures.cli import Cli
+from tests.fixtures.hosts import Host
 
 ROOT = Path(__file__).parents[2]
+Started = subprocess.Popen[str]
 
 # 180 training images make 5 batches, 40 test images 4, the last of one image: fewer than ranks.
 WORDS = [
@@ -47,15 +50,37 @@ def environment(**further: object) -> dict[str, str]:
     }
 
 
-def command(*words: str, cwd: Path, **env: object) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        [sys.executable, "-m", *words],
+@dataclass
+class Done:
+    """How a process ended."""
+
+    code: int
+    out: str
+    err: str
+
+
+def begin(*words: str, cwd: Path, enter: tuple[str, ...] = (), **env: object) -> Started:
+    return subprocess.Popen(
+        [*enter, sys.executable, "-m", *words],
         cwd=cwd,
         env=environment(**env),
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
-        timeout=120,
     )
+
+
+def end(*processes: Started) -> list[Done]:
+    done = []
+    for process in processes:
+        out, err = process.communicate(timeout=200)
+        done.append(Done(process.returncode, out, err))
+    return done
+
+
+def command(*words: str, cwd: Path, **env: object) -> Done:
+    (done,) = end(begin(*words, cwd=cwd, **env))
+    return done
 
 
 def weights(path: Path) -> torch.Tensor:
@@ -89,9 +114,9 @@ def test_three_ranks_end_as_one_does(cli: Cli, cifar: str, tmp_path: Path) -> No
     saved.mkdir()
     words = ["src.train", "trainer=ddp", cifar, *WORDS, "trainer.devices=3"]
     done = command(*words, f"hydra.run.dir={three.path}", cwd=tmp_path, SAVE_WEIGHTS=saved)
-    assert done.returncode == 0, done.stderr
-    assert done.stderr == ""
-    assert done.stdout.count("epoch 1/4") == done.stdout.count("training on CPU") == 1
+    assert done.code == 0, done.err
+    assert done.err == ""
+    assert done.out.count("epoch 1/4") == done.out.count("training on CPU") == 1
     alone = cli(*ALONE, cifar, f"hydra.run.dir={one.path}")
     assert alone.code == 0, alone.err
 
@@ -114,8 +139,8 @@ def test_three_ranks_end_as_one_does(cli: Cli, cifar: str, tmp_path: Path) -> No
 def test_a_rank_that_fails_ends_the_run_and_is_named(cifar: str, tmp_path: Path) -> None:
     words = ["src.train", "trainer=ddp", cifar, *WORDS, "hydra.run.dir=run"]
     done = command(*words, cwd=tmp_path, HAPPEN="1:3:no more")
-    assert done.returncode == 1
-    assert done.stderr.count("Traceback") == 1
+    assert done.code == 1
+    assert done.err.count("Traceback") == 1
     record = json.loads((tmp_path / "run/run.json").read_text())
     assert record["state"] == "failed"
     assert record["reason"] == "rank 1: ArithmeticError: no more"
@@ -124,8 +149,8 @@ def test_a_rank_that_fails_ends_the_run_and_is_named(cifar: str, tmp_path: Path)
 def test_a_rank_that_is_killed_ends_the_run_and_is_named(cifar: str, tmp_path: Path) -> None:
     words = ["src.train", "trainer=ddp", cifar, *WORDS, "hydra.run.dir=run"]
     done = command(*words, cwd=tmp_path, HAPPEN="1:3:SIGKILL")
-    assert done.returncode == 1
-    assert "error: rank 1 was killed by SIGKILL (out of memory?)" in done.stderr
+    assert done.code == 1
+    assert "error: rank 1 was killed by SIGKILL (out of memory?)" in done.err
     record = json.loads((tmp_path / "run/run.json").read_text())
     assert record["state"] == "failed"
     assert record["reason"] == "rank 1 was killed by SIGKILL (out of memory?)"
@@ -135,8 +160,8 @@ def test_interrupted_ranks_continue_as_another_number(cli: Cli, cifar: str, tmp_
     whole, part = RunDirectory(tmp_path / "whole"), RunDirectory(tmp_path / "part")
     words = ["src.train", "trainer=ddp", cifar, *WORDS]
     done = command(*words, f"hydra.run.dir={part.path}", cwd=tmp_path, HAPPEN="1:8:SIGINT")
-    assert done.returncode == 128 + signal.SIGINT, done.stderr
-    (line,) = done.stderr.splitlines()
+    assert done.code == 128 + signal.SIGINT, done.err
+    (line,) = done.err.splitlines()
     assert line.endswith(f"continue with resume={part.path}")
     assert json.loads(part.record.read_text())["state"] == "interrupted"
     done = cli(f"resume={part.path}", "trainer.devices=1")
@@ -150,7 +175,7 @@ def test_torchrun_starts_again_where_the_ranks_failed(cli: Cli, cifar: str, tmp_
     torchrun = ["torch.distributed.run", "--nproc-per-node=2", "--max-restarts=1", "-m"]
     words = [*torchrun, "src.train", "trainer=ddp", cifar, *WORDS]
     done = command(*words, cwd=tmp_path, HAPPEN="1:8:no more")
-    assert done.returncode == 0, done.stderr
+    assert done.code == 0, done.err
     (path,) = (tmp_path / "outputs/train").iterdir()
     part = RunDirectory(path)
     record = json.loads(part.record.read_text())
@@ -158,3 +183,46 @@ def test_torchrun_starts_again_where_the_ranks_failed(cli: Cli, cifar: str, tmp_
     assert len(record["resumed"]) == 1
     assert cli(*ALONE, cifar, f"hydra.run.dir={whole.path}").code == 0
     assert_same(whole, part)
+
+
+def test_tasks_of_srun_find_their_job_again(cli: Cli, cifar: str, tmp_path: Path) -> None:
+    whole, part = (RunDirectory(tmp_path / path) for path in ("whole", "outputs/train/slurm-77-0"))
+
+    def srun(**env: object) -> list[Done]:
+        words = ["src.train", "trainer=ddp", cifar, *WORDS]
+        job = {"SLURM_JOB_ID": 77, "SLURM_STEP_ID": 0, "SLURM_STEP_NUM_TASKS": 2, **env}
+        job |= {"SLURM_NTASKS": 2, "SLURM_NNODES": 1, "SLURM_NODELIST": "localhost"}
+        tasks = [{"SLURM_PROCID": number, "SLURM_LOCALID": number} for number in range(2)]
+        return end(*[begin(*words, cwd=tmp_path, **job, **task) for task in tasks])
+
+    assert [done.code for done in srun(HAPPEN="1:8:no more")] == [1, 1]
+    assert json.loads(part.record.read_text())["reason"] == "rank 1: ArithmeticError: no more"
+    again = srun(SLURM_RESTART_COUNT=1)
+    assert [done.code for done in again] == [0, 0], again
+    assert cli(*ALONE, cifar, f"hydra.run.dir={whole.path}").code == 0
+    assert_same(whole, part)
+
+
+def test_two_hosts(cli: Cli, cifar: str, tmp_path: Path, two_hosts: tuple[Host, Host]) -> None:
+    one = RunDirectory(tmp_path / "one")
+    torchrun = ["torch.distributed.run", "--nnodes=2", "--nproc-per-node=1", "--rdzv-backend=c10d"]
+    torchrun += ["--rdzv-id=7", f"--rdzv-endpoint={two_hosts[0].address}:29400"]
+    processes = [
+        begin(
+            *torchrun,
+            f"--local-addr={host.address}",
+            f"--rdzv-conf=is_host={host is two_hosts[0]}",
+            *["-m", "src.train", "trainer=ddp", cifar, *WORDS],
+            cwd=tmp_path,
+            enter=host.enter,
+            GLOO_SOCKET_IFNAME=host.interface,
+        )
+        for host in two_hosts
+    ]
+    done = end(*processes)
+    assert [host.code for host in done] == [0, 0], done
+    (path,) = (tmp_path / "outputs/train").iterdir()
+    record = json.loads((path / "run.json").read_text())
+    assert (record["ranks"]["world_size"], record["ranks"]["per_machine"]) == (2, 1)
+    assert cli(*ALONE, cifar, f"hydra.run.dir={one.path}").code == 0
+    assert_same(one, RunDirectory(path))
