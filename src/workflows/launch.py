@@ -26,7 +26,8 @@ from src.runs.record import remember_command
 from src.workflows.place import claim, hydra_override
 from src.workflows.ranks import this_rank
 from src.workflows.resume import Continuation, find_continuation
-from src.workflows.several import as_rank, find_ranks, rank_words, run_several, several
+from src.workflows.several import as_rank, find_ranks, rank_words, several
+from src.workflows.supervisor import run_ranks
 from src.workflows.sweep import report_sweep
 
 log = logging.getLogger(__name__)
@@ -90,10 +91,9 @@ def _launch(config_name: str, workflow: str) -> int:
         print(continuation.text)
         return 0
     if continuation:
-        if several(continuation.config.trainer):
-            return run_several(
-                config_name, continuation.directory.path, continuation.config.trainer
-            )
+        trainer = continuation.config.trainer
+        if several(config_name, trainer):
+            return run_ranks(f"src.{config_name}", continuation.directory.path, trainer.devices)
         return _continue(config_name, continuation, workflow)
     asked = plan(config_name, arguments.overrides, arguments.multirun)
     if arguments.cfg:
@@ -105,9 +105,10 @@ def _launch(config_name: str, workflow: str) -> int:
         for word in as_rank(Path(asked.directory), chosen=chosen):
             _add(word, arguments.overrides)
         return _run_single(config_name, lambda cfg: _do(check(cfg), workflow))
+    ranks = not asked.multirun and several(config_name, asked.trainer)
     place = claim(Path(asked.directory), key, chosen=chosen)
-    if several(asked.trainer) and not asked.multirun:
-        return run_several(config_name, place, asked.trainer)
+    if ranks:
+        return run_ranks(f"src.{config_name}", place, asked.trainer.devices)
     _add(hydra_override(key, str(place)), arguments.overrides)
     if asked.multirun:
         return _run_sweep(config_name, place, workflow)

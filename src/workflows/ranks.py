@@ -81,6 +81,7 @@ def enter(overrides: list[str], multirun: bool = False) -> list[str]:
     found = _of_torchrun(os.environ) or _of_srun(os.environ, wanted)
     if found is None:
         return []
+    os.environ.update(found)
     if multirun:
         raise UserError(f"-m: a sweep starts its processes itself; leave out {found[STARTED_BY]}")
     size, local_size = int(found["WORLD_SIZE"]), int(found["LOCAL_WORLD_SIZE"])
@@ -94,7 +95,6 @@ def enter(overrides: list[str], multirun: bool = False) -> list[str]:
                 f"{key}={value}: {by} has started {started[NODES]} x {started[DEVICES]} processes "
                 f"(machines x processes on each); leave {DEVICES} and {NODES} out to follow it"
             )
-    os.environ.update(found)
     return [f"{key}={started[key]}" for key in wanted if wanted[key] is None]
 
 

@@ -12,7 +12,7 @@ from src.runs import RunDirectory
 from src.workflows.meeting import RankLost, meeting
 from src.workflows.place import claim, hydra_override
 from src.workflows.ranks import Rank, enter, slurm_name, this_rank
-from src.workflows.supervisor import DIRECTORY, hold_lifeline, run_ranks
+from src.workflows.supervisor import DIRECTORY, hold_lifeline
 
 if TYPE_CHECKING:
     from torch.distributed import Store
@@ -27,25 +27,21 @@ def find_ranks(overrides: list[str], multirun: bool) -> list[str]:
     return words
 
 
-def several(trainer: TrainerConfig) -> bool:
-    """Whether ranks have to be started for a run, which nobody has done yet."""
-    return trainer.devices * trainer.num_nodes > 1 and this_rank().started_by is None
-
-
-def run_several(config_name: str, directory: Path, trainer: TrainerConfig) -> int:
-    """Start the ranks of a run on this machine and return its exit code.
+def several(config_name: str, trainer: TrainerConfig) -> bool:
+    """Whether ranks have to be started for a run, which nobody has done yet.
 
     Raises:
         UserError: it is to use several machines.
-        RunFailed: a rank was killed.
     """
+    if trainer.devices * trainer.num_nodes == 1 or this_rank().started_by:
+        return False
     if trainer.num_nodes > 1:
         raise UserError(
             f"trainer.num_nodes={trainer.num_nodes}: the processes of several machines are started "
             f"by torchrun --nnodes={trainer.num_nodes} --nproc-per-node={trainer.devices} "
             f"-m src.{config_name} …, on each of them, or by srun"
         )
-    return run_ranks(f"src.{config_name}", directory, trainer.devices)
+    return True
 
 
 def as_rank(directory: Path, *, chosen: bool) -> list[str]:
