@@ -195,6 +195,25 @@ def prepared_in_turn() -> Iterator[None]:
         yield
 
 
+def form_group(accelerator: str) -> None:
+    """Make the process group of several ranks, which Lightning then finds.
+
+    Lightning's own would find the addresses of ranks that have failed, where torchrun has started
+    them again: it keeps one store for all attempts.
+
+    Args:
+        accelerator: ``cpu`` computes sums over ranks with gloo, ``gpu`` with NCCL.
+    """
+    from torch.distributed import PrefixStore, init_process_group
+
+    met = meeting()
+    if met is None or met.rank.size == 1:
+        return
+    store = PrefixStore("group", met.store)
+    backend = "nccl" if accelerator == "gpu" else "gloo"
+    init_process_group(backend, store=store, rank=met.rank.number, world_size=met.rank.size)
+
+
 def part(*, failed: bool = False) -> None:
     """Leave the process groups: Python may crash at its end if they still work."""
     from torch import distributed as dist

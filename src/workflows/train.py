@@ -19,7 +19,7 @@ from src.training.tensorboard import begin_run, end_run
 from src.workflows import hardware
 from src.workflows.build import build_classifier, build_data
 from src.workflows.failures import explained
-from src.workflows.meeting import prepared_in_turn
+from src.workflows.meeting import form_group, prepared_in_turn
 from src.workflows.ranks import this_rank
 from src.workflows.recorded import Recording, check_same_split, recorded
 from src.workflows.results import (
@@ -81,6 +81,7 @@ def _run(
     )
     # Ranks that are started again may have failed before the first checkpoint.
     resume = directory.last if config.run.resume and directory.last.exists() else None
+    form_group(compute.accelerator)
     trainer = build_trainer(config, directory, compute, resume, watch)
     if config.logger.tensorboard:
         pages = {"configuration": as_yaml(config), "model": summary.as_table()}
