@@ -13,6 +13,7 @@ from tests.fixtures.cli import (
     report_cli,
 )
 from tests.fixtures.datasets import cifar10_python_files, write_files
+from tests.fixtures.hosts import two_hosts
 
 __all__ = [
     "benchmark_cli",
@@ -22,6 +23,7 @@ __all__ = [
     "export_cli",
     "predict_cli",
     "report_cli",
+    "two_hosts",
 ]
 
 

@@ -56,7 +56,7 @@ def _training(config: TrainConfig, directory: RunDirectory, words: list[str]) ->
     compute = prepare(config)
     speeds = race(config, compute, directory.path)
     alone = {name: measure_alone(name, words) for name in speeds}
-    title = f"{_name(config)}, batch {config.data.batch_size}, {describe(compute, 1)}"
+    title = f"{_name(config)}, batch {config.data.batch_size}, {describe(compute, config.trainer)}"
     show_race(title, speeds, alone)
     draw_race(directory.path / "benchmark.png", title, speeds)
     others = [name for name in speeds if name != "ours"]
@@ -99,7 +99,7 @@ def _operations(config: TrainConfig, directory: RunDirectory, words: list[str]) 
 
     compute = prepare(config)
     profile = measure_operations(config, compute)
-    title = f"{_name(config)}, batch {config.data.batch_size}, {describe(compute, 1)}"
+    title = f"{_name(config)}, batch {config.data.batch_size}, {describe(compute, config.trainer)}"
     show_operations(title, profile)
     return {"title": title, "compute": facts(compute), **profile.as_json()}
 

@@ -76,6 +76,7 @@ class TrainerConfig:
     accelerator: str = choice("auto", "auto", "gpu", "cpu")
     devices: int = number(1, ge=1)
     num_nodes: int = number(1, ge=1)
+    sync_batchnorm: bool = False
     max_epochs: int | None = number(None, ge=1)
     max_steps: int | None = number(None, ge=1)
     precision: str = choice("auto", "auto", "32-true", "bf16-mixed", "16-mixed")

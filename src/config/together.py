@@ -58,10 +58,11 @@ def _check_data(config: TrainConfig) -> None:
             f"augment.crop_padding={augment.crop_padding}, augment.cutout={augment.cutout}: "
             f"both must be smaller than data.image_size={data.image_size}"
         )
-    if data.batch_size % (config.trainer.devices * config.trainer.num_nodes):
+    ranks = config.trainer.devices * config.trainer.num_nodes
+    if data.batch_size < ranks:
         raise ConfigError(
-            f"data.batch_size={data.batch_size}: must be divisible by the number of devices "
-            f"({config.trainer.devices * config.trainer.num_nodes}), which share a batch"
+            f"data.batch_size={data.batch_size}: the {ranks} devices share a batch; "
+            f"choose {ranks} or more"
         )
 
 
@@ -86,6 +87,8 @@ def _check_lengths(config: TrainConfig) -> None:
         raise ConfigError(
             "trainer.precision=16-mixed: float16 needs a GPU; on a CPU use bf16-mixed or 32-true"
         )
+    if trainer.accelerator == "cpu" and trainer.sync_batchnorm:
+        raise ConfigError("trainer.sync_batchnorm=true: torch has it for GPUs alone")
     model = config.model
     if isinstance(model, ResNetConfig) and model.zero_init_residual and model.shortcut == "none":
         raise ConfigError(

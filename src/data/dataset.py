@@ -28,12 +28,18 @@ class Batch(NamedTuple):
         labels: int64 (N,).
         indices: int64 (N,), the images' places in the data set.
         targets: class probabilities (N, classes) where images are mixtures; None: the labels.
+        weight: of the batch's mean loss in the mean over all ranks: the number of ranks times
+            this one's share of the step's images. 0 where there was no image left for this rank:
+            it has one of another's, which must not count.
+        step_images: images of the step on all ranks together; None: these are all.
     """
 
     images: Tensor
     labels: Tensor
     indices: Tensor
     targets: Tensor | None = None
+    weight: float = 1.0
+    step_images: int | None = None
 
 
 class ImageDataset(Dataset[_Sample]):

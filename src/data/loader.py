@@ -38,6 +38,9 @@ class Order:
         rank: which of the ``ranks`` processes this is; each takes every ``ranks``-th image of
             a batch, so the images of a step do not depend on how many processes share it.
         ranks: number of processes.
+
+    Raises:
+        ValueError: a batch is too small for the ranks.
     """
 
     indices: Tensor
@@ -49,29 +52,35 @@ class Order:
     ranks: int = 1
 
     def __post_init__(self) -> None:
-        """Check that the ranks share a batch evenly."""
-        if self.batch_size % self.ranks:
+        """Check that there is an image for each rank."""
+        if self.batch_size < self.ranks:
             raise ValueError(
-                f"data.batch_size={self.batch_size}: not divisible by {self.ranks} devices"
+                f"data.batch_size={self.batch_size}: fewer images than the {self.ranks} devices"
             )
 
     def __len__(self) -> int:
         """Batches in an epoch."""
         full, rest = divmod(len(self.indices), self.batch_size)
-        # In training every rank must have an image in every step, or the others wait for it.
-        enough = rest >= (self.ranks if self.shuffle else 1)
-        return full + (enough and not self.drop_last)
+        return full + (rest > 0 and not self.drop_last)
 
     def batches(self, epoch: int, first: int = 0) -> Iterator[Tensor]:
-        """The indices of each batch of an epoch for this rank, from batch ``first`` on."""
+        """The indices of each batch of an epoch for this rank, from batch ``first`` on.
+
+        All ranks have equally many batches, for they wait for each other in each. Where a last
+        one has no image for this rank, it gets one of another's; see :meth:`share`.
+        """
         order = self.indices
         if self.shuffle:
             order = order[permutation(self.seed, epoch, len(order), device=order.device)]
         for number in range(first, len(self)):
             batch = order[number * self.batch_size : (number + 1) * self.batch_size]
-            if self.shuffle:
-                batch = batch[: len(batch) // self.ranks * self.ranks]
-            yield batch[self.rank :: self.ranks]
+            yield batch[min(self.rank, len(batch) - 1) :: self.ranks]
+
+    def share(self, number: int) -> tuple[float, int]:
+        """What a batch of this rank counts, and the images of all: see :class:`Batch`."""
+        images = min(self.batch_size, len(self.indices) - number * self.batch_size)
+        own = len(range(self.rank, images, self.ranks))
+        return self.ranks * own / images, images
 
 
 class ResidentImages:
@@ -130,12 +139,13 @@ class EpochLoader:
 
     def __iter__(self) -> Iterator[Batch]:
         """The batches from the current position to the epoch's end."""
-        if self._workers is not None:
-            # Inside a generator: the workers start when the first batch is wanted, not before.
-            yield from self._workers
-        else:
-            for indices in self.indices():
-                yield self.source.fetch(indices)
+        number = self.position()[1]
+        # Inside a generator: the workers start when the first batch is wanted, not before.
+        fetched = map(self.source.fetch, self.indices()) if self._workers is None else self._workers
+        for batch in fetched:
+            weight, images = self.order.share(number)
+            yield batch._replace(weight=weight, step_images=images)
+            number += 1
 
     def indices(self) -> Iterator[Tensor]:
         """The indices of each batch, with the partners' behind them."""

@@ -159,7 +159,8 @@ class ImageDataModule(L.LightningDataModule):
         images, labels, targets = self.augment(
             batch.images, batch.labels, batch.indices, self._position()[0], len(self.classes)
         )
-        return Batch(images, labels, batch.indices[: len(labels)], targets)
+        indices = batch.indices[: len(labels)]
+        return batch._replace(images=images, labels=labels, indices=indices, targets=targets)
 
     def _loader(
         self, dataset: ImageDataset, indices: np.ndarray, training: bool = False
@@ -173,7 +174,7 @@ class ImageDataModule(L.LightningDataModule):
         place = device if resident else torch.device("cpu")
         order = Order(
             torch.from_numpy(indices).to(place),
-            batch_size=size if training else -(-size // ranks) * ranks,
+            batch_size=size if training else max(size, ranks),
             seed=self.seed,
             shuffle=training,
             drop_last=config.drop_last and training,

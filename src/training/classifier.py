@@ -43,7 +43,8 @@ class ImageClassifier(L.LightningModule):
     """Trains a backbone to classify images.
 
     A batch is a :class:`src.data.dataset.Batch`: uint8 or float images (N, C, H, W) in 0..255,
-    int64 labels (N,), and, when images were mixed, float targets (N, classes).
+    int64 labels (N,), and, when images were mixed, float targets (N, classes). With several ranks
+    its weight says what its mean loss counts; 0 not to count it at all.
 
     Attributes:
         network: ``normalize``, then ``backbone``.
@@ -97,8 +98,10 @@ class ImageClassifier(L.LightningModule):
         """The loss of a batch; what is measured stays on the device."""
         logits = self(batch.images).float()
         loss = self.loss(logits, batch.labels if batch.targets is None else batch.targets)
-        self.train_metrics.update(loss.detach(), logits.detach(), batch.labels)
-        return loss
+        if batch.weight:
+            self.train_metrics.update(loss.detach(), logits.detach(), batch.labels)
+        # Gradients are averaged over ranks, as if each had equally many images.
+        return loss if batch.weight == 1 else loss * batch.weight
 
     def validation_step(self, batch: Any, batch_idx: int) -> None:
         """Measure a batch."""
@@ -110,7 +113,8 @@ class ImageClassifier(L.LightningModule):
 
     def _measure(self, metrics: LossAndAccuracy, batch: Any) -> Tensor:
         logits = self(batch.images).float()
-        metrics.update(self.evaluation_loss(logits, batch.labels), logits, batch.labels)
+        if batch.weight:
+            metrics.update(self.evaluation_loss(logits, batch.labels), logits, batch.labels)
         return logits
 
     def on_validation_epoch_end(self) -> None:

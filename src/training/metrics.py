@@ -1,6 +1,7 @@
 """Loss and accuracy, summed on the device."""
 
 import torch
+import torch.distributed as dist
 from torch import Tensor
 from torchmetrics import Metric
 
@@ -34,16 +35,20 @@ class LossAndAccuracy(Metric):
         return {"loss": self.loss_sum / self.count, "acc": self.correct / self.count}
 
     def export(self) -> dict[str, float]:
-        """The sums as plain numbers; waits for the device."""
-        return {
-            "loss_sum": float(self.loss_sum),
-            "correct": int(self.correct),
-            "count": int(self.count),
-        }
+        """The sums over all ranks as plain numbers; waits for the device, and for the ranks."""
+        sums = [self.loss_sum, self.correct, self.count]
+        if dist.is_available() and dist.is_initialized():
+            total = torch.stack([value.double() for value in sums])
+            dist.all_reduce(total)
+            sums = list(total)
+        loss_sum, correct, count = (value.item() for value in sums)
+        return {"loss_sum": float(loss_sum), "correct": int(correct), "count": int(count)}
 
     def restore(self, sums: dict[str, float]) -> None:
-        """Continue from exported sums."""
+        """Continue from exported sums, which the first rank takes."""
+        others = dist.is_available() and dist.is_initialized() and dist.get_rank() > 0
         for name, value in sums.items():
             state = getattr(self, name)
-            setattr(self, name, torch.tensor(value, dtype=state.dtype, device=state.device))
+            start = torch.tensor(0 if others else value, dtype=state.dtype, device=state.device)
+            setattr(self, name, start)
         self._update_count = 1 if sums["count"] else 0

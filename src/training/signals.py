@@ -22,7 +22,7 @@ class SignalWatch:
     the system's, which ends the process.
 
     Attributes:
-        received: the first signal, or ``None``.
+        received: the first signal, here or on another rank of the run, or ``None``.
         patient: whether the loop is going to look.
     """
 
@@ -30,6 +30,7 @@ class SignalWatch:
         """Say how to go on from ``last_checkpoint``, if it exists when the run is stopped."""
         self.received: int | None = None
         self.patient = False
+        self._count = 0
         self._last = last_checkpoint
         self._previous: dict[int, Any] = {}
 
@@ -66,11 +67,12 @@ class SignalWatch:
         return Interrupted(self.received, f"interrupted by {name}{where}; {how}")
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
-        first = self.received is None
-        self.received = self.received or number
-        if first and self.patient:
+        self._count += 1
+        # Where another rank was faster the run is stopping already; this is no second signal.
+        known, self.received = self.received is not None, self.received or number
+        if self._count == 1 and (self.patient or known):
             log.warning("stopping after this step; once more to stop at once")
             return
-        if not first:
+        if self._count > 1:
             signal.signal(number, signal.SIG_DFL)
         raise self.interrupted()

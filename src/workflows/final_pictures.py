@@ -33,7 +33,8 @@ class FinalPictures(L.Callback):
         dataloader_idx: int = 0,
     ) -> None:
         """Keep the logits where they are: on the device."""
-        self._seen.append((batch.indices, batch.labels, outputs))
+        own = len(batch.labels) if batch.weight else 0
+        self._seen.append((batch.indices[:own], batch.labels[:own], outputs[:own]))
 
     def on_test_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Draw them, with those of the other ranks."""

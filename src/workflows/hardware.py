@@ -1,14 +1,15 @@
 """Which device a run trains on, and in what arithmetic."""
 
-import os
 from dataclasses import dataclass
 
 import torch
 
 from src.config import TrainConfig, UserError, as_user_errors
+from src.config.schema import TrainerConfig
 from src.runs.record import command_line
 from src.training.memory import keep_memory
 from src.training.precision import choose_precision
+from src.workflows.ranks import this_rank, threads_of_a_rank, usable_cores
 
 LOWER = {"bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}
 """What autocast computes in, by Lightning's names."""
@@ -43,10 +44,13 @@ def prepare(config: TrainConfig, *, memory_is_kept: bool = True) -> Compute:
         UserError: there is no such device, or it does not compute in that precision.
     """
     accelerator = choose_accelerator(config.trainer.accelerator, config.trainer.devices)
+    if accelerator == "cpu" and config.trainer.sync_batchnorm:
+        raise UserError("trainer.sync_batchnorm=true: torch has it for GPUs alone")
     with as_user_errors(ValueError):
         precision = choose_precision(config.trainer.precision, accelerator)
-    if config.trainer.num_threads:
-        torch.set_num_threads(config.trainer.num_threads)
+    threads = config.trainer.num_threads or threads_of_a_rank(this_rank())
+    if threads:
+        torch.set_num_threads(threads)
     if accelerator == "cpu" and memory_is_kept:
         keep_memory()
     return Compute(accelerator, precision)
@@ -110,7 +114,7 @@ def count_gpus() -> int:
     return int(torch.backends.mps.is_available())
 
 
-def describe(compute: Compute, devices: int) -> str:
+def describe(compute: Compute, settings: TrainerConfig) -> str:
     """One line for the log: the device and the arithmetic."""
     if compute.accelerator == "cpu":
         where = f"CPU, {torch.get_num_threads()} threads"
@@ -118,7 +122,12 @@ def describe(compute: Compute, devices: int) -> str:
         where = torch.cuda.get_device_name()
     else:
         where = "Apple GPU"
-    several = f", {devices} devices" if devices > 1 else ""
+    several = ""
+    if settings.devices > 1:
+        what = "processes" if compute.accelerator == "cpu" else "devices"
+        several = f" each, {settings.devices} {what}"
+    if settings.num_nodes > 1:
+        several += f" on each of {settings.num_nodes} machines"
     return f"{where}{several}, {compute.precision}"
 
 
@@ -131,5 +140,5 @@ def facts(compute: Compute) -> dict[str, object]:
         "gpu": torch.cuda.get_device_name() if cuda else None,
         "threads": torch.get_num_threads(),
         "cpu_capability": torch.backends.cpu.get_cpu_capability(),
-        "usable_cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None,
+        "usable_cores": usable_cores(),
     }

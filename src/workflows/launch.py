@@ -19,15 +19,18 @@ from omegaconf import DictConfig
 
 from src.config import Interrupted, RunFailed, TrainConfig, UserError, check
 from src.config.check import CONF
-from src.config.compose import explain, find_value, plan
+from src.config.compose import Plan, explain, find_value, plan
 from src.config.errors import one_line
 from src.runs import RunDirectory
 from src.runs.record import remember_command
-from src.workflows.place import claim, claim_sweep, hydra_override, is_worker
+from src.workflows.lifeline import hold_lifeline
+from src.workflows.place import claim, claim_sweep, hydra_override
+from src.workflows.ranks import enter, this_rank
 from src.workflows.resume import Continuation, find_continuation
 from src.workflows.screen import FILE_ONLY
+from src.workflows.several import as_rank, rank_words, several
+from src.workflows.supervisor import run_ranks
 from src.workflows.sweep import run_sweep
-from src.workflows.sweep.child import end_with_parent
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +49,7 @@ def launch(config_name: str, workflow: str) -> NoReturn:
         workflow: the module whose ``run(config, directory)`` does one job and returns its
             figures; imported only when the whole command line has been found to be right.
     """
-    end_with_parent()
+    hold_lifeline()
     full_error = os.environ.get(FULL_ERROR, "")
     exit_with(lambda: _launch(config_name, workflow, full_error))
 
@@ -54,8 +57,6 @@ def launch(config_name: str, workflow: str) -> NoReturn:
 def exit_with(do: Callable[[], int]) -> NoReturn:
     """Exit with the code that ``do`` returns, or that of the error it raises, said in one line."""
     full_error = os.environ.get(FULL_ERROR) == "1"
-    # With it Hydra raises; without, it prints a traceback of its own and exits with 1.
-    os.environ[FULL_ERROR] = "1"
     try:
         code = do()
     except Interrupted as stop:
@@ -71,7 +72,9 @@ def exit_with(do: Callable[[], int]) -> NoReturn:
 
 
 def _say(message: str, code: int) -> int:
-    print(message, file=sys.stderr)
+    # Every rank of a run finds the same; what only one has found it has said itself.
+    if this_rank().first:
+        print(message, file=sys.stderr)
     return code
 
 
@@ -81,58 +84,85 @@ def _launch(config_name: str, workflow: str, full_error: str) -> int:
     if arguments.help or arguments.hydra_help or arguments.shell_completion or arguments.info:
         start(config_name, lambda cfg: None)
         return 0
+    for word in enter(arguments.overrides, arguments.multirun):
+        _add(word, arguments.overrides)
     continuation = None
     if config_name == "train":
-        continuation = find_continuation(arguments.overrides, arguments.multirun)
+        continuation = find_continuation(
+            arguments.overrides, arguments.multirun, save=this_rank().first
+        )
     if continuation and arguments.cfg:
         print(continuation.text)
         return 0
     if continuation:
         return _continue(config_name, continuation, workflow)
-    if is_worker():
-        # Started by the first process of a run on several devices, with its command line.
-        return _run_single(config_name, lambda cfg: _do(check(cfg), workflow))
     asked = plan(config_name, arguments.overrides, arguments.multirun)
     if arguments.cfg:
         start(config_name, lambda cfg: None)
         return 0
+    return _begin(config_name, workflow, asked, arguments.overrides, full_error)
+
+
+def _begin(
+    config_name: str, workflow: str, asked: Plan, overrides: list[str], full_error: str
+) -> int:
+    """Do what a command line asks for that continues no single run."""
+    together = [job for job in asked.jobs if several(config_name, job.config.trainer)]
     key = "hydra.sweep.dir" if asked.multirun else "hydra.run.dir"
-    chosen = any(word.startswith(f"{key}=") for word in arguments.overrides)
-    named = find_value(arguments.overrides, "sweep")
+    chosen = any(word.startswith(f"{key}=") for word in overrides)
+    named = find_value(overrides, "sweep")
+    if this_rank().started_by and named is None:
+        for word in as_rank(Path(asked.directory), chosen=chosen):
+            _add(word, overrides)
+        return _run_single(config_name, lambda cfg: _do(check(cfg), workflow))
     if named is not None:
         place = claim_sweep(str(named), multirun=asked.multirun, chosen=chosen)
     else:
         place = claim(Path(asked.directory), key, chosen=chosen)
-    _add(hydra_override(key, str(place)), arguments.overrides)
+    if together and not asked.multirun:
+        return run_ranks(f"src.{config_name}", place, together[0].config.trainer.devices)
+    _add(hydra_override(key, str(place)), overrides)
     if asked.multirun:
         # Each job writes its configuration into its own directory.
-        _add("hydra.output_subdir=null", arguments.overrides)
+        _add("hydra.output_subdir=null", overrides)
         # Its jobs know of no other setting of that variable than the user's.
         return run_sweep(config_name, asked, place, start, {FULL_ERROR: full_error})
     return _run_single(config_name, lambda cfg: _do(check(cfg), workflow))
 
 
 def _add(word: str, overrides: list[str]) -> None:
-    """Add an override to the command line, which Hydra and further processes read again."""
+    """Add an override to the command line, which Hydra reads again."""
     # Behind the last one: the parser accepts no options between overrides.
     places = [place for place, word in enumerate(sys.argv) if word in overrides]
     sys.argv.insert(max(places, default=len(sys.argv) - 1) + 1, word)
+    overrides.append(word)
 
 
 def _continue(config_name: str, continuation: Continuation, workflow: str) -> int:
+    trainer = continuation.config.trainer
+    if several(config_name, trainer):
+        return run_ranks(f"src.{config_name}", continuation.directory.path, trainer.devices)
     run_dir = str(continuation.directory.path)
     sys.argv[1:] = [
         hydra_override("resume", run_dir),
         hydra_override("hydra.run.dir", run_dir),
         # The run's own record of its configuration stays as it is.
         "hydra.output_subdir=null",
+        *rank_words(),
     ]
     return _run_single(config_name, lambda cfg: _do(continuation.config, workflow))
 
 
 def start(config_name: str, job: Job) -> None:
     """Let Hydra read the command line again and run ``job``, or print what was asked for."""
-    hydra.main(version_base="1.3", config_path=str(CONF), config_name=config_name)(job)()
+    before = os.environ.get(FULL_ERROR, "")
+    # With it Hydra raises; without, it prints a traceback of its own and exits with 1.
+    os.environ[FULL_ERROR] = "1"
+    try:
+        hydra.main(version_base="1.3", config_path=str(CONF), config_name=config_name)(job)()
+    finally:
+        # Not for the processes that are started from here.
+        os.environ[FULL_ERROR] = before
 
 
 def _do(config: TrainConfig, workflow: str) -> float | None:

@@ -93,8 +93,3 @@ def hydra_override(key: str, value: str) -> str:
     # It takes a backslash as it is, except before a quote.
     escaped = re.sub(r"(\\+)(?='|\Z)", r"\1\1", value).replace("'", "\\'")
     return f"{key}='{escaped}'"
-
-
-def is_worker() -> bool:
-    """Whether this is a further process of a run on several devices."""
-    return int(os.environ.get("LOCAL_RANK", 0)) > 0

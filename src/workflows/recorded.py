@@ -10,7 +10,9 @@ from src.config.errors import one_line
 from src.files import read_json
 from src.runs import RunDirectory, RunRecord, open_record
 from src.runs.lock import locked
-from src.workflows.place import is_worker
+from src.workflows.blame import blaming
+from src.workflows.meeting import RankLost, meeting
+from src.workflows.several import facts
 
 
 class Recording(Protocol):
@@ -21,7 +23,7 @@ class Recording(Protocol):
 
 
 class _Unrecorded:
-    """Further processes of a run on several devices leave the record to the first."""
+    """The record is the first rank's."""
 
     def update(self, **fields: Any) -> None:
         """Do nothing."""
@@ -29,21 +31,28 @@ class _Unrecorded:
 
 @contextmanager
 def recorded(directory: RunDirectory, config: TrainConfig) -> Iterator[Recording]:
-    """Open the record of a run and close it with how the run ended.
+    """Open the record of a run and close it with how the run ended, on whichever rank it did.
 
     Raises:
         UserError: the directory already holds a run, cannot be written, or belongs to a run that
             another process is training.
     """
-    if is_worker():
-        yield _Unrecorded()
+    met = meeting()
+    if met is not None and not met.rank.first:
+        with blaming(met):
+            yield _Unrecorded()
         return
     with ExitStack() as held:
         with as_user_errors():
             held.enter_context(locked(directory))
             record = open_record(directory, seed=config.run.seed, resumed=bool(config.run.resume))
+        record.update(ranks=facts())
         with _closed(record):
-            yield record
+            if met is None:
+                yield record
+            else:
+                with blaming(met, lambda failure: record.close("failed", str(failure))):
+                    yield record
 
 
 @contextmanager
@@ -54,6 +63,10 @@ def _closed(record: RunRecord) -> Iterator[None]:
     except (Interrupted, KeyboardInterrupt) as stop:
         record.close("interrupted", str(stop) or "KeyboardInterrupt")
         raise
+    except RankLost as lost:
+        record.close("failed", str(lost))
+        # The rank has said it on the screen.
+        raise SystemExit(1) from lost
     except BaseException as error:
         logging.getLogger(__name__).debug("run failed", exc_info=True)
         record.close("failed", one_line(error))

@@ -30,9 +30,11 @@ CHANGEABLE = (
     "trainer.accelerator",
     "trainer.compile",
     "trainer.compile_mode",
+    "trainer.devices",
     "trainer.log_every_n_steps",
     "trainer.max_epochs",
     "trainer.max_steps",
+    "trainer.num_nodes",
     "trainer.num_threads",
     "trainer.precision",
 )
@@ -54,8 +56,15 @@ class Continuation:
     text: str
 
 
-def find_continuation(overrides: list[str], multirun: bool) -> Continuation | None:
+def find_continuation(
+    overrides: list[str], multirun: bool, *, save: bool = True
+) -> Continuation | None:
     """The run that a ``resume=<directory>`` among the overrides names, if there is one.
+
+    Args:
+        overrides: the command line's ``key=value`` words.
+        multirun: whether ``-m`` was given.
+        save: whether settings that have changed are written into the run.
 
     Raises:
         UserError: no run, no checkpoint or no configuration is there, the run is complete,
@@ -76,7 +85,7 @@ def find_continuation(overrides: list[str], multirun: bool) -> Continuation | No
     cfg.resume = str(directory.path)
     config = check(cfg)
     _check_unfinished(directory, config)
-    if changed:
+    if changed and save:
         with as_user_errors(), replacing(directory.config) as file:
             OmegaConf.save(cfg, file)
     return Continuation(directory, config, OmegaConf.to_yaml(cfg).rstrip())

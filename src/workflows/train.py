@@ -19,6 +19,8 @@ from src.training.tensorboard import begin_run, end_run
 from src.workflows import hardware
 from src.workflows.build import build_classifier, build_data
 from src.workflows.failures import explained
+from src.workflows.meeting import form_group, prepared_in_turn
+from src.workflows.ranks import this_rank
 from src.workflows.recorded import Recording, check_same_split, recorded
 from src.workflows.results import (
     as_yaml,
@@ -38,7 +40,7 @@ def run(config: TrainConfig, directory: RunDirectory) -> dict[str, Any]:
     """Train and test as ``config`` says, and leave everything in ``directory``.
 
     Returns:
-        The final figures, as in ``metrics.json``.
+        The final figures, as in ``metrics.json``; on further ranks none.
 
     Raises:
         UserError: something the user can put right.
@@ -59,38 +61,44 @@ def run(config: TrainConfig, directory: RunDirectory) -> dict[str, Any]:
 def _run(
     config: TrainConfig, directory: RunDirectory, recording: Recording, watch: SignalWatch
 ) -> dict[str, Any]:
-    compute = hardware.prepare(config)
-    L.seed_everything(config.run.seed, workers=True, verbose=False)
-    data = build_data(config)
-    if config.run.resume:
-        check_same_split(directory, data.split_hash)
-    classifier, summary = build_classifier(config, data, compute)
-    directory.summary.write_text(summary.as_table() + "\n")
+    first = this_rank().first
+    with prepared_in_turn():
+        compute = hardware.prepare(config)
+        L.seed_everything(config.run.seed, workers=True, verbose=False)
+        data = build_data(config)
+        if config.run.resume:
+            check_same_split(directory, data.split_hash)
+        classifier, summary = build_classifier(config, data, compute)
+    if first:
+        directory.summary.write_text(summary.as_table() + "\n")
     if config.callbacks.model_summary:
         log.info("%s", summary.as_table())
-    log.info("training on %s", hardware.describe(compute, config.trainer.devices))
+    log.info("training on %s", hardware.describe(compute, config.trainer))
     recording.update(
         compute=hardware.facts(compute),
         data=_facts(data),
         parameters=summary.parameters,
         multiply_adds=summary.multiply_adds,
     )
-    resume = directory.last if config.run.resume else None
+    # Ranks that are started again may have failed before the first checkpoint.
+    resume = directory.last if config.run.resume and directory.last.exists() else None
+    form_group(compute.accelerator)
     trainer = build_trainer(config, directory, compute, resume, watch)
     if config.logger.tensorboard:
         pages = {"configuration": as_yaml(config), "model": summary.as_table()}
         begin_run(trainer.loggers, flat_settings(config), pages, chosen_settings(directory))
     began = time.perf_counter()
     trainer.fit(classifier, datamodule=data, ckpt_path=resume, weights_only=True)
-    which = _which_weights(config, directory)
+    which = trainer.strategy.broadcast(_which_weights(config, directory))
     tested = _test(which, directory, trainer, classifier, data)
     seconds = time.perf_counter() - began
+    if not first:
+        return {}
     figures = final_figures(config, which, directory, trainer, tested, seconds)
-    if trainer.is_global_zero:
-        write_json(directory.metrics, figures)
-        end_run(trainer.loggers)
-        draw_curves(directory, title(config, figures))
-        show(figures, directory.path)
+    write_json(directory.metrics, figures)
+    end_run(trainer.loggers)
+    draw_curves(directory, title(config, figures))
+    show(figures, directory.path)
     return figures
 
 
@@ -138,6 +146,8 @@ def _facts(data: ImageDataModule) -> dict[str, Any]:
 
 def quiet_libraries() -> None:
     """Keep advertisements and hints that are not for the user off the screen."""
+    if not this_rank().first:
+        warnings.filterwarnings("ignore")
     for name in ("lightning.pytorch", "lightning.fabric", "lightning"):
         logging.getLogger(name).setLevel(logging.ERROR)
     for message in (

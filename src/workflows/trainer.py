@@ -3,6 +3,11 @@
 from pathlib import Path
 
 import lightning as L
+from lightning.fabric.plugins.environments import (
+    ClusterEnvironment,
+    LightningEnvironment,
+    TorchElasticEnvironment,
+)
 from lightning.pytorch.callbacks import Callback, EarlyStopping, EMAWeightAveraging
 from lightning.pytorch.loggers import Logger
 
@@ -26,6 +31,7 @@ from src.training.signals import SignalWatch
 from src.training.tensorboard import TensorBoard
 from src.workflows.final_pictures import FinalPictures
 from src.workflows.hardware import Compute
+from src.workflows.ranks import this_rank
 
 
 def build_trainer(
@@ -60,7 +66,8 @@ def build_trainer(
         limit_test_batches=settings.limit_test_batches,
         callbacks=build_callbacks(config, directory, watch),
         logger=build_loggers(config, directory, resume),
-        plugins=[AtomicCheckpointIO()],
+        plugins=[AtomicCheckpointIO(), cluster()],
+        sync_batchnorm=settings.sync_batchnorm,
         enable_progress_bar=config.callbacks.progress_bar,
         enable_checkpointing=True,
         enable_model_summary=False,
@@ -68,6 +75,14 @@ def build_trainer(
         use_distributed_sampler=False,
         default_root_dir=directory.path,
     )
+
+
+def cluster() -> ClusterEnvironment:
+    """How this process finds the other ranks.
+
+    Named, for Lightning would take a process in an allocation of SLURM for one of many.
+    """
+    return TorchElasticEnvironment() if this_rank().started_by else LightningEnvironment()
 
 
 def build_callbacks(
@@ -113,7 +128,7 @@ def build_loggers(
     config: TrainConfig, directory: RunDirectory, resume: Path | None
 ) -> list[Logger]:
     """``metrics.csv`` always, TensorBoard when it is asked for."""
-    step = None
+    step = 0 if config.run.resume else None
     if resume is not None:
         with as_user_errors():
             step = int(AtomicCheckpointIO().load_checkpoint(resume)["global_step"])

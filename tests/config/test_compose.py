@@ -65,7 +65,8 @@ CONTRADICTIONS = [
     (["model.zero_init_residual=true", "model.shortcut=none"], "nothing would pass"),
     (["trainer.check_val_every_n_epoch=31"], "would never be validated"),
     (["data.mean=[0.5]"], "data.mean has 1 values and data.std 3"),
-    (["trainer.devices=3"], "must be divisible by the number of devices"),
+    (["trainer.devices=3", "data.batch_size=2"], "the 3 devices share a batch"),
+    (["trainer.accelerator=cpu", "trainer.sync_batchnorm=true"], "torch has it for GPUs alone"),
     (["data.image_size=16", "augment.cutout=16"], "must be smaller than data.image_size=16"),
 ]
 

@@ -42,26 +42,30 @@ def test_an_epoch_continued_in_the_middle_gets_just_the_rest() -> None:
     assert indices(order, 3, first=2) == indices(order, 3)[2:]
 
 
-@pytest.mark.parametrize("ranks", [2, 4])
-def test_ranks_share_each_batch_of_a_single_process(ranks: int) -> None:
-    whole = indices(Order(torch.arange(64), 16), 5)
-    parts = [indices(Order(torch.arange(64), 16, rank=r, ranks=ranks), 5) for r in range(ranks)]
+@pytest.mark.parametrize("ranks", [2, 3, 5])
+@pytest.mark.parametrize("shuffle", [True, False])
+def test_ranks_share_each_batch_of_a_single_process(ranks: int, shuffle: bool) -> None:
+    # The last batch has a single image.
+    whole = list(Order(torch.arange(65), 16, shuffle=shuffle).batches(5))
+    shared = [
+        Order(torch.arange(65), 16, shuffle=shuffle, rank=r, ranks=ranks) for r in range(ranks)
+    ]
+    parts = [list(order.batches(5)) for order in shared]
     for number, batch in enumerate(whole):
-        assert sorted(sum((part[number] for part in parts), [])) == sorted(batch)
+        counted = [
+            part[number].tolist() if order.share(number)[0] else []
+            for order, part in zip(shared, parts, strict=True)
+        ]
+        assert sorted(sum(counted, [])) == sorted(batch.tolist())
+        assert all(len(part[number]) for part in parts), "an image to compute with for every rank"
+        shares = [order.share(number) for order in shared]
+        assert sum(weight for weight, _ in shares) == pytest.approx(ranks)
+        assert {images for _, images in shares} == {len(batch)}
 
 
-def test_ranks_evaluate_each_image_once_and_train_on_equal_shares() -> None:
-    evaluation = [Order(torch.arange(33), 8, shuffle=False, rank=r, ranks=2) for r in (0, 1)]
-    seen = sum((sum(indices(order, 0), []) for order in evaluation), [])
-    assert sorted(seen) == list(range(33))
-    training = [Order(torch.arange(33), 8, rank=r, ranks=2) for r in (0, 1)]
-    assert len(training[0]) == len(training[1]) == 4
-    assert [len(b) for b in indices(training[0], 0)] == [len(b) for b in indices(training[1], 0)]
-
-
-def test_a_batch_that_ranks_cannot_share_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"data\.batch_size=15: not divisible by 2 devices"):
-        Order(torch.arange(50), 15, ranks=2)
+def test_a_batch_that_is_too_small_for_the_ranks_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"data\.batch_size=2: fewer images than the 3 devices"):
+        Order(torch.arange(50), 2, ranks=3)
 
 
 @pytest.mark.parametrize("workers", [0, 2])

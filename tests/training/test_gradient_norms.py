@@ -29,6 +29,8 @@ class Batch:
     images: torch.Tensor
     labels: torch.Tensor
     targets: None = None
+    weight: float = 1.0
+    step_images: None = None
 
 
 class Kept(TrainingLog):

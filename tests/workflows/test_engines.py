@@ -9,7 +9,8 @@ from omegaconf import OmegaConf
 from src.config.compose import explain
 from src.files import read_json
 from src.runs import read_runs
-from src.workflows.sweep.engine import threads, usable_cores
+from src.workflows.ranks import usable_cores
+from src.workflows.sweep.engine import threads
 from tests.fixtures.cli import Cli
 from tests.workflows.test_sweep import CALM
 
@@ -48,6 +49,20 @@ def test_an_engine_runs_the_jobs_in_their_directories(
         assert "epoch 2/2" in (run.path / "output.log").read_text()
     assert "epoch 2/2" not in done.out, "jobs at once do not write over each other"
     assert (sweep / "report/report.html").exists()
+
+
+def test_a_job_may_be_several_processes_and_the_next_starts_clean(
+    cli: Cli, cifar: str, tmp_path: Path
+) -> None:
+    words = [*CALM, cifar, "trainer=ddp", "trainer.devices=2", "trainer.accelerator=cpu"]
+    done = cli(*words, "seed=0,1", "sweep=x", "trainer.max_epochs=2")
+    assert done.code == 0, done.err
+    runs = read_runs(tmp_path / "outputs/sweep/x")
+    assert [(run.path.name, run.state) for run in runs] == [("0", "finished"), ("1", "finished")]
+    for run in runs:
+        assert read_json(run.path / "run.json")["ranks"]["world_size"] == 2
+        assert (run.path / "train.log").read_text().count("epoch 2/2") == 1
+    assert not list(tmp_path.glob("outputs/train/*"))
 
 
 def test_jobs_at_once_share_the_cores() -> None:

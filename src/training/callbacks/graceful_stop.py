@@ -1,10 +1,11 @@
 """Stopping in the middle of training without losing a step."""
 
-import signal
 from pathlib import Path
 from typing import Any
 
 import lightning as L
+import torch
+import torch.distributed as dist
 from lightning.pytorch.callbacks import Checkpoint
 
 from src.training.signals import SignalWatch
@@ -21,10 +22,18 @@ class GracefulStop(Checkpoint):
         """Stop when ``watch`` has received a signal; write the state to ``path``, if given."""
         self.watch = watch
         self.path = path
+        self._ranks: Any = None
 
-    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """From here on the loop looks for signals; Lightning has set up its handlers by now."""
-        self.watch.install()
+    def setup(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
+        """Keep Lightning from handling signals: its handlers wait for the other ranks."""
+        connector: Any = trainer._signal_connector
+        connector.register_signal_handlers = lambda: None
+
+    def on_fit_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """From here on the loop looks for signals."""
+        if trainer.world_size > 1:
+            # On a group of its own, of the CPU: to ask each step must not wait for a GPU.
+            self._ranks = dist.new_group(backend="gloo")
         self.watch.patient = True
 
     def teardown(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
@@ -41,7 +50,7 @@ class GracefulStop(Checkpoint):
     ) -> None:
         """Stop between two optimizer steps, except before a validation that is due."""
         done = batch_idx + 1
-        if done == trainer.num_training_batches or not self._wanted(trainer):
+        if done == trainer.num_training_batches or not self._wanted():
             return
         if done % trainer.accumulate_grad_batches == 0:
             if self.path is not None:
@@ -50,26 +59,28 @@ class GracefulStop(Checkpoint):
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Write the state at an epoch's end; its figures are not logged yet, so go on."""
-        if self._wanted(trainer) and self.path is not None:
+        if self._wanted() and self.path is not None:
             trainer.save_checkpoint(self.path)
 
     def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Stop before the next epoch."""
-        if self.watch.received is not None:
+        if self._wanted():
             self._stop(trainer)
 
     def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Stop after the last epoch, before the test."""
-        if self.watch.received is not None:
+        if self._wanted():
             self._stop(trainer)
 
-    def _wanted(self, trainer: L.Trainer) -> bool:
+    def _wanted(self) -> bool:
         """Whether any process of the run has received a signal; all must stop at one step."""
-        if trainer.world_size > 1:
-            wanted = self.watch.received is not None
-            if trainer.strategy.reduce_boolean_decision(wanted, all=False) and not wanted:
-                self.watch.received = signal.SIGTERM
-        return self.watch.received is not None
+        number = self.watch.received or 0
+        if self._ranks is not None:
+            numbers = torch.tensor(number)
+            dist.all_reduce(numbers, dist.ReduceOp.MAX, group=self._ranks)
+            number = int(numbers.item())
+            self.watch.received = self.watch.received or number or None
+        return number > 0
 
     def _stop(self, trainer: L.Trainer) -> None:
         raise self.watch.interrupted(f" at step {trainer.global_step}")

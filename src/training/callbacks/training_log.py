@@ -56,7 +56,7 @@ class TrainingLog(L.Callback):
         batch_idx: int,
     ) -> None:
         """Count the batch; read the metrics when it is time."""
-        self._window_images += len(batch.labels) * trainer.world_size
+        self._window_images += batch.step_images or len(batch.labels)
         if self.is_due(trainer, trainer.global_step, batch_idx):
             self._read(trainer, pl_module)
 

@@ -1,6 +1,5 @@
 """A command in a process of its own, which signals reach in an orderly way."""
 
-import ctypes
 import os
 import signal
 import subprocess
@@ -11,12 +10,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
-__all__ = ["PARENT", "end_with_parent", "run_child"]
+from src.workflows.lifeline import Lifeline
 
-PARENT = "SWEEP_PROCESS"
-"""The environment variable that tells a child which process started it."""
+__all__ = ["run_child"]
 
-_PR_SET_PDEATHSIG = 1
 _RELAYED = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -26,7 +23,8 @@ def run_child(
     """Run ``python <words>`` and wait for its end.
 
     The child is no member of the terminal's foreground group: a Ctrl-C reaches this process
-    alone, which passes it on once. So do SIGTERM and a second signal.
+    alone, which passes it on once. So do SIGTERM and a second signal. It stops when this process
+    is gone.
 
     Args:
         words: what follows ``python``.
@@ -40,7 +38,8 @@ def run_child(
     Raises:
         OSError: it cannot be started, or ``output`` cannot be written.
     """
-    variables = os.environ | dict(environment) | {PARENT: str(os.getpid())}
+    lifeline = Lifeline()
+    variables = os.environ | dict(environment) | lifeline.environment
     sink = None if output is None else output.open("ab")
     try:
         process = subprocess.Popen(
@@ -50,10 +49,13 @@ def run_child(
             stdout=sink,
             stderr=None if sink is None else subprocess.STDOUT,
             start_new_session=True,
+            pass_fds=lifeline.handles,
         )
+        lifeline.begin()
         with _relaying(process) as received:
             code = process.wait()
     finally:
+        lifeline.end()
         if sink is not None:
             sink.close()
     return code, received[0] if received else None
@@ -77,18 +79,3 @@ def _relaying(process: "subprocess.Popen[bytes]") -> Iterator[list[int]]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def end_with_parent() -> None:
-    """Have this process stopped with SIGTERM when the sweep that started it dies.
-
-    Otherwise a sweep that is killed would leave a run behind that nobody sees. Does nothing
-    in a process that no sweep started; only Linux has the call.
-    """
-    parent = os.environ.pop(PARENT, None)
-    if parent is None or not sys.platform.startswith("linux"):
-        return
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-    if os.getppid() != int(parent):
-        # It died before the call.
-        os.kill(os.getpid(), signal.SIGTERM)

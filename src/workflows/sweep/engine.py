@@ -1,7 +1,8 @@
 """What runs the jobs: one after the other, several at once, or on other machines."""
 
-import os
 from typing import Any
+
+from src.workflows.ranks import usable_cores
 
 __all__ = ["at_once", "is_sequential", "threads"]
 
@@ -38,10 +39,3 @@ def threads(launcher: Any) -> int | None:
         cpus = launcher.get("cpus_per_task")
         return int(cpus) if cpus else None
     return max(1, usable_cores() // together) if together > 1 else None
-
-
-def usable_cores() -> int:
-    """Cores this process may run on."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

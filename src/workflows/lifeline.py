@@ -1,0 +1,55 @@
+"""Processes that end when the one that started them is gone, however it went.
+
+The starter holds one end of a pipe, and they wait for the other: the system closes it, also for a
+process that was killed. Otherwise a sweep that is killed would leave runs behind that nobody sees.
+"""
+
+import os
+import signal
+import threading
+import time
+
+__all__ = ["GRACE", "Lifeline", "hold_lifeline"]
+
+GRACE = 30.0
+"""Seconds in which a process may save what it has before it is ended."""
+
+_VARIABLE = "LIGHTNING_HYDRA_LIFELINE"
+
+
+class Lifeline:
+    """The starter's side.
+
+    Attributes:
+        environment: a variable for the processes that are started.
+        handles: file descriptors for them, ``pass_fds`` of :class:`subprocess.Popen`.
+    """
+
+    def __init__(self) -> None:
+        """Make the pipe."""
+        self._theirs, self._ours = os.pipe()
+        self.environment = {_VARIABLE: str(self._theirs)}
+        self.handles = [self._theirs]
+
+    def begin(self) -> None:
+        """All are started: what they hold is now theirs alone."""
+        os.close(self._theirs)
+
+    def end(self) -> None:
+        """Let go; whoever is left ends."""
+        os.close(self._ours)
+
+
+def hold_lifeline() -> None:
+    """In a process that was started with one: stop when the starter is gone."""
+    number = os.environ.pop(_VARIABLE, None)
+    if number is None:
+        return
+
+    def watch() -> None:
+        os.read(int(number), 1)
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(GRACE)
+        os._exit(1)
+
+    threading.Thread(target=watch, name="lifeline", daemon=True).start()
