@@ -1,12 +1,14 @@
 """Settings of runs: flat, without those that decide nothing, and which of them vary."""
 
+import functools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from src.config.identity import is_incidental
+from src.config.check import CONF
+from src.config.identity import flatten, is_incidental
 
 SEEDS = ("seed", "data.split_seed")
 """What runs of one group differ in."""
@@ -24,25 +26,21 @@ def flat_text(cfg: DictConfig) -> dict[str, str]:
     except OmegaConfBaseException:
         # Refers to something outside of the file: the reference tells runs apart as well.
         nested = OmegaConf.to_container(cfg)
-    flat: dict[str, str] = {}
+    assert isinstance(nested, dict)
+    return as_text(flatten({str(key): value for key, value in nested.items()}))
 
-    def add(node: Any, prefix: str) -> None:
-        for key, value in node.items():
-            if isinstance(value, dict) and value:
-                add(value, f"{prefix}{key}.")
-            elif not is_incidental(f"{prefix}{key}"):
-                flat[f"{prefix}{key}"] = _typed_text(value)
 
-    add(nested, "")
-    return flat
+def as_text(settings: Mapping[str, Any]) -> dict[str, str]:
+    """Flat settings as they are typed, without those that decide nothing."""
+    return {key: _typed_text(value) for key, value in settings.items() if not is_incidental(key)}
 
 
 def varying(runs: Sequence[Settings]) -> list[str]:
     """The settings in which runs differ, seeds left out, in the order of the configuration.
 
-    Where options of a group are compared (``optimizer=sgd,adamw``), what one of them has and the
-    other has not follows from its name, and is no column unless it takes several values itself.
-    Neither is what a data set brings with it: its place, its mean, its size.
+    Where options of a group are compared (``optimizer=sgd,adamw``), what follows from the option
+    is no column: settings that only one of them has, and those that all runs leave at what the
+    option's file says. Neither is what a data set brings with it: its place, its mean, its size.
     """
     keys = list(dict.fromkeys(key for settings in runs for key in settings if key not in SEEDS))
     values = {key: {settings[key] for settings in runs if key in settings} for key in keys}
@@ -50,7 +48,7 @@ def varying(runs: Sequence[Settings]) -> list[str]:
     for key in keys:
         missing = any(key not in settings for settings in runs)
         varies = len(values[key]) > 1 or (missing and not _follows(key, values))
-        if varies and not _is_of_data_set(key, runs):
+        if varies and not _is_of_data_set(key, runs) and not _is_as_in_file(key, runs):
             found.append(key)
     return found
 
@@ -58,6 +56,24 @@ def varying(runs: Sequence[Settings]) -> list[str]:
 def _follows(key: str, values: Mapping[str, set[str]]) -> bool:
     group = key.partition(".")[0]
     return any(len(values.get(f"{group}.{name}", ())) > 1 for name in ("name", "_target_"))
+
+
+def _is_as_in_file(key: str, runs: Sequence[Settings]) -> bool:
+    """Whether all runs have a setting as the file of their option does."""
+    group, _, name = key.partition(".")
+    if name == "name":
+        return False
+    options = [(settings.get(f"{group}.name"), settings.get(key)) for settings in runs]
+    return all(value == _in_file(group, option).get(key) for option, value in options)
+
+
+@functools.cache
+def _in_file(group: str, option: str | None) -> Settings:
+    """What the file of an option sets; nothing for one without a file."""
+    path = CONF / group / f"{option}.yaml"
+    if not path.is_file():
+        return {}
+    return flat_text(OmegaConf.create({group: OmegaConf.load(path)}))
 
 
 def _is_of_data_set(key: str, runs: Sequence[Settings]) -> bool:

@@ -13,7 +13,7 @@ from pathlib import Path
 from src.files import read_json, write_json
 from src.runs.directory import RunDirectory
 
-__all__ = ["Job", "find_job", "jobs_of", "place_job", "read_job", "set_aside", "varying_settings"]
+__all__ = ["Job", "find_job", "jobs_of", "place_job", "read_job", "set_aside"]
 
 ASIDE = "attempts"
 """Where the directories of attempts go that are not continued."""
@@ -105,14 +105,6 @@ def set_aside(job: Job) -> Path:
     path.mkdir()
     job.write()
     return target
-
-
-def varying_settings(settings: Sequence[dict[str, object]]) -> tuple[str, ...]:
-    """The keys of flat settings that have not the same value in all of them."""
-    keys = {key for one in settings for key in one}
-    return tuple(
-        sorted(key for key in keys if any(one.get(key) != settings[0].get(key) for one in settings))
-    )
 
 
 def _numbered(sweep: Path) -> list[Path]:

@@ -49,9 +49,11 @@ def test_a_reference_to_outside_of_the_file_is_kept_as_it_stands() -> None:
 def test_what_follows_from_the_option_is_no_column() -> None:
     runs = [
         {"optimizer.name": "sgd", "optimizer.lr": "0.1", "optimizer.momentum": "0.9"},
-        {"optimizer.name": "adamw", "optimizer.lr": "0.001", "optimizer.betas": "[0.9,0.999]"},
+        {"optimizer.name": "adamw", "optimizer.lr": "0.003", "optimizer.betas": "[0.9,0.999]"},
     ]
     assert varying(runs) == ["optimizer.name", "optimizer.lr"]
+    as_in_files = [{**runs[0]}, {**runs[1], "optimizer.lr": "0.001"}]
+    assert varying(as_in_files) == ["optimizer.name"]
     runs.append({"optimizer.name": "sgd", "optimizer.lr": "0.1", "optimizer.momentum": "0"})
     assert varying(runs) == ["optimizer.name", "optimizer.lr", "optimizer.momentum"]
     assert varying([{"a": "1"}, {"a": "1", "b": "2"}]) == ["b"]

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from src.runs import RunDirectory
+from src.runs.lock import locked
 from src.workflows.report import show_report, write_report
 from tests.fixtures.cli import Cli
 from tests.fixtures.runs import write_run, write_sweep
@@ -59,18 +61,19 @@ def test_several_sweeps_are_one_comparison(report_cli: Cli, sweep: Path, tmp_pat
 
 
 def test_a_sweep_that_still_runs_and_one_that_went_wrong(report_cli: Cli, sweep: Path) -> None:
-    write_run(sweep / "6", "optimizer.lr=0.3", state="running", epochs=2, acc=0.4)
+    running = write_run(sweep / "6", "optimizer.lr=0.3", state="running", epochs=2, acc=0.4)
     write_run(sweep / "7", "optimizer.lr=9", state="failed", reason="training diverged")
     write_run(sweep / "8", "optimizer.lr=9", state="a state of tomorrow")
     (write_run(sweep / "9", acc=0.99) / "run.json").write_text("{")
-    done = report_cli("sweep=first")
+    with locked(RunDirectory(running)):
+        done = report_cli("sweep=first")
     assert done.code == 0, done.err
     assert "6 finished runs of 2 settings, 4 not in the means" in done.out
     assert "run 7 (failed, epoch 3/3" in done.out
     assert "optimizer.lr=9 seed=0 – training diverged" in done.out
     text = (sweep / "report/report.md").read_text()
-    (running,) = (line for line in text.splitlines() if "running" in line)
-    assert "epoch 2/3, val/acc 40.00%" in running
+    (line,) = (line for line in text.splitlines() if "running" in line)
+    assert "epoch 2/3, val/acc 40.00%" in line
     for words in (
         "training diverged",
         "a state of tomorrow",

@@ -18,8 +18,10 @@ from src.config import Interrupted, UserError, as_user_errors
 from src.config.check import CONF
 from src.config.compose import Plan, PlannedJob
 from src.config.errors import one_line
+from src.reports.settings import SEEDS, as_text
+from src.reports.settings import varying as varying_settings
 from src.runs import read_run
-from src.runs.jobs import place_job, varying_settings
+from src.runs.jobs import place_job
 from src.runs.record import command_line
 from src.workflows.report import show_report, write_report
 from src.workflows.sweep.job import OF_THE_SWEEP, Runner
@@ -93,7 +95,9 @@ def _report(config_name: str, sweep: Path, console: Console) -> int:
 
 def _place(plan: Plan, sweep: Path) -> dict[str, str]:
     """Give every job its directory, in the order of the command line: key to number."""
-    varying = varying_settings([job.settings for job in plan.jobs])
+    texts = [as_text(job.settings) for job in plan.jobs]
+    seeds = [key for key in SEEDS if len({text[key] for text in texts}) > 1]
+    varying = [*varying_settings(texts), *seeds]
     numbers = {}
     with as_user_errors():
         for job in plan.jobs:
