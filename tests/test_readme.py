@@ -14,7 +14,7 @@ from tests.fixtures.datasets import cifar10_python_files, write_files
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text()
 BLOCKS = re.findall(r"```bash\n(.*?)```", README, flags=re.S)
-LINES = [line for block in BLOCKS for line in block.splitlines()]
+LINES = [line for block in BLOCKS for line in re.sub(r"\\\n\s*", "", block).splitlines()]
 TRAIN = [line for line in LINES if line.startswith("python -m src.train")]
 
 
@@ -57,7 +57,16 @@ def test_no_placeholder_is_left() -> None:
 def test_every_option_and_recipe_is_listed() -> None:
     for path in (ROOT / "conf" / "experiment").glob("*.yaml"):
         assert f"| `{path.stem}` |" in README
-    for group in ("data", "augment", "optimizer", "scheduler", "trainer", "callbacks", "logger"):
+    for group in (
+        "data",
+        "augment",
+        "optimizer",
+        "scheduler",
+        "trainer",
+        "callbacks",
+        "logger",
+        "search",
+    ):
         (row,) = re.findall(rf"^\| `{group}` \| (.*) \|$", README, flags=re.M)
         for path in (ROOT / "conf" / group).glob("*.yaml"):
             assert f"`{path.stem}`" in row, f"{group}={path.stem}"

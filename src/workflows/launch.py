@@ -17,7 +17,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
 from omegaconf import DictConfig
 
-from src.config import Interrupted, RunFailed, TrainConfig, UserError, check
+from src.config import ConfigError, Interrupted, RunFailed, TrainConfig, UserError, check
 from src.config.check import CONF
 from src.config.compose import Plan, explain, find_value, plan
 from src.config.errors import one_line
@@ -84,6 +84,8 @@ def _launch(config_name: str, workflow: str, full_error: str) -> int:
     if arguments.help or arguments.hydra_help or arguments.shell_completion or arguments.info:
         start(config_name, lambda cfg: None)
         return 0
+    if arguments.cfg and arguments.multirun:
+        raise ConfigError(f"--cfg {arguments.cfg} shows one run: leave out -m and give one value")
     for word in enter(arguments.overrides, arguments.multirun):
         _add(word, arguments.overrides)
     continuation = None
