@@ -14,7 +14,7 @@ train: $(INSTALLED)  ## train on drawn shapes: no download, about two minutes
 	$(VENV)/bin/python -m src.train experiment=shapes_quickstart
 
 test: $(DEVELOPING)  ## run the tests
-	$(VENV)/bin/python -m pytest -q
+	$(VENV)/bin/python -m pytest -q -n auto --maxprocesses 8 --dist worksteal
 
 lint: $(DEVELOPING)  ## check style, types and the direction of imports
 	$(VENV)/bin/ruff check .

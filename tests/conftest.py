@@ -1,5 +1,7 @@
 """Fixtures that tests share, and one thread: tiny networks are fastest on it."""
 
+import os
+
 import pytest
 import torch
 
@@ -25,6 +27,10 @@ __all__ = [
     "report_cli",
     "two_hosts",
 ]
+
+
+# Of processes that tests start, too.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 @pytest.fixture(autouse=True, scope="session")

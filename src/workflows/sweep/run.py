@@ -2,6 +2,7 @@
 
 import logging
 import os
+import re
 import shlex
 import shutil
 import signal
@@ -23,6 +24,7 @@ from src.reports.settings import varying as varying_settings
 from src.runs import read_run
 from src.runs.jobs import place_job
 from src.runs.record import command_line
+from src.workflows.place import SWEEPS, hydra_override
 from src.workflows.report import show_report, write_report
 from src.workflows.sweep.job import OF_THE_SWEEP, Runner
 from src.workflows.sweep.preflight import Forecast, forecast
@@ -201,7 +203,10 @@ def _again(sweep: Path) -> str:
     """The command that goes on with the sweep."""
     words = [word for word in shlex.split(command_line()) if not word.startswith("sweep=")]
     words = [word for word in words if not word.startswith("hydra.sweep.dir=")]
-    name = str(sweep)
-    if sweep.parent == Path("outputs/sweep") and os.sep not in sweep.name:
+    if sweep.parent == SWEEPS:
         name = sweep.name
-    return shlex.join([*words, f"sweep={name}"])
+    else:
+        # A bare name would be one in outputs/sweep.
+        name = str(sweep) if os.sep in str(sweep) else f".{os.sep}{sweep}"
+    plain = re.fullmatch(r"[\w./-]+", name)
+    return shlex.join([*words, f"sweep={name}" if plain else hydra_override("sweep", name)])
