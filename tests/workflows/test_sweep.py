@@ -74,7 +74,7 @@ def test_each_job_has_a_directory_and_values_can_be_added(
     first = read_runs(sweep)
     assert [run.path.name for run in first] == ["0", "1"]
     assert "scheduler=cosine" in first[1].overrides
-    table = done.out[done.out.rindex("sweep outputs") :]
+    table = done.out[done.out.rindex("sweep outputs") : done.out.index("mine: val/acc")]
     assert table.count("finished") == 2
     assert "scheduler=step" in table
     assert "data.batch_size" not in table, "only what varies"
