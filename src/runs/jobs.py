@@ -5,9 +5,11 @@
 finds its jobs by that, however they are numbered this time.
 """
 
-import shutil
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+import fcntl
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from src.files import read_json, write_json
@@ -71,21 +73,33 @@ def place_job(sweep: Path, key: str, overrides: Iterable[str], varying: Sequence
     Raises:
         OSError: the directory cannot be made.
     """
-    job = find_job(sweep, key)
-    if job is not None:
+    with _exclusive(sweep):
+        job = find_job(sweep, key)
+        if job is not None:
+            return job
+        number = max((int(folder.name) for folder in _numbered(sweep)), default=-1) + 1
+        directory = RunDirectory(sweep / str(number))
+        job = Job(directory, key, tuple(overrides), tuple(varying))
+        _make(job)
         return job
-    number = max((int(folder.name) for folder in _numbered(sweep)), default=-1) + 1
-    while True:
-        try:
-            # Several processes may be placing jobs: who makes the directory has it.
-            (sweep / str(number)).mkdir(parents=True)
-            break
-        except FileExistsError:
-            number += 1
-    directory = RunDirectory(sweep / str(number))
-    job = Job(directory, key, tuple(overrides), tuple(varying))
-    job.write()
-    return job
+
+
+def _make(job: Job) -> None:
+    """Make a job's directory, with what it is for in it from the first moment."""
+    path = job.directory.path
+    with tempfile.TemporaryDirectory(prefix=".job-", dir=path.parent) as folder:
+        new = Path(folder) / path.name
+        new.mkdir()
+        replace(job, directory=RunDirectory(new)).write()
+        new.rename(path)
+
+
+@contextmanager
+def _exclusive(sweep: Path) -> Iterator[None]:
+    """One process at a time gives out directories."""
+    with (sweep / ".lock").open("a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def set_aside(job: Job) -> Path:
@@ -96,14 +110,14 @@ def set_aside(job: Job) -> Path:
     """
     path = job.directory.path
     aside = path.parent / ASIDE
-    aside.mkdir(exist_ok=True)
-    number = 1
-    while (aside / f"{path.name}-{number}").exists():
-        number += 1
-    target = aside / f"{path.name}-{number}"
-    shutil.move(path, target)
-    path.mkdir()
-    job.write()
+    with _exclusive(path.parent):
+        aside.mkdir(exist_ok=True)
+        number = 1
+        while (aside / f"{path.name}-{number}").exists():
+            number += 1
+        target = aside / f"{path.name}-{number}"
+        path.rename(target)
+        _make(job)
     return target
 
 

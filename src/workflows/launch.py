@@ -19,7 +19,7 @@ from omegaconf import DictConfig
 
 from src.config import ConfigError, Interrupted, RunFailed, TrainConfig, UserError, check
 from src.config.check import CONF
-from src.config.compose import Plan, explain, find_value, plan
+from src.config.compose import Plan, explain, plan
 from src.config.errors import one_line
 from src.runs import RunDirectory
 from src.runs.record import remember_command
@@ -80,6 +80,9 @@ def _say(message: str, code: int) -> int:
 
 def _launch(config_name: str, workflow: str, full_error: str) -> int:
     remember_command(config_name, sys.argv[1:])
+    # Wherever it is typed: the parser takes options only in front or behind.
+    flags = [word for word in sys.argv[1:] if word in ("-m", "--multirun")]
+    sys.argv[1:] = [*flags, *(word for word in sys.argv[1:] if word not in flags)]
     arguments = get_args_parser().parse_args()
     if arguments.help or arguments.hydra_help or arguments.shell_completion or arguments.info:
         start(config_name, lambda cfg: None)
@@ -112,15 +115,12 @@ def _begin(
     together = [job for job in asked.jobs if several(config_name, job.config.trainer)]
     key = "hydra.sweep.dir" if asked.multirun else "hydra.run.dir"
     chosen = any(word.startswith(f"{key}=") for word in overrides)
-    named = find_value(overrides, "sweep")
-    if this_rank().started_by and named is None:
+    if this_rank().started_by:
         for word in as_rank(Path(asked.directory), chosen=chosen):
             _add(word, overrides)
         return _run_single(config_name, lambda cfg: _do(check(cfg), workflow))
-    if named is not None:
-        place = claim_sweep(str(named), multirun=asked.multirun, chosen=chosen)
-    else:
-        place = claim(Path(asked.directory), key, chosen=chosen)
+    place = claim_sweep(overrides, multirun=asked.multirun, chosen=chosen)
+    place = place or claim(Path(asked.directory), key, chosen=chosen)
     if together and not asked.multirun:
         return run_ranks(f"src.{config_name}", place, together[0].config.trainer.devices)
     _add(hydra_override(key, str(place)), overrides)

@@ -5,7 +5,11 @@ import re
 from pathlib import Path
 
 from src.config import UserError
+from src.config.compose import parse
 from src.runs import RunDirectory, read_runs
+
+SWEEPS = Path("outputs", "sweep")
+"""Where sweeps are that a name alone is given of."""
 
 
 def claim(path: Path, key: str, *, chosen: bool) -> Path:
@@ -23,9 +27,7 @@ def claim(path: Path, key: str, *, chosen: bool) -> Path:
     for candidate in [path] if chosen else [path, *_numbered(path)]:
         try:
             candidate.mkdir(parents=True, exist_ok=chosen)
-            probe = candidate / ".writable"
-            probe.touch()
-            probe.unlink()
+            _check_writable(candidate)
         except FileExistsError as error:
             if chosen:
                 raise UserError(f"{key}={path}: not a directory") from error
@@ -52,36 +54,49 @@ def claim(path: Path, key: str, *, chosen: bool) -> Path:
     raise UserError(f"{path}: taken, and so are the next names; try again in a second")
 
 
-SWEEPS = Path("outputs/sweep")
-
-
-def claim_sweep(name: str, *, multirun: bool, chosen: bool) -> Path:
-    """The directory of the sweep of this name, made if there is none yet.
+def claim_sweep(overrides: list[str], *, multirun: bool, chosen: bool) -> Path | None:
+    """The directory of the sweep that ``sweep=<name>`` names, made if there is none yet.
 
     Args:
-        name: of a directory in ``outputs/sweep``, or the path of another.
-        multirun: whether the command line is a sweep's.
-        chosen: whether it names a directory besides.
+        overrides: the command line's ``key=value`` words; ``name`` is that of a directory in
+            ``outputs/sweep``, or the path of another.
+        multirun: whether they are a sweep's.
+        chosen: whether they name a directory besides.
+
+    Returns:
+        ``None`` where no name is given.
 
     Raises:
-        UserError: it is no sweep's command line, or the directory cannot be made or written or
-            holds something else.
+        UserError: it is no name, no sweep's command line, or the directory cannot be made or
+            written or holds something else.
     """
+    word = next((item for item in parse(overrides) if item.key_or_group == "sweep"), None)
+    if word is None or (value := word.value()) is None:
+        return None
+    # A number is meant as it is written.
+    name = value if isinstance(value, str) else str(word.input_line).partition("=")[2]
     if not multirun:
         raise UserError(f"sweep={name}: one run is no sweep; add -m")
     if chosen:
         raise UserError(f"sweep={name} and hydra.sweep.dir both say where the sweep is: leave one")
     path = Path(name).expanduser() if os.sep in name else SWEEPS / name
+    inside = path.resolve() in (SWEEPS.resolve(), *SWEEPS.resolve().parents)
+    if word.is_sweep_override() or not name.strip() or inside:
+        raise UserError(f"sweep={name}: not a name; one for the sweep, such as sweep=shortcuts")
     try:
         path.mkdir(parents=True, exist_ok=True)
-        probe = path / ".writable"
-        probe.touch()
-        probe.unlink()
+        _check_writable(path)
     except OSError as error:
         raise UserError(f"sweep={name}: {path} cannot be written ({error.strerror})") from error
     if RunDirectory(path).record.exists():
         raise UserError(f"sweep={name}: {path} holds a single run")
     return path
+
+
+def _check_writable(path: Path) -> None:
+    probe = path / ".writable"
+    probe.touch()
+    probe.unlink()
 
 
 def _numbered(path: Path) -> list[Path]:

@@ -14,6 +14,7 @@ from src.reports import Report, build_report
 from src.reports.leaderboard import leaderboard, summary, unfinished_table
 from src.reports.page import page
 from src.reports.tables import groups_csv, latex, markdown, runs_csv, sentences, terminal
+from src.workflows.place import SWEEPS
 
 FILES = {
     "report.csv": groups_csv,
@@ -22,7 +23,6 @@ FILES = {
     "report.tex": latex,
     "report.html": page,
 }
-SWEEPS = Path("outputs", "sweep")
 
 
 def run(settings: ReportConfig, changes: list[Override]) -> int:
@@ -81,8 +81,12 @@ def show_report(report: Report, console: Console) -> None:
         say(line)
     for name, settings, state, progress, reason in unfinished_table(report).rows:
         where = ", ".join(filter(None, [state, progress]))
-        say(f"run {name} ({where}): {' – '.join(filter(None, [settings, reason]))}")
+        say(": ".join(filter(None, [f"run {name} ({where})", _joined(settings, reason)])))
     say(f"report in {report.output}")
+
+
+def _joined(*texts: str) -> str:
+    return " – ".join(filter(None, texts))
 
 
 def _place(name: str) -> Path:

@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -15,10 +15,17 @@ from src.workflows.lifeline import Lifeline
 __all__ = ["run_child"]
 
 _RELAYED = (signal.SIGINT, signal.SIGTERM)
+_POLL = 0.5
+"""Seconds between two looks at whether the child is to stop."""
 
 
 def run_child(
-    words: Sequence[str], environment: Mapping[str, str], output: Path | None, place: Path
+    words: Sequence[str],
+    *,
+    environment: Mapping[str, str],
+    output: Path | None,
+    place: Path,
+    stop: Callable[[], bool] = lambda: False,
 ) -> tuple[int, int | None]:
     """Run ``python <words>`` and wait for its end.
 
@@ -31,6 +38,7 @@ def run_child(
         environment: variables on top of this process's own.
         output: the file its output is appended to; ``None``: the terminal.
         place: the directory it runs in.
+        stop: asked now and then whether the child is to stop as by Ctrl-C.
 
     Returns:
         Its exit code, negative for the signal that killed it, and the first signal passed on.
@@ -53,12 +61,23 @@ def run_child(
         )
         lifeline.begin()
         with _relaying(process) as received:
-            code = process.wait()
+            code = _wait(process, received, stop)
     finally:
         lifeline.end()
         if sink is not None:
             sink.close()
     return code, received[0] if received else None
+
+
+def _wait(process: "subprocess.Popen[bytes]", received: list[int], stop: Callable[[], bool]) -> int:
+    while True:
+        try:
+            return process.wait(_POLL)
+        except subprocess.TimeoutExpired:
+            # A second signal would end the child at once.
+            if not received and stop():
+                received.append(signal.SIGINT)
+                process.send_signal(signal.SIGINT)
 
 
 @contextmanager

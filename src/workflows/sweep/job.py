@@ -4,6 +4,7 @@ import logging
 import math
 import os
 import signal
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -19,13 +20,16 @@ from src.runs.results import RunSummary, best_row, read_rows, read_run
 from src.workflows.place import hydra_override
 from src.workflows.sweep.child import run_child
 from src.workflows.sweep.engine import is_sequential, threads
+from src.workflows.sweep.stopping import Stop
 
-__all__ = ["Runner", "key_of_job"]
+__all__ = ["Runner", "words_of_job"]
 
 log = logging.getLogger(__name__)
 
 OF_THE_SWEEP = ("sweep=", "hydra.", "hydra/")
 """Beginnings of words that are for the sweep, not for its jobs."""
+
+ELSEWHERE = "another process is at it"
 
 STOPPED = {128 + signal.SIGINT, 128 + signal.SIGTERM}
 
@@ -39,6 +43,11 @@ def key_of_job(cfg: DictConfig) -> str:
     return key_of(cast(dict[str, Any], OmegaConf.to_container(cfg, resolve=True)))
 
 
+def words_of_job(words: Iterable[str]) -> list[str]:
+    """Those of a command line's words that are a job's own."""
+    return [word for word in words if not word.lstrip("+~").startswith(OF_THE_SWEEP)]
+
+
 @dataclass(frozen=True)
 class Runner:
     """Does the jobs of a sweep, wherever an engine calls it: it can be sent to another process.
@@ -46,12 +55,14 @@ class Runner:
     Attributes:
         command: the module of ``src`` that does a single run.
         sweep: the sweep's directory, absolute.
+        stop: says when the jobs are to stop.
         origin: the directory the sweep was started in, which relative paths are from.
         environment: variables of the jobs, on top of the calling process's own.
     """
 
     command: str
     sweep: Path
+    stop: Stop
     origin: Path
     environment: dict[str, str]
 
@@ -62,14 +73,13 @@ class Runner:
             Interrupted: a signal stopped it, and is to stop the sweep.
         """
         hydra = HydraConfig.get()
-        words = [word for word in hydra.overrides.task if not word.startswith(OF_THE_SWEEP)]
-        job = place_job(self.sweep, key_of_job(cfg), words)
+        job = place_job(self.sweep, key_of_job(cfg), words_of_job(hydra.overrides.task))
         before = read_run(job.directory.path)
         if before.state == "finished":
             log.info("job %s: is finished already", job.directory.path.name)
         elif before.state == "running":
-            log.warning("job %s: another process is at it", job.directory.path.name)
-        else:
+            log.warning("job %s: %s", job.directory.path.name, ELSEWHERE)
+        elif not self.stop.wanted():
             self._run(job, before, hydra.launcher)
         return self._objective(job, str(cfg.get("objective", "val/acc")))
 
@@ -82,15 +92,23 @@ class Runner:
         if share and "OMP_NUM_THREADS" not in os.environ:
             environment["OMP_NUM_THREADS"] = str(share)
         output = None if shown else job.directory.path / "output.log"
-        code, received = run_child(words, environment, output, self.origin)
+        code, received = run_child(
+            words,
+            environment=environment,
+            output=output,
+            place=self.origin,
+            stop=self.stop.wanted,
+        )
         after = read_run(job.directory.path)
-        if code < 0 or after.state in ("waiting", "killed"):
-            self._write_end(job, code)
+        if after.state in ("waiting", "killed"):
+            self._write_end(job, code, stopped=received is not None)
             after = read_run(job.directory.path)
-        if received is not None:
+        if received is not None and shown:
             raise Interrupted(received, f"job {name}: {after.reason or after.state}")
         if after.state == "finished":
             log.info("job %s: finished", name)
+        elif after.state == "running":
+            log.warning("job %s: %s", name, ELSEWHERE)
         else:
             log.error("job %s: %s: %s", name, after.state, after.reason)
 
@@ -107,11 +125,11 @@ class Runner:
         place = hydra_override("hydra.run.dir", str(path))
         return [*module, *job.overrides, "hydra.mode=RUN", place]
 
-    def _write_end(self, job: Job, code: int) -> None:
+    def _write_end(self, job: Job, code: int, *, stopped: bool) -> None:
         """Say in the record what the job could not say itself."""
-        if code < 0:
+        if code < 0 and not stopped:
             close_record(job.directory, "killed", f"killed by {signal.Signals(-code).name}")
-        elif code in STOPPED:
+        elif stopped or code in STOPPED:
             close_record(job.directory, "interrupted", "interrupted before it began to train")
         else:
             close_record(job.directory, "failed", f"ended before it began, with exit code {code}")

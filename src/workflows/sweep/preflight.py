@@ -1,19 +1,20 @@
 """What a sweep would do, found out before its first job: images, networks, time, disk.
 
-Runs in a process of its own, since the sweep's own process outlives every job and had better hold
-neither PyTorch nor a GPU.
+Done in a process of its own, ``python -m src.workflows.sweep``, since the sweep's own process
+outlives every job and had better hold neither PyTorch nor a GPU.
 """
 
+import pickle
 import shutil
-import signal
+import tempfile
 from collections.abc import Hashable, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
-from multiprocessing import get_context
 from pathlib import Path
 
-from src.config import TrainConfig, UserError
+from src.config import Interrupted, RunFailed, TrainConfig, UserError
 from src.config.errors import one_line
+from src.workflows.lifeline import hold_lifeline
+from src.workflows.sweep.child import run_child
 
 __all__ = ["Forecast", "forecast"]
 
@@ -25,6 +26,8 @@ FILES = 3
 
 TIMING_LIMIT = 20.0
 """Seconds after which no further network is timed."""
+
+Jobs = Sequence[tuple[str, TrainConfig]]
 
 
 @dataclass(frozen=True)
@@ -45,7 +48,7 @@ class Forecast:
     disk: int
 
 
-def forecast(jobs: Sequence[tuple[str, TrainConfig]], sweep: Path, times: int = 1) -> Forecast:
+def forecast(jobs: Jobs, sweep: Path, times: int = 1) -> Forecast:
     """Open the data, build the networks without their weights and time a step of each.
 
     Args:
@@ -55,9 +58,10 @@ def forecast(jobs: Sequence[tuple[str, TrainConfig]], sweep: Path, times: int = 
 
     Raises:
         UserError: a job cannot work, or its files will not fit; names it.
+        RunFailed: it could not be found out; says why.
+        Interrupted: a signal came.
     """
-    with ProcessPoolExecutor(1, get_context("spawn"), initializer=_end_on_ctrl_c) as pool:
-        found = pool.submit(_forecast, list(jobs), times).result()
+    found = _ask(jobs, times)
     free = shutil.disk_usage(sweep).free
     if found.disk > free:
         raise UserError(
@@ -68,12 +72,38 @@ def forecast(jobs: Sequence[tuple[str, TrainConfig]], sweep: Path, times: int = 
     return found
 
 
-def _end_on_ctrl_c() -> None:
-    # Without a traceback: the sweep says what there is to say.
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+def _ask(jobs: Jobs, times: int) -> Forecast:
+    """Have the process do it; the files it reads and writes are this process's own."""
+    with tempfile.TemporaryDirectory(prefix="forecast-") as folder:
+        asked, answer, output = (Path(folder) / name for name in ("asked", "answer", "output"))
+        asked.write_bytes(pickle.dumps((list(jobs), times)))
+        words = ["-m", __package__, str(asked), str(answer)]
+        code, received = run_child(words, environment={}, output=output, place=Path.cwd())
+        if received is not None:
+            raise Interrupted(received, "interrupted")
+        if code:
+            last = output.read_text(errors="replace").strip().splitlines()[-1:]
+            raise RunFailed(f"the sweep could not be looked at ({code}): {''.join(last)}")
+        found = pickle.loads(answer.read_bytes())
+    if isinstance(found, UserError):
+        raise found
+    assert isinstance(found, Forecast)
+    return found
 
 
-def _forecast(jobs: list[tuple[str, TrainConfig]], times: int) -> Forecast:
+def main(asked: Path, answer: Path) -> None:
+    """Read jobs from a file and write their forecast, or what is wrong with them, to another."""
+    hold_lifeline()
+    jobs, times = pickle.loads(asked.read_bytes())
+    found: Forecast | UserError
+    try:
+        found = _forecast(jobs, times)
+    except UserError as error:
+        found = UserError(one_line(error))
+    answer.write_bytes(pickle.dumps(found))
+
+
+def _forecast(jobs: Jobs, times: int) -> Forecast:
     from src.workflows.sweep.sizes import Sizes, measure
 
     known: dict[Hashable, Sizes] = {}

@@ -6,11 +6,9 @@ import re
 import shlex
 import shutil
 import signal
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
 
 from omegaconf import DictConfig
 from rich.console import Console
@@ -21,22 +19,20 @@ from src.config.compose import Plan, PlannedJob
 from src.config.errors import one_line
 from src.reports.settings import SEEDS, as_text
 from src.reports.settings import varying as varying_settings
-from src.runs import read_run
+from src.runs import read_run, read_runs
 from src.runs.jobs import place_job
 from src.runs.record import command_line
 from src.workflows.place import SWEEPS, hydra_override
 from src.workflows.report import show_report, write_report
-from src.workflows.sweep.job import OF_THE_SWEEP, Runner
+from src.workflows.sweep.job import Runner, words_of_job
 from src.workflows.sweep.preflight import Forecast, forecast
+from src.workflows.sweep.stopping import Stop, interruptible
 from src.workflows.sweep.table import show_sweep
 
 __all__ = ["run_sweep"]
 
 Start = Callable[[str, Callable[[DictConfig], float | None]], None]
 """Has Hydra call a function with the configuration of each job of the command line."""
-
-GRACE = 120.0
-"""Seconds that jobs in other processes get to write their checkpoints after a Ctrl-C."""
 
 log = logging.getLogger(__name__)
 
@@ -61,38 +57,47 @@ def run_sweep(
         Interrupted: a signal ended the sweep; the message is the command to go on with.
     """
     console = Console()
+    stop = Stop.of(sweep)
+    try:
+        with interruptible(sweep, stop), _importable():
+            _look_ahead(config_name, plan, sweep, console)
+            job = Runner(config_name, sweep.absolute(), stop, Path.cwd(), environment)
+            # A function: Hydra wants to know the file it is from.
+            start(config_name, lambda cfg: job(cfg))
+    except (Interrupted, KeyboardInterrupt) as end:
+        _report(config_name, plan, sweep, console)
+        number = getattr(end, "signal_number", signal.SIGINT)
+        raise Interrupted(number, f"interrupted; go on with: {_again(sweep)}") from end
+    return _report(config_name, plan, sweep, console)
+
+
+def _look_ahead(config_name: str, plan: Plan, sweep: Path, console: Console) -> None:
+    """Give the jobs their directories, and say what those that are missing will cost."""
     numbers = {} if plan.search else _place(plan, sweep)
     missing = _missing(plan, sweep, numbers)
     if config_name == "train" and missing:
         named = [(_called(job, numbers), job.config) for job in missing]
         expected = forecast(named, sweep, times=plan.trials or 1)
         _show_forecast(console, plan, sweep, len(missing), expected)
-    job = Runner(config_name, sweep.absolute(), Path.cwd(), environment)
-
-    def do(cfg: DictConfig) -> float | None:
-        return job(cfg)
-
-    try:
-        with _sigterm_interrupts(), _importable():
-            start(config_name, do)
-    except (Interrupted, KeyboardInterrupt) as stop:
-        _wait_for_jobs(sweep)
-        _report(config_name, sweep, console)
-        number = getattr(stop, "signal_number", signal.SIGINT)
-        raise Interrupted(number, f"interrupted; go on with: {_again(sweep)}") from stop
-    return _report(config_name, sweep, console)
 
 
-def _report(config_name: str, sweep: Path, console: Console) -> int:
-    """Show how the jobs went, and how they compare; 0 when all are finished, else 1."""
-    code = show_sweep(sweep, console)
-    if config_name == "train":
+def _report(config_name: str, plan: Plan, sweep: Path, console: Console) -> int:
+    """Show how the jobs went, and how they compare.
+
+    Returns:
+        0 when all jobs are finished, or one of a search, whose trials may well diverge; else 1.
+    """
+    with as_user_errors():
+        states = [run.state for run in read_runs(sweep)]
+    show_sweep(sweep, console)
+    finished = "finished" in states if plan.search else {*states} == {"finished"}
+    if config_name == "train" and {*states} - {"waiting"}:
         try:
             show_report(write_report([sweep]), console)
         except UserError as error:
             log.error("error: %s", one_line(error))
             return 1
-    return code
+    return 0 if finished else 1
 
 
 def _place(plan: Plan, sweep: Path) -> dict[str, str]:
@@ -103,8 +108,7 @@ def _place(plan: Plan, sweep: Path) -> dict[str, str]:
     numbers = {}
     with as_user_errors():
         for job in plan.jobs:
-            words = [word for word in job.overrides if not word.startswith(OF_THE_SWEEP)]
-            placed = place_job(sweep, job.key, words, varying)
+            placed = place_job(sweep, job.key, words_of_job(job.overrides), varying)
             numbers[job.key] = placed.directory.path.name
     return numbers
 
@@ -160,20 +164,6 @@ def _size(count: float) -> str:
 
 
 @contextmanager
-def _sigterm_interrupts() -> Iterator[None]:
-    """Between jobs SIGTERM ends the sweep as Ctrl-C does; within one it goes to the job."""
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        raise Interrupted(number, "interrupted")
-
-    before = signal.signal(signal.SIGTERM, stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
-@contextmanager
 def _importable() -> Iterator[None]:
     """Let an engine's processes import this project, wherever they are started."""
     before = os.environ.get("PYTHONPATH")
@@ -185,18 +175,6 @@ def _importable() -> Iterator[None]:
             del os.environ["PYTHONPATH"]
         else:
             os.environ["PYTHONPATH"] = before
-
-
-def _wait_for_jobs(sweep: Path) -> None:
-    """Let jobs that an engine runs in processes of its own come to their end."""
-    deadline = time.monotonic() + GRACE
-    folders = [folder for folder in sweep.glob("*") if folder.name.isdigit()]
-    while time.monotonic() < deadline:
-        with as_user_errors():
-            if all(read_run(folder).state != "running" for folder in folders):
-                return
-        time.sleep(0.1)
-    log.warning("some jobs are still running")
 
 
 def _again(sweep: Path) -> str:

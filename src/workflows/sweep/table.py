@@ -11,8 +11,8 @@ from src.runs import read_runs
 from src.runs.results import varying
 
 
-def show_sweep(sweep: Path, console: Console) -> int:
-    """Print one row a job and return the exit code: 0 when all finished, else 1.
+def show_sweep(sweep: Path, console: Console) -> None:
+    """Print one row a job.
 
     Raises:
         UserError: a run's files are damaged.
@@ -34,7 +34,6 @@ def show_sweep(sweep: Path, console: Console) -> int:
     for run in runs:
         if run.reason:
             console.print(f"job {run.path.name}: {run.reason}", highlight=False, soft_wrap=True)
-    return 0 if runs and all(run.state == "finished" for run in runs) else 1
 
 
 def _short(setting: str) -> str:
