@@ -7,7 +7,7 @@ from rich.table import Table
 
 from src.benchmarks.operations import Profile
 from src.benchmarks.samples import Samples
-from src.drawing import new_figure
+from src.drawing import new_figure, write_figure
 
 CONTENDERS = {
     "ours": "python -m src.train",
@@ -93,4 +93,4 @@ def draw_race(path: Path, title: str, speeds: dict[str, Samples]) -> None:
     axes.set_xlabel("images a second (bars: medians, points: rounds)")
     axes.set_title(title, fontsize="medium", loc="left")
     axes.spines[["top", "right"]].set_visible(False)
-    figure.savefig(path, dpi=110)
+    write_figure(path, figure)
