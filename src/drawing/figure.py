@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -79,7 +79,7 @@ def write_picture(path: Path, pixels: NDArray[np.uint8]) -> None:
     from matplotlib.image import imsave
 
     with replacing(path, "wb") as file:
-        imsave(file, pixels, format="png")
+        imsave(cast(BinaryIO, file), pixels, format="png")
 
 
 @contextmanager
