@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from src.files import read_json
+from tests.fixtures.change import change
 from tests.fixtures.cli import Cli
 
 
@@ -68,3 +69,27 @@ def test_a_run_that_was_moved_needs_only_its_images(
     (runs / "one").rename(runs / "moved there")
     done = evaluate_cli(f"run='{runs / 'moved there'}'", cifar)
     assert done.code == 0, done.err
+
+
+def test_a_run_on_other_classes_is_refused_before_any_work(evaluate_cli: Cli, runs: Path) -> None:
+    assert evaluate_cli(f"run={runs / 'one'}").code == 0
+    before = (runs / "one/evaluation/metrics.json").stat()
+    change(runs / "two/run.json", "data.classes", [str(number) for number in range(10)])
+    done = evaluate_cli(f"run={runs / 'one'}", f"against={runs / 'two'}")
+    assert done.code == 2
+    assert "its classes are 0, 1" in done.err and "of the run are airplane" in done.err
+    assert (runs / "one/evaluation/metrics.json").stat().st_mtime_ns == before.st_mtime_ns
+
+
+def test_a_picture_that_cannot_be_drawn_is_a_warning(
+    evaluate_cli: Cli, runs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*words: object) -> None:
+        raise ValueError("no room")
+
+    monkeypatch.setattr("src.workflows.evaluate.calibration_figure", fails)
+    done = evaluate_cli(f"run={runs / 'one'}")
+    assert done.code == 0
+    assert "calibration.png: no such picture (ValueError: no room)" in done.out
+    place = runs / "one/evaluation"
+    assert (place / "worst.png").exists() and not (place / "calibration.png").exists()
