@@ -87,7 +87,7 @@ def _check_state(path: Any, state: Any) -> None:
 def _why(error: Exception) -> str:
     """The reason in a line; torch's own recommends to load what it has refused."""
     if isinstance(error, pickle.UnpicklingError):
-        named = re.search(r"GLOBAL ([\w.]+) was not an allowed", str(error))
+        named = re.search(r"GLOBAL ([\w.]+)", str(error))
         what = f"asks for {named[1]}" if named else "holds more than tensors and plain values"
         return f"it {what}, which is refused; nothing of it was executed"
     return next(iter(str(error).strip().splitlines()), type(error).__name__)

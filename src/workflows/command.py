@@ -53,7 +53,10 @@ def _command(
 ) -> int:
     remember_command(config_name, sys.argv[1:])
     arguments = get_args_parser().parse_args()
-    if arguments.help or arguments.hydra_help or arguments.shell_completion or arguments.info:
+    if arguments.help:
+        print(_help(config_name))
+        return 0
+    if arguments.hydra_help or arguments.shell_completion or arguments.info:
         start(config_name, lambda cfg: None)
         return 0
     if arguments.multirun:
@@ -84,6 +87,17 @@ def _ended_by_sigterm() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+def _help(config_name: str) -> str:
+    """The page of this command, with its settings as they stand in their file.
+
+    Hydra's own shows them composed, without the comments that say what each accepts.
+    """
+    page = OmegaConf.load(CONF / "hydra" / "help" / f"{config_name}.yaml")
+    template: str = OmegaConf.create({"hydra": {"help": page}}).hydra.help.template
+    _, settings, _ = (CONF / f"{config_name}.yaml").read_text().split("\n\n", 2)
+    return template.replace("$CONFIG", settings).rstrip()
 
 
 def _quoted(word: str, paths: Collection[str]) -> str:

@@ -1,5 +1,6 @@
 """Checkpoints: whole or refused, and written so that a whole one always exists."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +64,34 @@ def test_a_file_of_something_else(path: Path, content: Any) -> None:
     torch.save(content, path)
     with pytest.raises(CheckpointError, match=r"last.ckpt: not a checkpoint of a run"):
         load(path)
+
+
+class Unknown:
+    """No tensor and no plain value."""
+
+
+class Command:
+    """Something that would run when it is read."""
+
+    def __reduce__(self) -> Any:
+        return os.mkdir, ("executed",)
+
+
+@pytest.mark.parametrize(
+    ("inside", "named"),
+    [(Command(), "posix.mkdir"), (Unknown(), "tests.training.test_checkpoint.Unknown")],
+)
+def test_what_is_refused_is_named_and_not_recommended(
+    path: Path, inside: Any, named: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    torch.save(WHOLE | {"state_dict": inside}, path)
+    monkeypatch.chdir(path.parent)
+    with pytest.raises(CheckpointError) as refusal:
+        load(path)
+    message = str(refusal.value)
+    assert f"it asks for {named}, which is refused; nothing of it was executed" in message
+    assert "weights_only" not in message
+    assert not Path("executed").exists()
 
 
 def test_a_missing_file_is_said_as_such(tmp_path: Path) -> None:

@@ -43,7 +43,7 @@ def test_outputs_that_are_not_finite_are_a_failure(command: Cli, runs: Path) -> 
     assert written == []
 
 
-@pytest.mark.parametrize("value", ["best | last", "output"])
+@pytest.mark.parametrize("value", ["checkpoint: best    # of the run: best | last", "output: null"])
 def test_help_says_what_settings_take(command: Cli, value: str) -> None:
     assert value in command("--help").out
 

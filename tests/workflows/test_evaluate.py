@@ -45,7 +45,7 @@ def test_predictions_name_each_image_once(evaluate_cli: Cli, runs: Path) -> None
 def test_the_pictures_show_something(evaluate_cli: Cli, runs: Path) -> None:
     evaluate_cli(f"run={runs / 'one'}")
     for name in ("confusion", "calibration", "worst"):
-        picture = cv2.imread_json(str(runs / f"one/evaluation/{name}.png"))
+        picture = cv2.imread(str(runs / f"one/evaluation/{name}.png"))
         assert picture is not None and picture.std() > 10, name
 
 
