@@ -7,6 +7,7 @@ from rich.table import Table
 
 from src.evaluation.comparison import Comparison
 from src.evaluation.predictions import Predictions
+from src.names import printable
 from src.workflows.screen import plain_console
 from src.workflows.trained import Trained
 
@@ -28,7 +29,9 @@ def show_evaluation(figures: dict[str, Any], trained: Trained, place: Path) -> N
     for name in ("class", "images", "precision", "recall"):
         classes.add_column(name, justify="left" if name == "class" else "right")
     for name, row in figures["classes"].items():
-        classes.add_row(name, f"{row['images']:,}", _share(row["precision"]), _share(row["recall"]))
+        classes.add_row(
+            printable(name), f"{row['images']:,}", _share(row["precision"]), _share(row["recall"])
+        )
     console.print(classes)
     console.print("ECE: expected calibration error, the gap between confidence and accuracy")
     console.print(f"results in {place}", soft_wrap=True)
