@@ -10,7 +10,7 @@ def main() -> None:
         from src.workflows.command import command
     except KeyboardInterrupt:
         sys.exit(130)
-    paths = ("run", "ckpt", "against")
+    paths = ("run", "ckpt", "against", "output")
     command("evaluate", check_evaluate, "src.workflows.evaluate", paths=paths)
 
 

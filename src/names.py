@@ -1,4 +1,4 @@
-"""Names a user may have meant."""
+"""Names a user may have meant, and names as they can be shown."""
 
 from collections.abc import Iterable
 from difflib import get_close_matches
@@ -17,3 +17,11 @@ def check_name(key: str, name: object, accepted: Iterable[str]) -> None:
         raise ValueError(
             f"{key} must be one of {', '.join(accepted)}, got {name!r}{nearest(name, accepted)}"
         )
+
+
+def printable(text: object) -> str:
+    r"""A name for the terminal: line breaks, escape codes and stray bytes as ``\n``, ``\x1b``…"""
+    return "".join(
+        letter if letter.isprintable() else letter.encode("unicode_escape").decode("ascii")
+        for letter in str(text)
+    )

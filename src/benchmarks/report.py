@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
-from rich.console import Console
 from rich.table import Table
 
 from src.benchmarks.operations import Profile
 from src.benchmarks.samples import Samples
-from src.drawing import new_figure
+from src.drawing import new_figure, write_figure
+from src.workflows.screen import plain_console
 
 CONTENDERS = {
     "ours": "python -m src.train",
@@ -29,10 +29,10 @@ def show_race(
         seconds, memory = alone[name]
         speed = samples.text(samples.digits)
         table.add_row(name, speed, ratio, f"{seconds:.1f} s", f"{memory:,.0f} MiB")
-    console = Console()
+    console = plain_console()
     console.print(table)
     for name in speeds:
-        console.print(f"{name}: {CONTENDERS[name]}", highlight=False)
+        console.print(f"{name}: {CONTENDERS[name]}")
 
 
 def show_samples(title: str, measured: dict[str, Samples]) -> None:
@@ -43,7 +43,7 @@ def show_samples(title: str, measured: dict[str, Samples]) -> None:
     table.add_column("")
     for name, samples in measured.items():
         table.add_row(name, samples.text(samples.digits), samples.unit)
-    Console().print(table)
+    plain_console().print(table)
 
 
 def show_operations(title: str, profile: Profile) -> None:
@@ -61,14 +61,13 @@ def show_operations(title: str, profile: Profile) -> None:
             f"{row.megabytes:,.0f}" if row.megabytes else "",
             f"{profile.least_milliseconds(row):.1f}" if row.megabytes else "",
         )
-    console = Console()
+    console = plain_console()
     console.print(table)
     console.print(
         f"a step took {profile.milliseconds:.1f} ms, and {profile.untouched_milliseconds:.1f} ms "
         "when its operations were not timed one by one; measured limits: "
         f"{profile.matrix_rate:,.0f} GFLOP/s in a matrix product, "
         f"{profile.bandwidth:.1f} GB/s in a copy",
-        highlight=False,
         soft_wrap=True,
     )
 
@@ -93,4 +92,4 @@ def draw_race(path: Path, title: str, speeds: dict[str, Samples]) -> None:
     axes.set_xlabel("images a second (bars: medians, points: rounds)")
     axes.set_title(title, fontsize="medium", loc="left")
     axes.spines[["top", "right"]].set_visible(False)
-    figure.savefig(path, dpi=110)
+    write_figure(path, figure)

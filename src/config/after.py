@@ -34,6 +34,7 @@ class EvaluateConfig(InferenceConfig):
     """What ``python -m src.evaluate`` looks at."""
 
     against: str | None = None
+    output: str | None = None
     tta: str = choice("none", "none", "flip", "shift")
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from src.data.download import DownloadError, download
 from src.data.registry import DatasetInfo, get_dataset, list_datasets
+from src.data.sources.layout import seen_from_here
 
 __all__ = ["find_files"]
 
@@ -60,7 +61,7 @@ def find_files(info: DatasetInfo, root: Path | None, *, allow_download: bool = T
     mistyped = folder == root and root.name.lower().endswith(_ARCHIVE_ENDINGS)
     if root.is_file() or (root.is_dir() and (_is_there(root, info) or not _is_free(root))):
         return root
-    reason = f"there is nothing at data.root={root}"
+    reason = f"there is nothing at data.root={root}{seen_from_here(root)}"
     if info.files and not mistyped:
         if allow_download:
             return _download(info, folder, reason)

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from src.data.decode import decode, fit, opencv_alone, resize
 from src.data.sources.layout import EXTENSIONS, is_hidden
+from src.names import printable
 
-__all__ = ["Found", "InputBatch", "find_images", "printable", "read_batches"]
+__all__ = ["Found", "InputBatch", "find_images", "read_batches"]
 
 SUFFIXES = (*EXTENSIONS, ".avif", ".dib", ".gif", ".jp2", ".jpe", ".pbm", ".pnm")
 """What is taken from folders and patterns: what OpenCV reads in 8 or 16 bits."""
@@ -54,14 +55,6 @@ class InputBatch:
     images: NDArray[np.uint8]
     thumbnails: list[NDArray[np.uint8]]
     problems: list[str]
-
-
-def printable(text: object) -> str:
-    r"""A name for the terminal: line breaks, escape codes and stray bytes as ``\n``, ``\x1b``…"""
-    return "".join(
-        letter if letter.isprintable() else letter.encode("unicode_escape").decode("ascii")
-        for letter in str(text)
-    )
 
 
 def find_images(source: str) -> Found:

@@ -55,6 +55,5 @@ def _write(
     figure.figimage(picture)
     for label, (x, y) in zip(labels, middles, strict=True):
         place = x / width, 1 - y / height
-        # A name may hold a $, which is no formula.
-        figure.text(*place, label, ha="center", va="center", fontsize=8, parse_math=False)
+        figure.text(*place, label, ha="center", va="center", fontsize=8)
     return as_pixels(figure)

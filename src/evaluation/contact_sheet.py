@@ -1,14 +1,13 @@
 """A contact sheet: small pictures of images with what a network said of them."""
 
 import math
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from src.drawing import new_figure, shorten
+from src.drawing import new_figure, shorten, write_figure
 
 __all__ = ["SHEET", "draw_contact_sheet"]
 
@@ -50,9 +49,8 @@ def draw_contact_sheet(
     for panel, image, name, (guess, probability) in shown:
         pixels = image if image.shape[-1] == 3 else image[..., 0]
         panel.imshow(pixels, cmap="gray", vmin=0, vmax=255)
-        # A dollar sign in a name begins no formula.
         title = f"{shorten(guess, LETTERS - 5, keep_end=True)} {probability:.0%}"
-        panel.set_title(title, fontsize=8, parse_math=False)
+        panel.set_title(title, fontsize=8)
         panel.text(
             0.5,
             -0.03,
@@ -62,11 +60,7 @@ def draw_contact_sheet(
             va="top",
             fontsize=6,
             color="0.4",
-            parse_math=False,
         )
     if total > count:
         figure.suptitle(f"the first {count} of {total:,} images", fontsize=9)
-    with warnings.catch_warnings():
-        # Letters that the font lacks are drawn as boxes; the table and the CSV have them.
-        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
-        figure.savefig(path, dpi=110)
+    write_figure(path, figure)

@@ -13,14 +13,19 @@ from src.evaluation.predictions import Predictions
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["calibration_figure", "confusion_figure", "worst_mistakes"]
+__all__ = ["accuracy_title", "calibration_figure", "confusion_figure", "worst_mistakes"]
 
 READABLE = 25
 """Classes up to which a confusion matrix has numbers and names."""
 
 WORST = 24
 LETTERS = 16
-"""That fit below a tile."""
+"""Letters of a name that fit below a tile and beside a matrix."""
+
+
+def accuracy_title(predictions: Predictions) -> str:
+    """What stands above a picture of predictions: how many of how many images are right."""
+    return f"accuracy {predictions.correct.mean():.2%} on {len(predictions.labels):,} images"
 
 
 def confusion_figure(matrix: NDArray[np.int64], classes: Sequence[str], title: str) -> "Figure":
@@ -38,8 +43,10 @@ def confusion_figure(matrix: NDArray[np.int64], classes: Sequence[str], title: s
     image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     figure.colorbar(image, ax=axes, fraction=0.045, label="share of the class")
     if len(classes) <= READABLE:
-        axes.set_xticks(range(len(classes)), classes, rotation=45, ha="right")
-        axes.set_yticks(range(len(classes)), classes)
+        # Longer ones would leave no room for the matrix.
+        names = [shorten(name, LETTERS, keep_end=True) for name in classes]
+        axes.set_xticks(range(len(classes)), names, rotation=45, ha="right")
+        axes.set_yticks(range(len(classes)), names)
         for (row, column), count in np.ndenumerate(matrix):
             if count:
                 colour = "white" if shares[row, column] > 0.5 else "black"

@@ -9,7 +9,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-__all__ = ["VIEWS", "Predictions", "classify", "predict"]
+from src.config import RunFailed
+
+__all__ = ["VIEWS", "Predictions", "check_finite", "classify", "predict"]
 
 View = Callable[[Tensor], Tensor]
 
@@ -87,11 +89,28 @@ def predict(
         autocast: a lower precision to compute in; None: the weights' own.
         views: what is shown of each image; the probabilities are averaged over them.
         batch_size: images at a time.
+
+    Raises:
+        RunFailed: the network's outputs are not finite.
     """
     shares = classify(
         network, images, device=device, autocast=autocast, views=views, batch_size=batch_size
     )
     return Predictions(shares, np.asarray(labels))
+
+
+def check_finite(logits: Tensor) -> None:
+    """Refuse outputs that say nothing.
+
+    Raises:
+        RunFailed: there is NaN or infinity among them.
+    """
+    wrong = logits.numel() - int(torch.isfinite(logits).sum())
+    if wrong:
+        raise RunFailed(
+            f"the network's outputs are not finite ({wrong:,} of the first {logits.numel():,}): "
+            "its weights are those of a training that diverged, or precision=32-true is needed"
+        )
 
 
 @torch.inference_mode()
@@ -104,13 +123,18 @@ def classify(
     views: Sequence[View] = VIEWS["none"],
     batch_size: int = 512,
 ) -> NDArray[np.float64]:
-    """The probability of each class, float64 (N, classes); arguments as :func:`predict`."""
+    """The probability of each class, float64 (N, classes); arguments as :func:`predict`.
+
+    Raises:
+        RunFailed: the network's outputs are not finite.
+    """
     network.eval()
     found = []
     for start in range(0, len(images), batch_size):
         part = torch.tensor(images[start : start + batch_size]).permute(0, 3, 1, 2).to(device)
         with torch.autocast(device.type, dtype=autocast, enabled=autocast is not None):
             logits = [network(view(part)) for view in views]
+        check_finite(torch.stack(logits))
         shares = [F.softmax(each.double(), dim=1) for each in logits]
         found.append(torch.stack(shares).mean(dim=0).cpu().numpy())
     return np.concatenate(found)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from src.drawing import new_figure
+from src.drawing import new_figure, write_figure
 from src.runs.directory import RunDirectory
 from src.runs.results import read_rows
 
@@ -42,7 +42,7 @@ def draw_curves(directory: RunDirectory, title: str) -> Path:
     rate.set_ylim(bottom=0)
     figure.suptitle(title, fontsize="medium")
     path = directory.path / "curves.png"
-    figure.savefig(path, dpi=110)
+    write_figure(path, figure)
     return path
 
 

@@ -27,12 +27,14 @@ def refused(model: dict[str, Any], trust: tuple[str, ...]) -> str | None:
 
     Args:
         model: the settings of ``model``.
-        trust: further targets that may be built.
+        trust: further targets that may be built, and names that may be fetched.
     """
     for key, value in _walk(model):
         if key == "_target_":
             if value not in (*BUILDERS, *trust) and not _is_layer(str(value)):
                 return str(value)
+        elif key == "name" and ":" in str(value) and value not in trust:
+            return str(value)  # timm fetches ``hf-hub:…`` and reads ``local-dir:…``
         elif isinstance(value, str) and "${" in value:
             return value  # resolved only when it is built, to who knows what
     return None

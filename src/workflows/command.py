@@ -1,9 +1,12 @@
 """Commands that work on a trained run: no job directory, no sweep, changes to its data."""
 
 import logging
+import signal
 import sys
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from importlib import import_module
+from types import FrameType
 from typing import Any, NoReturn
 
 from hydra import initialize_config_dir
@@ -11,7 +14,7 @@ from hydra._internal.utils import get_args_parser
 from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf
 
-from src.config import ConfigError
+from src.config import ConfigError, Interrupted
 from src.config.check import CONF
 from src.config.compose import composed, parse
 from src.runs.record import remember_command
@@ -50,7 +53,10 @@ def _command(
 ) -> int:
     remember_command(config_name, sys.argv[1:])
     arguments = get_args_parser().parse_args()
-    if arguments.help or arguments.hydra_help or arguments.shell_completion or arguments.info:
+    if arguments.help:
+        print(_help(config_name))
+        return 0
+    if arguments.hydra_help or arguments.shell_completion or arguments.info:
         start(config_name, lambda cfg: None)
         return 0
     if arguments.multirun:
@@ -65,7 +71,33 @@ def _command(
         return 0
     settings = check(cfg)
     _log_to_screen()
-    return int(import_module(workflow).run(settings, changes))
+    with _ended_by_sigterm():
+        return int(import_module(workflow).run(settings, changes))
+
+
+@contextmanager
+def _ended_by_sigterm() -> Iterator[None]:
+    """Let SIGTERM end the command as Ctrl-C does: temporary files removed, exit code 143."""
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        raise Interrupted(number, "interrupted by SIGTERM")
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _help(config_name: str) -> str:
+    """The page of this command, with its settings as they stand in their file.
+
+    Hydra's own shows them composed, without the comments that say what each accepts.
+    """
+    page = OmegaConf.load(CONF / "hydra" / "help" / f"{config_name}.yaml")
+    template: str = OmegaConf.create({"hydra": {"help": page}}).hydra.help.template
+    _, settings, _ = (CONF / f"{config_name}.yaml").read_text().split("\n\n", 2)
+    return template.replace("$CONFIG", settings).rstrip()
 
 
 def _quoted(word: str, paths: Collection[str]) -> str:

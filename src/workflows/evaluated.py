@@ -3,11 +3,12 @@
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 
 from src.evaluation.comparison import Comparison
 from src.evaluation.predictions import Predictions
+from src.names import printable
+from src.workflows.screen import plain_console
 from src.workflows.trained import Trained
 
 CERTAIN = 0.05
@@ -15,8 +16,8 @@ CERTAIN = 0.05
 
 def show_evaluation(figures: dict[str, Any], trained: Trained, place: Path) -> None:
     """Print the figures, and a row a class."""
-    console = Console()
-    console.print(f"{trained.checkpoint} on {figures['data']}", highlight=False, soft_wrap=True)
+    console = plain_console()
+    console.print(f"{trained.checkpoint} on {figures['data']}", soft_wrap=True)
     table = Table()
     for name in ("", "accuracy", "95% interval", "top 5", "loss", "ECE"):
         table.add_column(name, justify="right" if name else "left")
@@ -28,10 +29,12 @@ def show_evaluation(figures: dict[str, Any], trained: Trained, place: Path) -> N
     for name in ("class", "images", "precision", "recall"):
         classes.add_column(name, justify="left" if name == "class" else "right")
     for name, row in figures["classes"].items():
-        classes.add_row(name, f"{row['images']:,}", _share(row["precision"]), _share(row["recall"]))
+        classes.add_row(
+            printable(name), f"{row['images']:,}", _share(row["precision"]), _share(row["recall"])
+        )
     console.print(classes)
     console.print("ECE: expected calibration error, the gap between confidence and accuracy")
-    console.print(f"results in {place}", highlight=False, soft_wrap=True)
+    console.print(f"results in {place}", soft_wrap=True)
 
 
 def _row(figures: dict[str, Any]) -> list[str]:
@@ -58,7 +61,7 @@ def show_comparison(
     place: Path,
 ) -> None:
     """Print where two runs differ, in settings and in result, and whether chance explains it."""
-    console = Console()
+    console = plain_console()
     table = Table(title="against the other run", title_justify="left")
     for name in ("", "run", "against"):
         table.add_column(name, overflow="fold")
@@ -72,6 +75,5 @@ def show_comparison(
         f"difference {found.difference:+.2%}, McNemar's exact test p = {found.p_value:.2g}: "
         f"{verdict}; they disagree on {len(found.disagreed):,} images, listed in "
         f"{place / 'disagreements.csv'}",
-        highlight=False,
         soft_wrap=True,
     )

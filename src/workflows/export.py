@@ -6,16 +6,17 @@ from typing import Any
 import numpy as np
 import torch
 from hydra.core.override_parser.types import Override
-from rich.console import Console
 from rich.table import Table
 
-from src.config import ConfigError, RunFailed, UserError
+from src.config import ConfigError, RunFailed, UserError, as_user_errors
 from src.config.after import ExportConfig
 from src.config.errors import one_line
+from src.evaluation.predictions import check_finite
 from src.exporting.engines import ENGINES, Engine, Images, torch_engine
 from src.exporting.formats import INPUT, OUTPUT, write
 from src.exporting.verify import TOLERANCE, largest_difference, milliseconds_per_image
 from src.files import read_json, replacing_with
+from src.workflows.screen import plain_console
 from src.workflows.trained import Trained, load_trained
 
 SUFFIXES = {"onnx": ".onnx", "torch_export": ".pt2", "safetensors": ".safetensors"}
@@ -48,13 +49,14 @@ def run(settings: ExportConfig, changes: list[Override]) -> int:
     except OSError as error:
         raise UserError(f"output={path}: {one_line(error)}") from error
     size = path.stat().st_size / 1e6
-    Console().print(f"written to {path}, {size:,.1f} MB", highlight=False, soft_wrap=True)
+    plain_console().print(f"written to {path}, {size:,.1f} MB", soft_wrap=True)
     return 0
 
 
 def _write_and_compare(format: str, trained: Trained, path: Path) -> None:
     images = _images(trained)
     network = torch_engine(trained.network)
+    check_finite(torch.from_numpy(network(images)))
     write(format, trained.network, torch.from_numpy(images[:2]), _facts(trained), path)
     engines = {name: load(path, trained.network) for name, load in ENGINES[format].items()}
     differences = {
@@ -88,7 +90,8 @@ def _images(trained: Trained) -> Images:
 def _facts(trained: Trained) -> dict[str, Any]:
     height, width, channels = trained.image_shape
     colours = "RGB" if channels == 3 else "grey"
-    tested = read_json(trained.directory.metrics).get("test/acc")
+    with as_user_errors(ValueError):
+        tested = read_json(trained.directory.metrics).get("test/acc")
     return {
         "classes": list(trained.classes),
         "input": f"{INPUT}: float32 (N, {channels}, {height}, {width}), {colours}, 0..255, "
@@ -110,4 +113,4 @@ def _show(engines: dict[str, Engine], differences: dict[str, float], images: Ima
         difference = f"{differences[name]:.1e}" if name in differences else ""
         times = [f"{milliseconds_per_image(engine, images[:size]):.2f}" for size in BATCHES]
         table.add_row(name, difference, *times)
-    Console().print(table)
+    plain_console().print(table)

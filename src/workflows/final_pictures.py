@@ -10,9 +10,9 @@ from torch.nn import functional as F
 from torchmetrics.utilities.distributed import gather_all_tensors
 
 from src.data.module import ImageDataModule
-from src.drawing import as_pixels
+from src.drawing import as_pixels, optional
 from src.evaluation.measures import confusion
-from src.evaluation.pictures import confusion_figure, worst_mistakes
+from src.evaluation.pictures import accuracy_title, confusion_figure, worst_mistakes
 from src.evaluation.predictions import Predictions
 
 
@@ -45,20 +45,22 @@ class FinalPictures(L.Callback):
         data: Any = trainer.datamodule  # type: ignore[attr-defined]
         if not trainer.is_global_zero or not isinstance(data, ImageDataModule):
             return
-        indices, labels, logits = (part.cpu() for part in parts)
-        # Ranks take turns with the images; in order they are the test set, or its beginning.
-        order = indices.argsort()
-        labels, logits = labels[order], logits[order]
-        said = Predictions(F.softmax(logits.double(), dim=1).numpy(), labels.numpy())
-        title = f"{said.correct.mean():.2%} of {len(labels):,} images"
-        matrix = confusion_figure(confusion(said, len(data.classes)), data.classes, title)
-        pictures = {
-            "test/confusion": as_pixels(matrix),
-            "test/worst_mistakes": worst_mistakes(said, data.test_set.images, data.classes),
-        }
-        for logger in trainer.loggers:
-            if isinstance(logger, TensorBoardLogger):
-                for name, pixels in pictures.items():
-                    logger.experiment.add_image(
-                        name, pixels, trainer.global_step, dataformats="HWC"
-                    )
+        with optional("test/confusion, test/worst_mistakes"):
+            _draw(trainer, data, parts)
+
+
+def _draw(trainer: L.Trainer, data: ImageDataModule, parts: list[Tensor]) -> None:
+    indices, labels, logits = (part.cpu() for part in parts)
+    # Ranks take turns with the images; in order they are the test set, or its beginning.
+    order = indices.argsort()
+    labels, logits = labels[order], logits[order]
+    said = Predictions(F.softmax(logits.double(), dim=1).numpy(), labels.numpy())
+    matrix = confusion(said, len(data.classes))
+    pictures = {
+        "test/confusion": as_pixels(confusion_figure(matrix, data.classes, accuracy_title(said))),
+        "test/worst_mistakes": worst_mistakes(said, data.test_set.images, data.classes),
+    }
+    for logger in trainer.loggers:
+        if isinstance(logger, TensorBoardLogger):
+            for name, pixels in pictures.items():
+                logger.experiment.add_image(name, pixels, trainer.global_step, dataformats="HWC")

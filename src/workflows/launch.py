@@ -27,7 +27,7 @@ from src.workflows.lifeline import hold_lifeline
 from src.workflows.place import claim, claim_sweep, hydra_override
 from src.workflows.ranks import enter, this_rank
 from src.workflows.resume import Continuation, find_continuation
-from src.workflows.screen import FILE_ONLY
+from src.workflows.screen import FILE_ONLY, write_any_letter
 from src.workflows.several import as_rank, rank_words, several
 from src.workflows.supervisor import run_ranks
 from src.workflows.sweep import run_sweep
@@ -56,6 +56,7 @@ def launch(config_name: str, workflow: str) -> NoReturn:
 
 def exit_with(do: Callable[[], int]) -> NoReturn:
     """Exit with the code that ``do`` returns, or that of the error it raises, said in one line."""
+    write_any_letter()
     full_error = os.environ.get(FULL_ERROR) == "1"
     try:
         code = do()

@@ -1,27 +1,23 @@
 """Classify images that the user names with a trained run."""
 
-import codecs
-import csv
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from hydra.core.override_parser.types import Override
 from numpy.typing import NDArray
 
-from src.config import ConfigError, UserError, as_user_errors
+from src.config import ConfigError, as_user_errors
 from src.config.after import PredictConfig
-from src.config.errors import one_line
-from src.data.inputs import Found, InputBatch, find_images, printable, read_batches
+from src.data.inputs import Found, InputBatch, find_images, read_batches
+from src.drawing import optional
 from src.evaluation.contact_sheet import SHEET, draw_contact_sheet
 from src.evaluation.predictions import classify
-from src.files import replacing
 from src.workflows.hardware import choose_inference
+from src.workflows.outputs import prepare, remove, table, written
 from src.workflows.predicted import show_predictions
 from src.workflows.trained import Trained, load_trained
 
@@ -86,10 +82,12 @@ def run(settings: PredictConfig, changes: list[Override]) -> int:
         autocast=autocast,
         batch_size=settings.batch_size,
     )
-    with _written(place):
-        place.mkdir(parents=True, exist_ok=True)
+    prepare(place)
+    with written(place):
         results = _classify(settings, trained, found, place, ask)
-        _draw(place / PICTURE, results, trained)
+        remove(place, [PICTURE])
+        with optional(place / PICTURE):
+            _draw(place / PICTURE, results, trained)
     show_predictions(results, trained, settings, place)
     return 1 if results.unreadable else 0
 
@@ -104,7 +102,7 @@ def _classify(
     height, width, channels = trained.image_shape
     results = Results()
     results.report(found.problems)
-    with _table(place / CSV) as writer:
+    with table(place / CSV) as writer:
         writer.writerow(["file", "prediction", "probability", *trained.classes])
         for batch in read_batches(
             found.files, size=(height, width), channels=channels, batch_size=settings.batch_size
@@ -121,30 +119,9 @@ def _classify(
     return results
 
 
-@contextmanager
-def _written(place: Path) -> Iterator[None]:
-    """Say of the folder, in a line, that it cannot be written."""
-    try:
-        yield
-    except OSError as error:
-        reason = error.strerror or one_line(error)
-        raise UserError(
-            f"{printable(place)}: results cannot be written there ({reason}); choose another "
-            "folder with output=<folder>"
-        ) from error
-
-
-@contextmanager
-def _table(path: Path) -> Iterator[Any]:
-    r"""A CSV file in UTF-8; bytes of a file name that are not are written as ``\udc..``."""
-    with replacing(path, "wb") as file:
-        yield csv.writer(codecs.getwriter("utf-8")(file, "backslashreplace"))
-
-
 def _draw(path: Path, results: Results, trained: Trained) -> None:
     if not results.files:
-        path.unlink(missing_ok=True)  # an earlier one would be taken for this one's
         return
     guesses = [(trained.classes[row.argmax()], float(row.max())) for row in results.probabilities]
-    names = [printable(file.name) for file in results.files]
+    names = [file.name for file in results.files]
     draw_contact_sheet(path, results.thumbnails, names, guesses, total=results.count)

@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from src.config.after import PredictConfig
-from src.data.inputs import printable
+from src.names import printable
 from src.workflows.trained import Trained
 
 if TYPE_CHECKING:

@@ -6,7 +6,6 @@ from typing import Any
 
 import lightning as L
 from omegaconf import OmegaConf
-from rich.console import Console
 from rich.table import Table
 
 from src.config import TrainConfig
@@ -16,6 +15,7 @@ from src.runs import RunDirectory
 from src.runs.jobs import read_job
 from src.runs.results import best_row, last_values, read_rows, read_run
 from src.training.callbacks import TrainingLog
+from src.workflows.screen import plain_console
 
 
 def final_figures(
@@ -111,14 +111,13 @@ def show(figures: dict[str, Any], path: Path) -> None:
             label = "val (the test set)" if stage == "val" and _is_test(figures) else stage
             accuracy, loss = figures[f"{stage}/acc"], figures[f"{stage}/loss"]
             table.add_row(label, f"{accuracy:.4f}", f"{loss:.4f}")
-    console = Console()
+    console = plain_console()
     console.print(table)
-    console.print(f"results in {path}", highlight=False, soft_wrap=True)
+    console.print(f"results in {path}", soft_wrap=True)
     console.print(
         f"{_epochs(figures)}, {figures['steps']:,} steps, "
         f"{figures['train_seconds']:.1f} s of training, "
-        f"{figures['images_per_second']:,.0f} images/s",
-        highlight=False,
+        f"{figures['images_per_second']:,.0f} images/s"
     )
 
 

@@ -1,11 +1,26 @@
-"""Log lines on the screen."""
+"""What is said on the screen, as it stands."""
 
+import io
 import logging
 import sys
 from typing import TextIO
 
+from rich.console import Console
+
 FILE_ONLY = {"file_only": True}
 """``extra=`` of a log call whose line is for ``train.log``: the screen shows it in another way."""
+
+
+def plain_console() -> Console:
+    """A console for names of files and classes: ``[best]`` and ``:cat:`` are no markup."""
+    return Console(markup=False, emoji=False, highlight=False)
+
+
+def write_any_letter() -> None:
+    """Let the streams take letters that their encoding lacks, as ``?``, instead of failing."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
 
 
 class ScreenHandler(logging.StreamHandler[TextIO]):

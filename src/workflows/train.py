@@ -10,6 +10,7 @@ import torch
 
 from src.config import TrainConfig
 from src.data.module import ImageDataModule
+from src.drawing import optional
 from src.files import write_json
 from src.runs import RunDirectory
 from src.runs.curves import draw_curves
@@ -97,7 +98,8 @@ def _run(
     figures = final_figures(config, which, directory, trainer, tested, seconds)
     write_json(directory.metrics, figures)
     end_run(trainer.loggers)
-    draw_curves(directory, title(config, figures))
+    with optional("curves.png"):
+        draw_curves(directory, title(config, figures))
     show(figures, directory.path)
     return figures
 

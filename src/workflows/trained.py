@@ -20,6 +20,7 @@ from src.training.classifier import Normalize
 from src.workflows.buildable import refused
 from src.workflows.parts import build_backbone, untrained
 
+PRECISIONS = ("32-true", "bf16-mixed", "16-mixed")
 _PREFIX = "network."
 
 
@@ -70,6 +71,16 @@ def load_trained(run: str | Path, which: str = "best", *, trust: tuple[str, ...]
         precision = str(record["compute"]["precision"])
     except (KeyError, TypeError, ValueError) as error:
         raise UserError(f"{directory.record}: does not say what the run was trained on") from error
+    if not classes or channels not in (1, 3) or min(height, width) < 1:
+        raise UserError(
+            f"{directory.record}: no images are like that: data.image_shape="
+            f"{[height, width, channels]}, {len(classes)} classes"
+        )
+    if precision not in PRECISIONS:
+        raise UserError(
+            f"{directory.record}: compute.precision={precision}: not an option (accepted: "
+            f"{', '.join(PRECISIONS)})"
+        )
     network = nn.Sequential()
     network.add_module("normalize", Normalize([0.0] * channels, [1.0] * channels))
     network.add_module("backbone", build_backbone(untrained(config.model), len(classes), channels))
@@ -91,7 +102,9 @@ def _locate(path: Path, which: str) -> tuple[RunDirectory, Path]:
         raise UserError(f"{path}: not a run directory (it has no .hydra/config.yaml)")
     checkpoint = directory.best if which == "best" else directory.last
     if not checkpoint.exists():
-        raise UserError(f"{path}: has no checkpoints/{checkpoint.name}")
+        other = directory.last if which == "best" else directory.best
+        way_out = f"; checkpoint={other.stem} is there" if other.exists() else ""
+        raise UserError(f"{path}: has no checkpoints/{checkpoint.name}{way_out}")
     return directory, checkpoint
 
 
@@ -129,7 +142,8 @@ def with_other_data(trained: Trained, changes: list[Override]) -> TrainConfig:
     """
     cfg = read_config(trained.directory)
     height, _, channels = trained.image_shape
-    for item in changes:
+    # An option replaces all of the group, whatever of it stands before on the command line.
+    for item in sorted(changes, key=lambda item: str(item.key_or_group) != "data"):
         key, value = str(item.key_or_group), item.value()
         if item.is_sweep_override() or item.is_add() or item.is_delete():
             raise ConfigError(f"{item.input_line}: data=<option> or data.<key>=<value> is meant")

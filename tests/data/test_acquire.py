@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 
 from src.data import acquire, load
+from src.data.acquire import find_files
 from src.data.load import load_images
 from src.data.registry import RemoteFile, get_dataset
+from src.data.sources import open_source
 from tests.fixtures.datasets import (
     cifar10_python_files,
     cifar100_python_files,
@@ -124,3 +126,19 @@ def test_a_served_file_with_a_wrong_checksum_is_not_taken(tmp_path: Path, monkey
         serve(monkeypatch, server.url(FILE), md5="0" * 32)
         refused(r"md5 is .*, expected 0000", "cifar10", tmp_path / "data")
     assert list((tmp_path / "data").iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["cifar10", "folder"])
+def test_a_path_that_is_not_absolute_says_where_it_begins(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ValueError, match=r"data\.root=missing") as refusal:
+        find_files(get_dataset(name), Path("missing"), allow_download=False)
+    assert f"(in the current directory, {tmp_path})" in str(refusal.value)
+    with pytest.raises(ValueError, match="does not exist") as refusal:
+        open_source(Path("missing"))
+    assert f"(in the current directory, {tmp_path})" in str(refusal.value)
+    with pytest.raises(ValueError, match=r"data\.root=") as refusal:
+        find_files(get_dataset(name), tmp_path / "missing", allow_download=False)
+    assert "current directory" not in str(refusal.value)

@@ -56,6 +56,14 @@ def test_shifting_moves_the_picture_by_a_pixel_each_way_and_reflects() -> None:
     np.testing.assert_allclose(ask(Corner(), pixels, "shift")[:, 0], expected)
 
 
+def test_the_four_shifts_are_diagonal_and_each_another() -> None:
+    pixels = torch.arange(25, dtype=torch.uint8).reshape(1, 1, 5, 5)
+    # What stands in the middle afterwards was one row and one column away.
+    middles = [int(view(pixels)[0, 0, 2, 2]) for view in VIEWS["shift"]]
+    assert sorted(middles) == [6, 8, 12, 16, 18]
+    assert all(view(pixels).shape == pixels.shape for view in VIEWS["shift"])
+
+
 @pytest.mark.parametrize("views", list(VIEWS))
 def test_the_network_is_in_evaluation_mode_and_needs_no_gradient(views: str) -> None:
     network = nn.Sequential(nn.Flatten(), nn.Dropout(0.9), nn.Linear(48, 2))

@@ -107,6 +107,21 @@ def test_what_computes_something_else_is_not_kept(
     assert [item.name for item in path.parent.iterdir()] == ["best.onnx"]
 
 
+def test_damaged_figures_of_the_run_are_one_line(export_cli: Cli, runs: Path) -> None:
+    (runs / "one/metrics.json").write_text('{"test/acc": ')
+    done = export_cli(f"run={runs / 'one'}", "format=safetensors")
+    assert done.code == 2
+    assert "metrics.json: not readable as JSON" in done.err
+    assert done.err.count("\n") == 1
+    assert list((runs / "one/export").iterdir()) == []
+
+
+def test_brackets_in_a_path_are_no_markup(export_cli: Cli, runs: Path) -> None:
+    done = export_cli(f"run={runs / 'one'}", "format=safetensors", "output=a [best].safetensors")
+    assert done.code == 0, done.err
+    assert "written to a [best].safetensors" in done.out
+
+
 def test_a_package_that_is_missing_is_named(
     export_cli: Cli, runs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -9,7 +9,7 @@ from src.data.sources.base import ReadOptions, Source
 from src.data.sources.cifar_binary import CifarBinary
 from src.data.sources.cifar_python import CifarPython
 from src.data.sources.image_folder import ImageArchive, ImageFolder
-from src.data.sources.layout import EXPECTED, is_image
+from src.data.sources.layout import EXPECTED, is_image, seen_from_here
 
 __all__ = ["ReadOptions", "Source", "open_source"]
 
@@ -33,7 +33,9 @@ def open_source(root: Path, *, fine_labels: bool = True, dataset: str | None = N
     """
     root = Path(root)
     if not root.exists():
-        raise ValueError(f"data.root={root} does not exist; {_KNOWN} is expected there")
+        raise ValueError(
+            f"data.root={root} does not exist{seen_from_here(root)}; {_KNOWN} is expected there"
+        )
     if not root.is_dir():
         return _open_file(root, fine_labels)
     wanted = [dataset] if dataset else list_datasets()

@@ -4,8 +4,9 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
-__all__ = ["EXPECTED", "EXTENSIONS", "Layout", "arrange", "is_hidden", "is_image"]
+__all__ = ["EXPECTED", "EXTENSIONS", "Layout", "arrange", "is_hidden", "is_image", "seen_from_here"]
 
 EXTENSIONS = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm")
 EXPECTED = (
@@ -17,6 +18,11 @@ _TRAIN = "train"
 _TESTS = ("test", "val", "valid", "validation")  # the first one there is the test set
 
 _Parts = tuple[str, ...]
+
+
+def seen_from_here(root: Path) -> str:
+    """Where a path that is not absolute begins, for a message; nothing for an absolute one."""
+    return "" if root.is_absolute() else f" (in the current directory, {Path.cwd()})"
 
 
 @dataclass(frozen=True)

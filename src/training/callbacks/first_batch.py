@@ -8,7 +8,7 @@ import torch
 from lightning.pytorch.loggers import TensorBoardLogger
 from torch import Tensor
 
-from src.drawing import labelled_grid, shorten
+from src.drawing import labelled_grid, optional, shorten
 from src.training.classifier import ImageClassifier
 
 MOST = 32
@@ -45,7 +45,11 @@ class FirstBatch(L.Callback):
         assert isinstance(pl_module, ImageClassifier)
         if trainer.fit_loop.epoch_loop.total_batch_idx or not trainer.is_global_zero:
             return
-        visible = self._visible(pl_module, batch.images[:MOST])
+        with optional("first_batch"):
+            self._draw(trainer, pl_module, batch)
+
+    def _draw(self, trainer: L.Trainer, module: ImageClassifier, batch: Any) -> None:
+        visible = self._visible(module, batch.images[:MOST])
         names: Sequence[str] = getattr(trainer.datamodule, "classes", ())  # type: ignore[attr-defined]
         targets = [None] * len(visible) if batch.targets is None else batch.targets[:MOST].cpu()
         labels = batch.labels[:MOST].tolist()
@@ -62,9 +66,7 @@ class FirstBatch(L.Callback):
         seen = layer(images)
         mean = layer.mean if self.mean is None else seen.new_tensor(self.mean).view(1, -1, 1, 1)
         std = layer.std if self.std is None else seen.new_tensor(self.std).view(1, -1, 1, 1)
-        pixels = (255 * (seen * std + mean)).round().clamp(0, 255).to(torch.uint8).cpu()
-        # Two channels have no colour of their own.
-        return pixels if pixels.shape[1] in (1, 3) else pixels[:, :1]
+        return (255 * (seen * std + mean)).round().clamp(0, 255).to(torch.uint8).cpu()
 
 
 def _text(label: int, target: Tensor | None, names: Sequence[str]) -> str:

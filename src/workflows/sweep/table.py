@@ -4,6 +4,7 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from src.config.errors import as_user_errors
 from src.reports.settings import shown
@@ -19,7 +20,7 @@ def show_sweep(sweep: Path, console: Console) -> None:
     """
     with as_user_errors():
         runs = read_runs(sweep)
-    table = Table(title=f"sweep {sweep}", title_justify="left")
+    table = Table(title=Text(f"sweep {sweep}"), title_justify="left")
     table.add_column("job", justify="right")
     table.add_column("settings", overflow="fold")
     table.add_column("state")
@@ -30,10 +31,12 @@ def show_sweep(sweep: Path, console: Console) -> None:
         seconds = run.metrics.get("train_seconds")
         figures.append("" if seconds is None else f"{seconds:.0f}")
         table.add_row(run.path.name, " ".join(map(_short, settings)), run.state, *figures)
-    console.print(table)
+    console.print(table, markup=False)
     for run in runs:
         if run.reason:
-            console.print(f"job {run.path.name}: {run.reason}", highlight=False, soft_wrap=True)
+            console.print(
+                f"job {run.path.name}: {run.reason}", highlight=False, markup=False, soft_wrap=True
+            )
 
 
 def _short(setting: str) -> str:

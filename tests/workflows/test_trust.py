@@ -1,0 +1,99 @@
+"""Files of a run that somebody else has made: nothing in them is executed."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from tests.fixtures.change import change
+from tests.fixtures.cli import TINY, Cli
+
+
+def test_a_class_that_is_not_on_the_list_is_refused_by_name(evaluate_cli: Cli, runs: Path) -> None:
+    config = runs / "one/.hydra/config.yaml"
+    for target in (
+        "os.system",
+        "torch.nnx.Evil",
+        "src.models.buildings.Evil",
+        "torch.load",
+        "timm.models._hub.os.system",  # a name in timm, since timm imports os
+        "torch.nn.init.uniform_",
+        "torchvision.models.get_model_weights",
+    ):
+        change(config, "model._target_", target)
+        done = evaluate_cli(f"run={runs / 'one'}")
+        assert done.code == 2
+        assert f"{target} is not built for a file's asking" in done.err
+        assert done.err.count("\n") == 1
+
+
+@pytest.mark.parametrize("module", ["evaluate", "predict", "export"])
+@pytest.mark.parametrize(
+    ("hidden", "named"),
+    [
+        ({"_target_": "pathlib.Path.touch", "_args_": ["executed"]}, "pathlib.Path.touch"),
+        ([{"deeper": {"_target_": "os.mkdir", "_args_": ["executed"]}}], "os.mkdir"),
+        ("\\${oc.create:{_target_:os.mkdir}}", "${oc.create:{_target_:os.mkdir}}"),
+    ],
+)
+def test_nothing_hides_inside_of_a_class_that_is_on_the_list(
+    request: pytest.FixtureRequest,
+    runs: Path,
+    tmp_path: Path,
+    module: str,
+    hidden: object,
+    named: str,
+) -> None:
+    (tmp_path / "picture.png").touch()
+    model = {"_target_": "torch.nn.Linear", "in_features": 1, "out_features": hidden}
+    change(runs / "one/.hydra/config.yaml", "model", model)
+    words = ["input=picture.png"] if module == "predict" else []
+    done = request.getfixturevalue(f"{module}_cli")(f"run={runs / 'one'}", *words)
+    assert done.code == 2
+    assert f"{named} is not built for a file's asking" in done.err
+    assert not (tmp_path / "executed").exists()
+
+
+def test_a_class_that_is_trusted_is_built(
+    evaluate_cli: Cli, cli: Cli, runs: Path, cifar: str
+) -> None:
+    target = "tests.fixtures.networks.Pixels"
+    place = runs / "own"
+    words = ["model=custom", f"model._target_={target}", "+model.width=2", cifar, *TINY]
+    assert cli(*words, f"hydra.run.dir={place}").code == 0
+    refused = evaluate_cli(f"run={place}")
+    assert refused.code == 2 and f"trust=[{target}]" in refused.err
+    done = evaluate_cli(f"run={place}", f"trust=[{target}]")
+    assert done.code == 0, done.err
+
+
+class Evil:
+    def __reduce__(self) -> tuple[Any, ...]:
+        return os.mkdir, ("executed",)
+
+
+def test_a_checkpoint_that_would_run_code_is_refused(
+    evaluate_cli: Cli, runs: Path, tmp_path: Path
+) -> None:
+    torch.save(
+        {"state_dict": Evil(), "global_step": 1, "epoch": 1}, runs / "one/checkpoints/best.ckpt"
+    )
+    done = evaluate_cli(f"run={runs / 'one'}")
+    assert done.code == 2
+    assert "best.ckpt: not a readable checkpoint (it asks for posix.mkdir" in done.err
+    assert "nothing of it was executed" in done.err and "weights_only" not in done.err
+    assert done.err.count("\n") == 1
+    assert not (tmp_path / "executed").exists()
+
+
+def test_weights_are_fetched_from_nowhere_for_a_file_s_asking(
+    evaluate_cli: Cli, runs: Path
+) -> None:
+    model = {"_target_": "src.models.build_timm", "name": "hf-hub:some/one", "num_classes": None}
+    change(runs / "one/.hydra/config.yaml", "model", model)
+    done = evaluate_cli(f"run={runs / 'one'}")
+    assert done.code == 2
+    assert "hf-hub:some/one is not built for a file's asking" in done.err
+    assert "trust=[hf-hub:some/one]" in done.err
