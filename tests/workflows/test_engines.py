@@ -1,5 +1,6 @@
 """Sweeps that an engine runs, and searches: each for real, with two small jobs."""
 
+import os
 from pathlib import Path
 
 import optuna
@@ -12,7 +13,7 @@ from src.runs import read_runs
 from src.workflows.ranks import usable_cores
 from src.workflows.sweep.engine import threads
 from tests.fixtures.cli import Cli
-from tests.workflows.test_sweep import CALM
+from tests.workflows.test_sweep import CALM, WORDS
 
 EXTRAS = {
     "joblib": "hydra_plugins.hydra_joblib_launcher",
@@ -49,6 +50,23 @@ def test_an_engine_runs_the_jobs_in_their_directories(
         assert "epoch 2/2" in (run.path / "output.log").read_text()
     assert "epoch 2/2" not in done.out, "jobs at once do not write over each other"
     assert (sweep / "report/report.html").exists()
+
+
+def test_jobs_at_once_save_before_the_engine_ends_them(
+    cli: Cli, cifar: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    installed(EXTRAS["joblib"], "joblib")
+    monkeypatch.setenv("SWEEP", str(os.getpid()))
+    (tmp_path / "armed").touch()
+    words = [*WORDS, cifar, "hydra/launcher=joblib", "hydra.launcher.n_jobs=2", "sweep=x"]
+    troubles = ["+model.trouble=sweep_SIGINT,none,calm", f"+model.armed={tmp_path / 'armed'}"]
+    done = cli(*words, *troubles, "trainer.limit_train_batches=2", "trainer.max_epochs=20")
+    assert done.code == 130
+    first, second, third = read_runs(tmp_path / "outputs/sweep/x")
+    assert (first.state, third.state) == ("interrupted", "waiting")
+    assert second.state in ("interrupted", "finished")
+    assert (first.path / "checkpoints/last.ckpt").exists()
+    assert not list((tmp_path / "outputs/sweep/x").glob(".stop-*"))
 
 
 def test_a_job_may_be_several_processes_and_the_next_starts_clean(

@@ -140,6 +140,18 @@ def test_a_signal_stops_the_sweep_after_a_checkpoint_and_the_same_command_goes_o
     assert read_runs(sweep)[0].metrics["steps"] == 6
 
 
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+def test_a_signal_before_the_first_job_says_how_to_go_on(
+    cli: Cli, cifar: str, tmp_path: Path, armed: Path, name: str
+) -> None:
+    words = [*WORDS, cifar, f"+model.trouble=early_{name}", f"+model.armed={armed}", "seed=0,1"]
+    done = cli(*words)
+    assert done.code == 128 + getattr(signal, name)
+    (line,) = done.err.splitlines()
+    assert line.startswith("interrupted; go on with: python -m src.train -m")
+    assert states(the_sweep(tmp_path)) == ["waiting", "waiting"]
+
+
 def test_a_killed_sweep_leaves_no_run_behind_and_is_finished_by_the_same_command(
     cli: Cli, cifar: str, tmp_path: Path, armed: Path
 ) -> None:
@@ -211,9 +223,13 @@ def test_a_sweep_that_will_not_fit_on_the_disk_is_not_begun(
         (["sweep=x"], "add -m"),
         (["-m", "sweep=x", "hydra.sweep.dir=y"], "leave one"),
         (["-m", "sweep=/proc/x"], "cannot be written"),
+        (["-m", "sweep=."], "not a name"),
+        (["-m", "sweep=.."], "not a name"),
+        (["-m", "sweep=''"], "not a name"),
+        (["-m", "sweep=a,b"], "not a name"),
     ],
 )
-def test_a_sweep_needs_a_place_of_its_own(cli: Cli, words: list[str], message: str) -> None:
+def test_a_sweep_needs_a_name_and_a_place(cli: Cli, words: list[str], message: str) -> None:
     done = cli(*words, "data=shapes")
     assert done.code == 2
     assert message in done.err

@@ -103,7 +103,7 @@ class Runner:
         if after.state in ("waiting", "killed"):
             self._write_end(job, code, stopped=received is not None)
             after = read_run(job.directory.path)
-        if received is not None and shown:
+        if received is not None and self.stop.is_here():
             raise Interrupted(received, f"job {name}: {after.reason or after.state}")
         if after.state == "finished":
             log.info("job %s: finished", name)

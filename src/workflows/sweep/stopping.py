@@ -49,10 +49,14 @@ class Stop:
         """A new one, for the sweep in a directory."""
         return cls(sweep.absolute() / f".stop-{uuid.uuid4().hex[:8]}")
 
+    def is_here(self) -> bool:
+        """Whether this is the sweep's own process, which is to end with the job."""
+        return self.process == os.getpid() and self.host == socket.gethostname()
+
     def wanted(self) -> bool:
         """Whether jobs are to stop: asked for, or the sweep's process on this machine is gone."""
         return self.file.exists() or (
-            socket.gethostname() == self.host and not _is_alive(self.process)
+            self.host == socket.gethostname() and not _is_alive(self.process)
         )
 
 
