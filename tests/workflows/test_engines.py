@@ -110,7 +110,7 @@ def test_a_search_survives_a_trial_that_diverges_and_can_be_continued(
     assert trial.state == optuna.trial.TrialState.COMPLETE
 
     done = cli(*words, "optimizer.lr=interval(1e37,1e38)")
-    assert done.code == 1
+    assert done.code == 0, "a search lives on trials that fail"
     assert "diverged" in done.out
     found = [trial.state.name for trial in optuna.load_study("search", storage).trials]
     assert found == ["COMPLETE", "COMPLETE", "FAIL", "FAIL"]

@@ -137,7 +137,7 @@ def test_three_ranks_end_as_one_does(one: RunDirectory, cifar: str, tmp_path: Pa
 
     record = json.loads(three.record.read_text())
     assert record["ranks"]["world_size"] == 3
-    assert record["command"].endswith(f"trainer.devices=3 hydra.run.dir={three.path}")
+    assert record["command"].endswith("trainer.devices=3")
     names = [{path.name.split(".")[0] for path in run.path.iterdir()} for run in (one, three)]
     assert names[0] == names[1], "the further ranks leave nothing"
 
