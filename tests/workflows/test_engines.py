@@ -53,11 +53,10 @@ def test_an_engine_runs_the_jobs_in_their_directories(
 
 
 def test_jobs_at_once_save_before_the_engine_ends_them(
-    cli: Cli, cifar: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    cli: Cli, cifar: str, tmp_path: Path
 ) -> None:
     installed(EXTRAS["joblib"], "joblib")
-    monkeypatch.setenv("SWEEP", str(os.getpid()))
-    (tmp_path / "armed").touch()
+    (tmp_path / "armed").write_text(str(os.getpid()))
     words = [*WORDS, cifar, "hydra/launcher=joblib", "hydra.launcher.n_jobs=2", "sweep=x"]
     troubles = ["+model.trouble=sweep_SIGINT,none,calm", f"+model.armed={tmp_path / 'armed'}"]
     done = cli(*words, *troubles, "trainer.limit_train_batches=2", "trainer.max_epochs=20")
