@@ -92,6 +92,11 @@ def interruptible(sweep: Path, stop: Stop) -> Iterator[None]:
     before = {number: signal.signal(number, on_signal) for number in numbers}
     try:
         yield
+    except Exception as error:
+        # Raised inside of an engine, Interrupted may come out as something else.
+        if received:
+            raise Interrupted(received[0], "interrupted") from error
+        raise
     finally:
         stop.file.unlink(missing_ok=True)
         for number, handler in before.items():
