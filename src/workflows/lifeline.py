@@ -45,6 +45,8 @@ def hold_lifeline() -> None:
     number = os.environ.pop(_VARIABLE, None)
     if number is None:
         return
+    # Ray's workers hold signals back, and what they start inherits that.
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGTERM})
 
     def watch() -> None:
         os.read(int(number), 1)
