@@ -14,7 +14,8 @@ train: $(INSTALLED)  ## train on drawn shapes: no download, about two minutes
 	$(VENV)/bin/python -m src.train experiment=shapes_quickstart
 
 test: $(DEVELOPING)  ## run the tests
-	$(VENV)/bin/python -m pytest -q -n auto --maxprocesses 8 --dist worksteal
+	$(VENV)/bin/python -m pytest -q -m 'not alone' -n auto --maxprocesses 8 --dist worksteal
+	$(VENV)/bin/python -m pytest -q -m alone
 
 lint: $(DEVELOPING)  ## check style, types and the direction of imports
 	$(VENV)/bin/ruff check .

@@ -27,13 +27,11 @@ def run(config: TrainConfig, directory: RunDirectory) -> Figures:
 
         return run_alone(config, directory.path)
     # Lightning comes with these: a contender by itself must not wait for it.
-    import torch
 
     from src.workflows.failures import explained
     from src.workflows.recorded import recorded
 
     words = list(HydraConfig.get().overrides.task)
-    threads = torch.get_num_threads()
     try:
         with recorded(directory, config) as recording, explained(config):
             figures = _MODES[config.measuring.mode](config, directory, words)
@@ -41,9 +39,6 @@ def run(config: TrainConfig, directory: RunDirectory) -> Figures:
             write_json(directory.path / "benchmark.json", figures)
     except Interrupted as stop:
         raise Interrupted(stop.signal_number, "interrupted; nothing was measured") from stop
-    finally:
-        # The next job of a sweep chooses for itself.
-        torch.set_num_threads(threads)
     return figures
 
 

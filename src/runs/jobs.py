@@ -7,7 +7,7 @@ finds its jobs by that, however they are numbered this time.
 
 import fcntl
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,7 +15,7 @@ from pathlib import Path
 from src.files import read_json, write_json
 from src.runs.directory import RunDirectory
 
-__all__ = ["Job", "find_job", "jobs_of", "place_job", "read_job", "set_aside"]
+__all__ = ["Job", "jobs_of", "place_job", "place_jobs", "read_job", "set_aside"]
 
 ASIDE = "attempts"
 """Where the directories of attempts go that are not continued."""
@@ -62,26 +62,37 @@ def jobs_of(sweep: Path) -> list[Job]:
     return [job for job in found if job is not None]
 
 
-def find_job(sweep: Path, key: str) -> Job | None:
-    """The job of a sweep that has these settings, if there is one."""
-    return next((job for job in jobs_of(sweep) if job.key == key), None)
-
-
-def place_job(sweep: Path, key: str, overrides: Iterable[str], varying: Sequence[str] = ()) -> Job:
+def place_job(sweep: Path, key: str, overrides: Iterable[str]) -> Job:
     """The job of a sweep that has these settings; a new directory where there is none yet.
 
     Raises:
         OSError: the directory cannot be made.
     """
+    return place_jobs(sweep, {key: overrides})[key]
+
+
+def place_jobs(
+    sweep: Path, wanted: Mapping[str, Iterable[str]], varying: Iterable[str] = ()
+) -> dict[str, Job]:
+    """The jobs of a sweep that have these settings, new directories for those without one.
+
+    Args:
+        sweep: the sweep's directory.
+        wanted: the overrides of each job by its key.
+        varying: settings in which they differ.
+
+    Raises:
+        OSError: a directory cannot be made.
+    """
     with _exclusive(sweep):
-        job = find_job(sweep, key)
-        if job is not None:
-            return job
-        number = max((int(folder.name) for folder in _numbered(sweep)), default=-1) + 1
-        directory = RunDirectory(sweep / str(number))
-        job = Job(directory, key, tuple(overrides), tuple(varying))
-        _make(job)
-        return job
+        placed = {job.key: job for job in jobs_of(sweep)}
+        number = max((int(folder.name) for folder in _numbered(sweep)), default=-1)
+        for key in [key for key in wanted if key not in placed]:
+            number += 1
+            directory = RunDirectory(sweep / str(number))
+            placed[key] = Job(directory, key, tuple(wanted[key]), tuple(varying))
+            _make(placed[key])
+    return {key: placed[key] for key in wanted}
 
 
 def _make(job: Job) -> None:

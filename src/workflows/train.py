@@ -6,7 +6,6 @@ import warnings
 from typing import Any
 
 import lightning as L
-import torch
 
 from src.config import TrainConfig
 from src.data.module import ImageDataModule
@@ -50,13 +49,8 @@ def run(config: TrainConfig, directory: RunDirectory) -> dict[str, Any]:
     """
     quiet_libraries()
     watch = SignalWatch(directory.last if config.callbacks.checkpoint else None)
-    threads = torch.get_num_threads()
-    try:
-        with recorded(directory, config) as recording, explained(config), watch:
-            return _run(config, directory, recording, watch)
-    finally:
-        # The next job of a sweep chooses for itself.
-        torch.set_num_threads(threads)
+    with recorded(directory, config) as recording, explained(config), watch:
+        return _run(config, directory, recording, watch)
 
 
 def _run(

@@ -4,7 +4,7 @@ from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
 
-from src.runs.jobs import find_job, jobs_of, place_job, set_aside
+from src.runs.jobs import jobs_of, place_job, place_jobs, set_aside
 
 
 def place(sweep: Path) -> list[str]:
@@ -20,12 +20,13 @@ def test_processes_at_once_agree_on_the_directories(tmp_path: Path) -> None:
 
 
 def test_a_job_is_found_by_its_key_and_set_aside_with_what_it_holds(tmp_path: Path) -> None:
-    job = place_job(tmp_path, "a", ["seed=1"], ["seed"])
-    assert find_job(tmp_path, "a") == job
-    assert find_job(tmp_path, "b") is None
+    jobs = place_jobs(tmp_path, {"a": ["seed=1"], "b": ["seed=2"]}, ["seed"])
+    job = jobs["a"]
+    assert jobs_of(tmp_path) == [job, jobs["b"]]
+    assert place_job(tmp_path, "a", ["seed=1"]) == job
     for number in (1, 2):
         (job.directory.path / "old").write_text(str(number))
         assert set_aside(job) == tmp_path / f"attempts/0-{number}"
         assert (tmp_path / f"attempts/0-{number}/old").read_text() == str(number)
-        assert find_job(tmp_path, "a") == job
+        assert jobs_of(tmp_path) == [job, jobs["b"]]
         assert [item.name for item in job.directory.path.iterdir()] == ["job.json"]

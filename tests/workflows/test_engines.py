@@ -34,6 +34,7 @@ def installed(module: str, extra: str) -> None:
     pytest.importorskip(module, reason=f"not installed: pip install '.[{extra}]'")
 
 
+@pytest.mark.alone  # Ray allows its many processes 30 seconds, too short beside other tests
 @pytest.mark.parametrize("launcher", EXTRAS)
 def test_an_engine_runs_the_jobs_in_their_directories(
     cli: Cli, cifar: str, tmp_path: Path, launcher: str
@@ -41,6 +42,9 @@ def test_an_engine_runs_the_jobs_in_their_directories(
     installed(EXTRAS[launcher], launcher)
     words = [*CALM, cifar, "seed=0,1", f"hydra/launcher={launcher}", *OPTIONS[launcher], "sweep=x"]
     done = cli(*words)
+    for _ in range(2):
+        if "timed out during startup" in done.err:
+            done = cli(*words)
     assert done.code == 0, done.err
     sweep = tmp_path / "outputs/sweep/x"
     runs = read_runs(sweep)
@@ -63,7 +67,7 @@ def test_jobs_at_once_save_before_the_engine_ends_them(
     assert done.code == 130
     first, second, third = read_runs(tmp_path / "outputs/sweep/x")
     assert (first.state, third.state) == ("interrupted", "waiting")
-    assert second.state in ("interrupted", "finished")
+    assert second.state in ("interrupted", "finished", "waiting")  # for its worker to start
     assert (first.path / "checkpoints/last.ckpt").exists()
     assert not list((tmp_path / "outputs/sweep/x").glob(".stop-*"))
 
@@ -126,6 +130,15 @@ def test_a_search_for_the_wrong_thing_is_refused(cli: Cli, words: list[str], mes
     done = cli("data=shapes", "search=optuna", *words)
     assert done.code == 2
     assert message in done.err
+
+
+def test_an_engine_that_does_not_start_is_one_line(cli: Cli, cifar: str) -> None:
+    installed(EXTRAS["joblib"], "joblib")
+    words = ["hydra/launcher=joblib", "hydra.launcher.pre_dispatch=nonsense"]
+    done = cli(*CALM, cifar, "seed=0,1", *words)
+    assert done.code == 1
+    assert "error: hydra.launcher or hydra.sweeper failed: " in done.err
+    assert "nonsense" in done.err
 
 
 def test_an_engine_that_is_not_installed_is_named_with_its_extra() -> None:

@@ -4,8 +4,6 @@ import csv
 import os
 import shutil
 import struct
-import subprocess
-import sys
 from pathlib import Path
 
 import cv2
@@ -18,8 +16,8 @@ from src.evaluation.predictions import classify
 from src.workflows.trained import load_trained
 from tests.fixtures.cli import TINY, Cli, Result
 from tests.fixtures.datasets import CIFAR10_CLASSES, encode, random_images, write_files
+from tests.fixtures.train import train
 
-ROOT = Path(__file__).parents[2]
 PIXELS = random_images(40, seed=5)  # the test images of the ``cifar`` fixture
 ODD_NAMES = [
     "a[1].png",
@@ -36,11 +34,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory, cifar: str) -> Path:
     place = tmp_path_factory.mktemp("runs")
     grey = ["data.channels=1", "data.mean=null", "data.std=null"]
     for name, more in (("colour", []), ("grey", grey)):
-        words = [cifar, "model=resnet20", "data.batch_size=64", *TINY, *more]
-        words.append(f"hydra.run.dir={place / name}")
-        command = [sys.executable, "-m", "src.train", *words]
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-        assert done.returncode == 0, done.stderr
+        train(place / name, cifar, "model=resnet20", "data.batch_size=64", *TINY, *more)
     return place
 
 

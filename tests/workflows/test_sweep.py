@@ -223,7 +223,7 @@ def test_a_sweep_that_will_not_fit_on_the_disk_is_not_begun(
         (["sweep=x"], "add -m"),
         (["-m", "sweep=x", "hydra.sweep.dir=y"], "leave one"),
         (["-m", "sweep=/proc/x"], "cannot be written"),
-        (["-m", "sweep=."], "not a name"),
+        (["sweep=.", "-m", "seed=0,1"], "not a name"),
         (["-m", "sweep=.."], "not a name"),
         (["-m", "sweep=''"], "not a name"),
         (["-m", "sweep=a,b"], "not a name"),

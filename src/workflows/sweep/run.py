@@ -10,17 +10,18 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from hydra.errors import HydraException
 from omegaconf import DictConfig
 from rich.console import Console
 
-from src.config import Interrupted, UserError, as_user_errors
+from src.config import Interrupted, RunFailed, UserError, as_user_errors
 from src.config.check import CONF
 from src.config.compose import Plan, PlannedJob
 from src.config.errors import one_line
 from src.reports.settings import SEEDS, as_text
 from src.reports.settings import varying as varying_settings
 from src.runs import read_run, read_runs
-from src.runs.jobs import place_job
+from src.runs.jobs import place_jobs
 from src.runs.record import command_line
 from src.workflows.place import SWEEPS, hydra_override
 from src.workflows.report import show_report, write_report
@@ -54,6 +55,7 @@ def run_sweep(
 
     Raises:
         UserError: a job cannot work.
+        RunFailed: the engine that runs the jobs, or the search, did not work.
         Interrupted: a signal ended the sweep; the message is the command to go on with.
     """
     console = Console()
@@ -62,8 +64,9 @@ def run_sweep(
         with interruptible(sweep, stop), _importable():
             _look_ahead(config_name, plan, sweep, console)
             job = Runner(config_name, sweep.absolute(), stop, Path.cwd(), environment)
-            # A function: Hydra wants to know the file it is from.
-            start(config_name, lambda cfg: job(cfg))
+            with _engine_named():
+                # A function: Hydra wants to know the file it is from.
+                start(config_name, lambda cfg: job(cfg))
     except (Interrupted, KeyboardInterrupt) as end:
         _report(config_name, plan, sweep, console)
         number = getattr(end, "signal_number", signal.SIGINT)
@@ -105,12 +108,10 @@ def _place(plan: Plan, sweep: Path) -> dict[str, str]:
     texts = [as_text(job.settings) for job in plan.jobs]
     seeds = [key for key in SEEDS if len({text[key] for text in texts}) > 1]
     varying = [*varying_settings(texts), *seeds]
-    numbers = {}
+    wanted = {job.key: words_of_job(job.overrides) for job in plan.jobs}
     with as_user_errors():
-        for job in plan.jobs:
-            placed = place_job(sweep, job.key, words_of_job(job.overrides), varying)
-            numbers[job.key] = placed.directory.path.name
-    return numbers
+        placed = place_jobs(sweep, wanted, varying)
+    return {key: job.directory.path.name for key, job in placed.items()}
 
 
 def _missing(plan: Plan, sweep: Path, numbers: dict[str, str]) -> list[PlannedJob]:
@@ -161,6 +162,17 @@ def _duration(seconds: float) -> str:
 
 def _size(count: float) -> str:
     return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{max(count, 1e6) / 1e6:.0f} MB"
+
+
+@contextmanager
+def _engine_named() -> Iterator[None]:
+    """Say in one line that a plug-in failed: the jobs' own errors do not come this far."""
+    try:
+        yield
+    except (UserError, RunFailed, HydraException):
+        raise
+    except Exception as error:
+        raise RunFailed(f"hydra.launcher or hydra.sweeper failed: {one_line(error)}") from error
 
 
 @contextmanager
