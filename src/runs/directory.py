@@ -65,6 +65,16 @@ class RunDirectory:
         return self.checkpoints / "last.ckpt"
 
     @property
+    def previous(self) -> Path:
+        """The state before the newest."""
+        return self.checkpoints / "previous.ckpt"
+
+    @property
+    def states(self) -> list[Path]:
+        """The files there are to continue from, the preferred one first."""
+        return [path for path in (self.last, self.previous, self.best) if path.exists()]
+
+    @property
     def summary(self) -> Path:
         """The network layer by layer."""
         return self.path / "model.txt"

@@ -37,8 +37,7 @@ class RunRecord:
 
     def close(self, state: str, reason: str | None = None) -> None:
         """Write how the run ended, and from which checkpoint it could be continued."""
-        last = self.directory.last
-        saved = str(last.relative_to(self.directory.path)) if last.exists() else None
+        saved = next((f"checkpoints/{path.name}" for path in self.directory.states), None)
         self.update(state=state, reason=reason, checkpoint=saved, finished=_now())
 
 

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
+from src.training.divergence import check_weights
 from src.training.metrics import LossAndAccuracy
 
 OptimizerFactory = Callable[[nn.Module], Optimizer]
@@ -154,7 +155,12 @@ class ImageClassifier(L.LightningModule):
         }
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Keep what has been measured of an unfinished epoch."""
+        """Keep what has been measured of an unfinished epoch.
+
+        Raises:
+            RunFailed: the weights are not finite; what has been written before stays.
+        """
+        check_weights(self.trainer, self)
         checkpoint["train_metrics"] = self.train_metrics.export()
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:

@@ -22,6 +22,7 @@ from src.workflows.failures import explained
 from src.workflows.meeting import form_group, prepared_in_turn
 from src.workflows.ranks import this_rank
 from src.workflows.recorded import Recording, check_same_split, recorded
+from src.workflows.rescue import usable_state
 from src.workflows.results import (
     as_yaml,
     chosen_settings,
@@ -31,6 +32,7 @@ from src.workflows.results import (
     steps_per_epoch,
     title,
 )
+from src.workflows.room import bytes_of_checkpoints, check_room
 from src.workflows.trainer import build_trainer
 
 log = logging.getLogger(__name__)
@@ -63,8 +65,11 @@ def _run(
         data = build_data(config)
         if config.run.resume:
             check_same_split(directory, data.split_hash)
+            if first:
+                usable_state(directory)
         classifier, summary = build_classifier(config, data, compute)
     if first:
+        check_room(directory.path, bytes_of_checkpoints(config, summary.parameters))
         directory.summary.write_text(summary.as_table() + "\n")
     if config.callbacks.model_summary:
         log.info("%s", summary.as_table())

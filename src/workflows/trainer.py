@@ -14,6 +14,7 @@ from lightning.pytorch.loggers import Logger
 from src.config import TrainConfig, as_user_errors
 from src.runs import RunDirectory
 from src.training.callbacks import (
+    Divergence,
     EpochLine,
     FirstBatch,
     GracefulStop,
@@ -93,6 +94,7 @@ def build_callbacks(
     training_log = TrainingLog(config.trainer.log_every_n_steps)
     callbacks: list[Callback] = [
         StepSeed(config.run.seed),
+        Divergence(training_log),
         training_log,
         EpochLine(training_log),
     ]

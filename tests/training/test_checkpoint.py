@@ -30,7 +30,8 @@ def test_what_was_written_is_read(path: Path) -> None:
     found = load(path)
     assert torch.equal(found["state_dict"]["weight"], torch.arange(4096.0))
     assert found["global_step"] == 3
-    assert [item.name for item in path.parent.iterdir()] == ["last.ckpt"]
+    names = sorted(item.name for item in path.parent.iterdir())
+    assert names == ["last.ckpt", "manifest.json"]
 
 
 def test_a_single_bit_is_noticed(path: Path) -> None:
@@ -61,6 +62,7 @@ def test_no_checkpoint_at_all(path: Path, content: bytes) -> None:
     ],
 )
 def test_a_file_of_something_else(path: Path, content: Any) -> None:
+    (path.parent / "manifest.json").unlink()
     torch.save(content, path)
     with pytest.raises(CheckpointError, match=r"last.ckpt: not a checkpoint of a run"):
         load(path)

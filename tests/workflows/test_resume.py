@@ -34,6 +34,12 @@ def weights(run: RunDirectory) -> torch.Tensor:
     return torch.cat([tensor.flatten().float() for tensor in state["state_dict"].values()])
 
 
+def forget_others(run: RunDirectory) -> None:
+    """Leave ``last.ckpt`` alone, and whole or not, unknown."""
+    for name in ("best.ckpt", "previous.ckpt", "manifest.json"):
+        (run.checkpoints / name).unlink(missing_ok=True)
+
+
 def interrupt_at(monkeypatch: pytest.MonkeyPatch, batch: int, number: int) -> None:
     """Send the process a signal when it begins the given batch of the run."""
     plain = StepSeed.on_train_batch_start
@@ -143,6 +149,7 @@ def test_a_damaged_run_is_refused_by_the_name_of_the_file(
 ) -> None:
     run = tmp_path / "run"
     assert cli(cifar, "model=resnet20", *TINY, f"hydra.run.dir={run}").code == 0
+    forget_others(RunDirectory(run))
     if content is None:
         (run / name).unlink()
     else:
@@ -156,6 +163,7 @@ def test_a_checkpoint_of_something_else_is_refused(cli: Cli, cifar: str, tmp_pat
     run = RunDirectory(tmp_path / "run")
     assert cli(cifar, "model=resnet20", *TINY, f"hydra.run.dir={run.path}").code == 0
     torch.save({"a": 1}, run.last)
+    forget_others(run)
     done = cli(f"resume={run.path}", "trainer.max_epochs=2")
     assert (done.code, len(done.err.splitlines())) == (2, 1)
     assert "last.ckpt: not a checkpoint of a run" in done.err
@@ -173,6 +181,7 @@ def test_a_run_that_was_moved_keeps_its_best_checkpoint(
             callback["best_model_score"] = callback["kth_value"] = torch.tensor(0.99)
             callback["best_k_models"] = {callback["best_model_path"]: torch.tensor(0.99)}
     torch.save(state, old.last)
+    (old.checkpoints / "manifest.json").unlink()
     best = old.best.read_bytes()
     old.path.rename(new.path)
     assert cli(f"resume={new.path}", "trainer.max_epochs=2").code == 0

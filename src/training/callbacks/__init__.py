@@ -1,6 +1,7 @@
 """What happens around the training loop, a callback a file."""
 
 from src.training.callbacks.checkpoints import best_checkpoint, last_checkpoint
+from src.training.callbacks.divergence import Divergence
 from src.training.callbacks.epoch_line import EpochLine
 from src.training.callbacks.first_batch import FirstBatch
 from src.training.callbacks.graceful_stop import GracefulStop
@@ -10,6 +11,7 @@ from src.training.callbacks.step_seed import StepSeed
 from src.training.callbacks.training_log import TrainingLog
 
 __all__ = [
+    "Divergence",
     "EpochLine",
     "FirstBatch",
     "GracefulStop",

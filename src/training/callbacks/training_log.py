@@ -1,13 +1,11 @@
 """Reading the training metrics off the device, every few steps."""
 
-import math
 import time
 from typing import Any
 
 import lightning as L
 from torch import Tensor
 
-from src.config import RunFailed
 from src.training.classifier import ImageClassifier
 
 
@@ -15,7 +13,7 @@ class TrainingLog(L.Callback):
     """Logs ``train/loss``, ``train/acc``, ``lr`` and ``images_per_second`` every ``n`` steps.
 
     The figures are means over the steps since the last reading. Reading them is the only time
-    a training step waits for the device. A loss that is not finite ends the run.
+    a training step waits for the device.
 
     Attributes:
         images: trained on so far, over all ranks, resumed parts included.
@@ -88,7 +86,6 @@ class TrainingLog(L.Callback):
         self.images += self._window_images
         self.seconds += elapsed
         self._window_images, self._before, self._read_at = 0, now, trainer.global_step
-        self._check_finite(trainer, figures["train/loss"], "train/loss")
         pl_module.progress = {
             "loss": f"{figures['train/loss']:.3f}",
             "acc": f"{figures['train/acc']:.3f}",
@@ -104,22 +101,6 @@ class TrainingLog(L.Callback):
         """Images a second in this epoch so far, or in what a resumed run did of it."""
         images, seconds = self._epoch_start
         return (self.images - images) / max(self.seconds - seconds, 1e-9)
-
-    def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """A validation loss that is not finite ends the run too."""
-        loss = trainer.callback_metrics.get("val/loss")
-        if loss is not None:
-            self._check_finite(trainer, float(loss), "val/loss")
-
-    def _check_finite(self, trainer: L.Trainer, loss: float, name: str) -> None:
-        if math.isfinite(loss):
-            return
-        lr = float(trainer.optimizers[0].param_groups[0]["lr"])
-        raise RunFailed(
-            f"training diverged: {name} is {loss} at step {trainer.global_step} (epoch "
-            f"{trainer.current_epoch + 1}, lr {lr:g}, precision {trainer.precision}); try a lower "
-            "optimizer.lr, trainer.gradient_clip_norm=1 or trainer.precision=32-true"
-        )
 
     def state_dict(self) -> dict[str, Any]:
         """Totals and what has been counted since the last reading, for a resumed run."""

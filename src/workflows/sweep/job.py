@@ -116,8 +116,8 @@ class Runner:
         """The command of a single run."""
         path = job.directory.path
         module = ["-m", f"src.{self.command}"]
-        if before.state in ("interrupted", "killed") and job.directory.last.exists():
-            log.info("job %s: continues from %s", path.name, job.directory.last)
+        if before.state in ("interrupted", "killed") and job.directory.states:
+            log.info("job %s: continues from %s", path.name, job.directory.states[0])
             return [*module, hydra_override("resume", str(path))]
         if before.state != "waiting":
             log.info("job %s: tried again; what there was is in %s", path.name, set_aside(job))

@@ -5,7 +5,6 @@ outlives every job and had better hold neither PyTorch nor a GPU.
 """
 
 import pickle
-import shutil
 import tempfile
 from collections.abc import Hashable, Sequence
 from dataclasses import asdict, dataclass
@@ -14,15 +13,10 @@ from pathlib import Path
 from src.config import Interrupted, RunFailed, TrainConfig, UserError
 from src.config.errors import one_line
 from src.workflows.lifeline import hold_lifeline
+from src.workflows.room import bytes_of_checkpoints, check_room
 from src.workflows.sweep.child import run_child
 
 __all__ = ["Forecast", "forecast"]
-
-STATE = {"sgd": 1, "muon": 1, "adam": 2, "adamw": 2}
-"""Numbers an optimizer keeps for each weight, at most."""
-
-FILES = 3
-"""``best.ckpt``, ``last.ckpt``, and the one that is being written."""
 
 TIMING_LIMIT = 20.0
 """Seconds after which no further network is timed."""
@@ -62,13 +56,7 @@ def forecast(jobs: Jobs, sweep: Path, times: int = 1) -> Forecast:
         Interrupted: a signal came.
     """
     found = _ask(jobs, times)
-    free = shutil.disk_usage(sweep).free
-    if found.disk > free:
-        raise UserError(
-            f"{sweep}: the checkpoints need about {found.disk / 1e9:.1f} GB and "
-            f"{free / 1e9:.1f} GB are free; choose another place with hydra.sweep.dir=<directory> "
-            "or write none with callbacks.checkpoint=false"
-        )
+    check_room(sweep, found.disk)
     return found
 
 
@@ -123,8 +111,7 @@ def _forecast(jobs: Jobs, times: int) -> Forecast:
             all_timed = False
         else:
             seconds += sizes.seconds_per_image * sizes.images(config)
-        if config.callbacks.checkpoint:
-            disk += FILES * 4 * sizes.parameters * _copies(config)
+        disk += bytes_of_checkpoints(config, sizes.parameters)
     networks = {(sizes.name, sizes.parameters, sizes.multiply_adds) for sizes in known.values()}
     total = times * seconds if all_timed else None
     return Forecast(tuple(sorted(networks)), times * images, total, times * disk)
@@ -135,9 +122,3 @@ def _what_decides(config: TrainConfig) -> Hashable:
     model = config.model if isinstance(config.model, dict) else asdict(config.model)
     arithmetic = (config.trainer.precision, config.trainer.accelerator, config.trainer.devices)
     return repr((model, asdict(config.data), asdict(config.augment), arithmetic))
-
-
-def _copies(config: TrainConfig) -> int:
-    """How many numbers a checkpoint has for each weight."""
-    name = config.optimizer["name"] if isinstance(config.optimizer, dict) else config.optimizer.name
-    return 1 + STATE.get(name, 2) + config.callbacks.ema.enabled

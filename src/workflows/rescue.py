@@ -1,0 +1,43 @@
+"""The checkpoint a run goes on from, also where the newest one has been damaged."""
+
+import logging
+from pathlib import Path
+
+from src.config import UserError
+from src.config.errors import one_line
+from src.runs import RunDirectory
+from src.training.checkpoint import AtomicCheckpointIO, CheckpointError, put_in_place
+
+log = logging.getLogger(__name__)
+
+
+def usable_state(directory: RunDirectory) -> Path | None:
+    """``last.ckpt`` of a run, or ``None`` where nothing has been saved yet.
+
+    Where it is damaged or gone, the newest of the others takes its place; the damaged file stays
+    beside it as ``last.ckpt.damaged``.
+
+    Raises:
+        UserError: there are checkpoints, and none of them can be read.
+        OSError: a file cannot be renamed.
+    """
+    steps: dict[Path, int] = {}
+    problems = []
+    for path in directory.states:
+        try:
+            steps[path] = int(AtomicCheckpointIO().load_checkpoint(path)["global_step"])
+        except (CheckpointError, OSError) as error:
+            problems.append(one_line(error))
+        if directory.last in steps:
+            return directory.last
+    if not steps:
+        if problems:
+            raise UserError(f"nothing to continue from: {'; '.join(problems)}")
+        return None
+    chosen = max(steps, key=lambda path: steps[path])
+    why = "; ".join(problems) or f"{directory.last} is gone"
+    log.warning("%s; going on from %s, of step %d", why, chosen.name, steps[chosen])
+    if directory.last.exists():
+        directory.last.replace(directory.last.with_name("last.ckpt.damaged"))
+    put_in_place(chosen, directory.last)
+    return directory.last
