@@ -49,6 +49,8 @@ class Run:
         source: which data set it was trained on.
         commit: of the code, with a ``+`` where files had changed.
         hardware: what it was computed by.
+        precision: that it was computed in.
+        overrides: what its command line changed.
         damaged: what else of it could not be read, one line.
     """
 
@@ -64,6 +66,8 @@ class Run:
     source: str | None = None
     commit: str | None = None
     hardware: str | None = None
+    precision: str | None = None
+    overrides: tuple[str, ...] = ()
     damaged: str | None = None
 
     @property
@@ -116,6 +120,8 @@ def _read(name: str, path: Path) -> Run | None:
         source=_fact(record, "data", "source"),
         commit=_commit(record),
         hardware=_hardware(record),
+        precision=_fact(record, "compute", "precision"),
+        overrides=summary.overrides,
         damaged=damaged,
     )
 

@@ -54,13 +54,9 @@ def runs_csv(report: Report) -> str:
 
 def markdown(report: Report) -> str:
     """The report as a Markdown document, in GitHub's dialect."""
-    from tabulate import tabulate
 
     def table(cells: Cells) -> str:
-        escaped = [[_markdown(cell) for cell in row] for row in [cells.headers, *cells.rows]]
-        return tabulate(
-            escaped[1:], escaped[0], tablefmt="pipe", disable_numparse=True, colalign=_sides(cells)
-        )
+        return markdown_table(cells.headers, cells.rows, cells.words)
 
     parts = [f"# {_markdown(report.title)}", _markdown(summary(report))]
     if report.groups:
@@ -69,6 +65,15 @@ def markdown(report: Report) -> str:
     if report.unfinished:
         parts += ["## Not in the means", table(unfinished_table(report))]
     return "\n\n".join(parts) + "\n"
+
+
+def markdown_table(headers: Sequence[str], rows: Sequence[Sequence[str]], words: int) -> str:
+    """A table of text, whatever letters it has; its first ``words`` columns on the left."""
+    from tabulate import tabulate
+
+    escaped = [[_markdown(cell) for cell in row] for row in [headers, *rows]]
+    sides = ["left" if place < words else "right" for place in range(len(headers))]
+    return tabulate(escaped[1:], escaped[0], tablefmt="pipe", disable_numparse=True, colalign=sides)
 
 
 def latex(report: Report) -> str:

@@ -1,6 +1,6 @@
 """Compare the runs of sweeps, write the report, and say what came out."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from hydra.core.override_parser.types import Override
@@ -13,6 +13,7 @@ from src.names import nearest
 from src.reports import Report, build_report
 from src.reports.leaderboard import leaderboard, summary, unfinished_table
 from src.reports.page import page
+from src.reports.results import results
 from src.reports.tables import groups_csv, latex, markdown, runs_csv, sentences, terminal
 from src.workflows.place import SWEEPS
 
@@ -23,6 +24,10 @@ FILES = {
     "report.tex": latex,
     "report.html": page,
 }
+
+RESULTS = {"results.md": results}
+
+Files = Mapping[str, Callable[[Report], str]]
 
 
 def run(settings: ReportConfig, changes: list[Override]) -> int:
@@ -37,12 +42,16 @@ def run(settings: ReportConfig, changes: list[Override]) -> int:
         )
     places = [_place(name) for name in settings.sweep]
     output = Path(settings.output).expanduser() if settings.output else None
-    show_report(write_report(places, settings.metric, output), Console())
+    files = FILES if settings.format == "all" else RESULTS
+    show_report(write_report(places, settings.metric, output, files), Console())
     return 0
 
 
 def write_report(
-    sweeps: Sequence[Path], metric: str = "val/acc", output: Path | None = None
+    sweeps: Sequence[Path],
+    metric: str = "val/acc",
+    output: Path | None = None,
+    files: Files = FILES,
 ) -> Report:
     """Compare the runs of some directories and write the report, replacing an earlier one.
 
@@ -50,6 +59,7 @@ def write_report(
         sweeps: sweeps, runs, or folders of them; may still be running.
         metric: what the leaderboard is ordered by.
         output: the folder of the report; None: ``report/`` in the first of the sweeps.
+        files: what to write into it, by name.
 
     Raises:
         UserError: there is no run in them, or the folder cannot be written.
@@ -59,7 +69,7 @@ def write_report(
         report = build_report(sweeps, metric, output)
     try:
         output.mkdir(parents=True, exist_ok=True)
-        for name, make in FILES.items():
+        for name, make in files.items():
             with replacing(output / name, "wb") as file:
                 # In UTF-8 whatever the locale; names of files may hold bytes that are no text.
                 file.write(make(report).encode(errors="replace"))

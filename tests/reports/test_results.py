@@ -1,0 +1,78 @@
+"""The document of results: recipes with their published figures, ours, and how to repeat them."""
+
+from pathlib import Path
+
+import pytest
+
+from src.reports.recipes import recipes
+from tests.fixtures.cli import Cli
+from tests.fixtures.runs import write_run
+
+NAME = "cifar10_resnet18_fast"
+
+
+def typed(path: Path, *words: str) -> None:
+    """What the command line of a run was, as Hydra leaves it."""
+    (path / ".hydra/overrides.yaml").write_text("".join(f"- {word}\n" for word in words))
+
+
+@pytest.fixture
+def document(report_cli: Cli, tmp_path: Path) -> str:
+    """Of three seeds of a recipe, one changed run of it, a failed one, and a run of no recipe."""
+    sweep = tmp_path / "runs"
+    data = {"data": {"source": "images in cifar10-jpeg.tar.xz (train/)", "validate_on": "test"}}
+    for seed, acc in enumerate((0.90, 0.92, 0.94)):
+        path = write_run(sweep / str(seed), f"seed={seed}", acc=acc, **data)
+        typed(path, "data.root=cifar10-jpeg.tar.xz", f"experiment={NAME}", f"seed={seed}")
+    path = write_run(sweep / "3", acc=0.5, epochs=12)
+    typed(path, f"experiment={NAME}", "trainer.max_epochs=12", "callbacks.progress_bar=false")
+    typed(write_run(sweep / "4", state="failed"), f"experiment={NAME}")
+    typed(write_run(sweep / "5", acc=0.7, seconds=1000), "model=resnet20")
+    done = report_cli(f"sweep={sweep}", "format=results", "output=out")
+    assert done.code == 0, done.err
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["results.md"]
+    return (tmp_path / "out/results.md").read_text()
+
+
+def line_of(document: str, start: str) -> list[str]:
+    (line,) = [line for line in document.splitlines() if line.startswith(f"| {start} ")]
+    return [cell.strip() for cell in line.strip("|").split("|")]
+
+
+def test_seeds_are_one_line_with_its_spread(document: str) -> None:
+    cells = line_of(document, "as written")
+    assert cells[1:6] == ["3", "–", "92.00 ± 2.00", "91.00 ± 2.00", "3"]
+    assert cells[-1] == "1234567"
+    assert f"-m experiment={NAME} data.root=cifar10-jpeg.tar.xz seed=0,1,2\n" in document
+    assert "the validation column is of test images" in document
+
+
+def test_a_changed_recipe_says_so_and_how_it_went(document: str) -> None:
+    assert line_of(document, "trainer.max\\_epochs=12")[3] == "50.00"
+    assert "-m src.train" not in line_of(document, "trainer.max\\_epochs=12")[0]
+    assert "Validation accuracy after each epoch (trainer" not in document, "too many epochs"
+
+
+def test_the_overview_has_every_recipe_and_says_what_was_not_run(document: str) -> None:
+    overview = document.partition("###")[0]
+    for recipe in recipes():
+        cells = line_of(overview, recipe.name.replace("_", "\\_"))
+        assert recipe.published.split(" ")[0] in cells[1]
+        if recipe.name != NAME:
+            assert cells[2] == "not run"
+        else:
+            assert cells[2].startswith("91.00 ± 2.00 (cifar10-jpeg.tar.xz); trainer.max")
+
+
+def test_runs_of_no_recipe_come_last(document: str) -> None:
+    others = document.partition("## Other runs")[2]
+    assert line_of(others, "model=resnet20")[6] == "16.7 min"
+    assert "python -m src.train model=resnet20\n" in others
+    assert "after each epoch (model=resnet20): 23.33, 46.67, 70.00." in others
+
+
+def test_every_recipe_tells_what_is_known_of_it() -> None:
+    for recipe in recipes():
+        assert recipe.about.endswith("."), recipe.name
+        if recipe.name != "shapes_quickstart":
+            assert recipe.published and recipe.source, recipe.name
