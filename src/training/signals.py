@@ -1,8 +1,10 @@
 """Ctrl-C and SIGTERM, from the first line of a run to its last."""
 
 import logging
+import shlex
 import signal
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Any, Self
@@ -26,12 +28,16 @@ class SignalWatch:
         patient: whether the loop is going to look.
     """
 
-    def __init__(self, last_checkpoint: Path | None):
-        """Say how to go on from ``last_checkpoint``, if it exists when the run is stopped."""
+    def __init__(self, last_checkpoint: Path | None, words: Sequence[str] = ()):
+        """Say how to go on from ``last_checkpoint``, if it exists when the run is stopped.
+
+        The command to go on has further ``words``.
+        """
         self.received: int | None = None
         self.patient = False
         self._count = 0
         self._last = last_checkpoint
+        self._words = words
         self._previous: dict[int, Any] = {}
 
     def __enter__(self) -> Self:
@@ -62,6 +68,7 @@ class SignalWatch:
         name = signal.Signals(self.received).name
         if self._last is not None and self._last.exists():
             how = f"continue with resume={self._last.parent.parent}"
+            how = " ".join([how, *map(shlex.quote, self._words)])
         else:
             how = "nothing was saved yet"
         return Interrupted(self.received, f"interrupted by {name}{where}; {how}")

@@ -1,12 +1,14 @@
 """What may be built of a configuration that anybody may have written."""
 
+import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
-from hydra.utils import get_class
-from torch import nn
+from src.config import UserError
+from src.workflows.place import hydra_quoted
 
-__all__ = ["refused"]
+__all__ = ["check_buildable", "refused", "trust_words"]
 
 BUILDERS = (
     "src.models.build_model",
@@ -15,8 +17,45 @@ BUILDERS = (
 )
 """What this project's own options name."""
 
-PACKAGES = ("torch.nn", "torchvision.models", "timm")
-"""Where a class has to be defined to be built; it has to be a ``torch.nn.Module`` as well."""
+PACKAGES = ("torch.nn", "torchvision.models", "timm", "torch.optim")
+"""Where a class has to be defined to be built; it has to be a module or an optimizer as well."""
+
+
+def check_buildable(path: Path, settings: Any, trust: tuple[str, ...]) -> None:
+    """Refuse settings of a network or an optimizer that would build who knows what.
+
+    Args:
+        path: the file they are from.
+        settings: a dictionary with a ``_target_``; anything else is of this project.
+        trust: see :func:`refused`.
+
+    Raises:
+        UserError: names the file, what it asks for, and how to allow it.
+    """
+    found = refused(settings, trust) if isinstance(settings, dict) else None
+    if found is not None:
+        raise UserError(
+            f"{path}: {found} is not built for a file's asking; if you trust it, "
+            f"add trust=[{found}]"
+        )
+
+
+def trust_words(*groups: Any) -> list[str]:
+    """What to add to ``resume=`` so that the classes of one's own are built; mostly nothing.
+
+    Args:
+        groups: the settings of ``model`` and ``optimizer``.
+    """
+    asked = [
+        str(value)
+        for group in groups
+        if isinstance(group, dict)
+        for key, value in _walk(group)
+        if (key == "_target_" and value not in BUILDERS and not _is_of_packages(str(value)))
+        or (key == "name" and ":" in str(value))
+    ]
+    names = [name if re.fullmatch(r"[\w.]+", name) else hydra_quoted(name) for name in asked]
+    return [f"trust=[{','.join(names)}]"] if names else []
 
 
 def refused(model: dict[str, Any], trust: tuple[str, ...]) -> str | None:
@@ -26,12 +65,12 @@ def refused(model: dict[str, Any], trust: tuple[str, ...]) -> str | None:
     classes; through the modules a package has imported, ``timm.….os.system`` is a name in timm.
 
     Args:
-        model: the settings of ``model``.
+        model: the settings of ``model`` or ``optimizer``.
         trust: further targets that may be built, and names that may be fetched.
     """
     for key, value in _walk(model):
         if key == "_target_":
-            if value not in (*BUILDERS, *trust) and not _is_layer(str(value)):
+            if value not in (*BUILDERS, *trust) and not _is_known_class(str(value)):
                 return str(value)
         elif key == "name" and ":" in str(value) and value not in trust:
             return str(value)  # timm fetches ``hf-hub:…`` and reads ``local-dir:…``
@@ -49,12 +88,20 @@ def _walk(node: Any) -> Iterator[tuple[str, Any]]:
             yield from _walk(value)
 
 
-def _is_layer(target: str) -> bool:
-    if not any(target.startswith(f"{package}.") for package in PACKAGES):
+def _is_of_packages(target: str) -> bool:
+    return any(target.startswith(f"{package}.") for package in PACKAGES)
+
+
+def _is_known_class(target: str) -> bool:
+    # Most runs name nothing that would have to be looked at: they need not wait for torch.
+    from hydra.utils import get_class
+    from torch.nn import Module
+    from torch.optim import Optimizer
+
+    if not _is_of_packages(target):
         return False
     try:
         found = get_class(target)
     except Exception:
         return False
-    home = f"{found.__module__}."
-    return issubclass(found, nn.Module) and any(home.startswith(f"{p}.") for p in PACKAGES)
+    return issubclass(found, (Module, Optimizer)) and _is_of_packages(f"{found.__module__}.")

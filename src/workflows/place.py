@@ -105,6 +105,11 @@ def _numbered(path: Path) -> list[Path]:
 
 def hydra_override(key: str, value: str) -> str:
     """``key=value`` with the value quoted for Hydra's grammar."""
+    return f"{key}={hydra_quoted(value)}"
+
+
+def hydra_quoted(value: str) -> str:
+    """A text as Hydra's grammar has it between quotes."""
     # It takes a backslash as it is, except before a quote.
     escaped = re.sub(r"(\\+)(?='|\Z)", r"\1\1", value).replace("'", "\\'")
-    return f"{key}='{escaped}'"
+    return f"'{escaped}'"

@@ -11,6 +11,7 @@ from src.files import read_json, replacing
 from src.names import nearest
 from src.runs import RunDirectory
 from src.runs.configuration import read_config
+from src.workflows.buildable import check_buildable
 
 CHANGEABLE = (
     "callbacks.checkpoint_every_n_epochs",
@@ -68,7 +69,8 @@ def find_continuation(
 
     Raises:
         UserError: no run, no checkpoint or no configuration is there, the run is complete,
-            or the other overrides are not for a run that has begun.
+            the other overrides are not for a run that has begun, or its configuration names a
+            class that is not to be built without ``trust=[<class>]``.
     """
     named = find_value(overrides, "resume")
     if not named:
@@ -84,6 +86,8 @@ def find_continuation(
         OmegaConf.update(cfg, key, value)
     cfg.resume = str(directory.path)
     config = check(cfg)
+    for settings in (config.model, config.optimizer):
+        check_buildable(directory.config, settings, _trusted(overrides))
     _check_unfinished(directory, config)
     if changed and save:
         with as_user_errors(), replacing(directory.config) as file:
@@ -91,11 +95,19 @@ def find_continuation(
     return Continuation(directory, config, OmegaConf.to_yaml(cfg).rstrip())
 
 
+def _trusted(overrides: list[str]) -> tuple[str, ...]:
+    """The classes that a ``trust=[…]`` names."""
+    names = find_value(overrides, "trust") or []
+    if not isinstance(names, list):
+        raise ConfigError(f"trust={names}: a list is needed, trust=[{names}]")
+    return tuple(map(str, names))
+
+
 def _changes(overrides: list[str]) -> list[tuple[str, object]]:
     changes: list[tuple[str, object]] = []
     for item in parse(overrides):
         key = item.key_or_group
-        if key == "resume" or key.startswith("hydra."):
+        if key in ("resume", "trust") or key.startswith("hydra."):
             continue
         plain = not (item.is_sweep_override() or item.is_add() or item.is_delete())
         if key not in CHANGEABLE or not plain:

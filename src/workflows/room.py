@@ -39,7 +39,7 @@ def check_room(place: Path, needed: int) -> None:
         raise UserError(
             f"{place}: the checkpoints need about {_size(needed)} and {_size(free)} are free; "
             "choose another place with hydra.run.dir=<directory> (of a sweep: hydra.sweep.dir), "
-            "or write none with callbacks.checkpoint=false"
+            "or write none with callbacks.checkpoint=false test_checkpoint=last"
         )
 
 

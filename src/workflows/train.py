@@ -18,6 +18,7 @@ from src.training.signals import SignalWatch
 from src.training.tensorboard import begin_run, end_run
 from src.workflows import hardware
 from src.workflows.build import build_classifier, build_data
+from src.workflows.buildable import trust_words
 from src.workflows.failures import explained
 from src.workflows.meeting import form_group, prepared_in_turn
 from src.workflows.ranks import this_rank
@@ -50,7 +51,8 @@ def run(config: TrainConfig, directory: RunDirectory) -> dict[str, Any]:
         Interrupted: a signal stopped it; the message says how to go on.
     """
     quiet_libraries()
-    watch = SignalWatch(directory.last if config.callbacks.checkpoint else None)
+    saved = directory.last if config.callbacks.checkpoint else None
+    watch = SignalWatch(saved, trust_words(config.model, config.optimizer))
     with recorded(directory, config) as recording, explained(config), watch:
         return _run(config, directory, recording, watch)
 

@@ -17,7 +17,7 @@ from src.runs import RunDirectory
 from src.runs.configuration import read_config
 from src.training.checkpoint import AtomicCheckpointIO, CheckpointError
 from src.training.classifier import Normalize
-from src.workflows.buildable import refused
+from src.workflows.buildable import check_buildable
 from src.workflows.parts import build_backbone, untrained
 
 PRECISIONS = ("32-true", "bf16-mixed", "16-mixed")
@@ -61,7 +61,7 @@ def load_trained(run: str | Path, which: str = "best", *, trust: tuple[str, ...]
     """
     directory, checkpoint = _locate(Path(run).expanduser(), which)
     config = check(read_config(directory))
-    _check_model(directory, config, trust)
+    check_buildable(directory.config, config.model, trust)
     with as_user_errors():
         record = read_json(directory.record)
     try:
@@ -106,15 +106,6 @@ def _locate(path: Path, which: str) -> tuple[RunDirectory, Path]:
         way_out = f"; checkpoint={other.stem} is there" if other.exists() else ""
         raise UserError(f"{path}: has no checkpoints/{checkpoint.name}{way_out}")
     return directory, checkpoint
-
-
-def _check_model(directory: RunDirectory, config: TrainConfig, trust: tuple[str, ...]) -> None:
-    found = refused(config.model, trust) if isinstance(config.model, dict) else None
-    if found is not None:
-        raise UserError(
-            f"{directory.config}: {found} is not built for a file's asking; if you trust it, "
-            f"add trust=[{found}]"
-        )
 
 
 def _load(network: nn.Module, checkpoint: Path) -> None:

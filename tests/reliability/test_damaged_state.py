@@ -25,7 +25,7 @@ WORDS = [
     "trainer.max_epochs=3",
     "scheduler=constant",  # one that does not depend on how long the run is
 ]
-MORE = "trainer.max_epochs=4"
+MORE = ["trainer.max_epochs=4", "trust=[tests.fixtures.poison.Poisoned]"]
 
 Damage = Callable[[bytes], bytes]
 
@@ -76,7 +76,7 @@ def undamaged(finished: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[
     """The weights after a fourth epoch."""
     path = tmp_path_factory.mktemp("runs") / "undamaged"
     shutil.copytree(finished, path)
-    train(path, f"resume={path}", MORE)
+    train(path, f"resume={path}", *MORE)
     return weights(RunDirectory(path))
 
 
@@ -92,7 +92,7 @@ def test_a_damaged_last_state_falls_back_to_the_one_before(
     assert len(DAMAGES) == 10
     content = DAMAGES[damage](run.last.read_bytes())
     run.last.write_bytes(content)
-    done = cli(f"resume={run.path}", MORE)
+    done = cli(f"resume={run.path}", *MORE)
     assert done.code == 0, done.err
     (line,) = [line for line in done.out.splitlines() if "going on from" in line]
     assert f"{run.last}: not a readable checkpoint" in line
@@ -105,7 +105,7 @@ def test_a_damaged_last_state_falls_back_to_the_one_before(
 
 def test_a_state_that_is_gone_falls_back_too(cli: Cli, run: RunDirectory) -> None:
     run.last.unlink()
-    done = cli(f"resume={run.path}", MORE)
+    done = cli(f"resume={run.path}", *MORE)
     assert done.code == 0, done.err
     assert "last.ckpt is gone; going on from previous.ckpt, of step 4" in done.out
 
@@ -114,7 +114,7 @@ def test_the_best_state_is_the_last_resort(cli: Cli, run: RunDirectory) -> None:
     for path in (run.last, run.previous):
         path.write_bytes(b"")
     step = torch.load(run.best, weights_only=True)["global_step"]
-    done = cli(f"resume={run.path}", MORE)
+    done = cli(f"resume={run.path}", *MORE)
     assert done.code == 0, done.err
     assert f"going on from best.ckpt, of step {step}" in done.out
 
@@ -122,7 +122,7 @@ def test_the_best_state_is_the_last_resort(cli: Cli, run: RunDirectory) -> None:
 def test_where_none_is_left_all_are_named(cli: Cli, run: RunDirectory) -> None:
     for path in (run.last, run.previous, run.best):
         path.write_bytes(b"")
-    done = cli(f"resume={run.path}", MORE)
+    done = cli(f"resume={run.path}", *MORE)
     assert (done.code, len(done.err.splitlines())) == (2, 1)
     for name in ("last.ckpt", "previous.ckpt", "best.ckpt"):
         assert f"{name}: not a readable checkpoint (it is empty)" in done.err
@@ -137,5 +137,6 @@ def test_a_disk_without_room_for_checkpoints_is_found_before_training(
         assert (done.code, len(done.err.splitlines())) == (2, 1)
         assert "the checkpoints need about 8.6 MB and" in done.err
         assert not (disk / "run/checkpoints").exists()
-        done = cli(*words, f"hydra.run.dir={disk / 'other'}", "callbacks.checkpoint=false")
+        none = ["callbacks.checkpoint=false", "test_checkpoint=last"]
+        done = cli(*words, f"hydra.run.dir={disk / 'other'}", *none)
         assert done.code == 0, done.err

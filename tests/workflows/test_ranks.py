@@ -160,9 +160,10 @@ def test_interrupted_ranks_continue_as_another_number(
     done = command(*words, f"hydra.run.dir={part.path}", cwd=tmp_path, HAPPEN="1:8:SIGINT")
     assert done.code == 128 + signal.SIGINT, done.err
     (line,) = done.err.splitlines()
-    assert line.endswith(f"continue with resume={part.path}")
+    trust = "trust=[tests.fixtures.networks.Small]"
+    assert line.endswith(f"continue with resume={part.path} '{trust}'")
     assert json.loads(part.record.read_text())["state"] == "interrupted"
-    done = cli(f"resume={part.path}", "trainer.devices=1")
+    done = cli(f"resume={part.path}", "trainer.devices=1", trust)
     assert done.code == 0, done.err
     assert_same(one, part)
 

@@ -97,3 +97,31 @@ def test_weights_are_fetched_from_nowhere_for_a_file_s_asking(
     assert done.code == 2
     assert "hf-hub:some/one is not built for a file's asking" in done.err
     assert "trust=[hf-hub:some/one]" in done.err
+
+
+@pytest.mark.parametrize("group", ["model", "optimizer"])
+def test_a_run_is_not_resumed_with_classes_that_nobody_trusts(
+    cli: Cli, runs: Path, tmp_path: Path, group: str
+) -> None:
+    evil = {"name": "custom", "_target_": "pathlib.Path.touch", "_args_": ["executed"]}
+    change(runs / "one/.hydra/config.yaml", group, evil)
+    done = cli(f"resume={runs / 'one'}", "trainer.max_epochs=2")
+    assert (done.code, len(done.err.splitlines())) == (2, 1)
+    assert "pathlib.Path.touch is not built for a file's asking" in done.err
+    assert not (tmp_path / "executed").exists()
+
+
+def test_the_command_to_go_on_with_trusts_what_the_run_was_begun_with(
+    cli: Cli, cifar: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = "tests.fixtures.poison.Poisoned"
+    own = [f"model._target_={target}", "+model.where=nowhere", "+model.step=4", "+model.stop=true"]
+    words = [cifar, "model=custom", *own, *TINY, "data.batch_size=32", "trainer.max_epochs=3"]
+    place = tmp_path / "run"
+    done = cli(*words, "trainer.limit_train_batches=null", f"hydra.run.dir={place}")
+    assert done.code == 143
+    assert done.err.endswith(f"continue with resume={place} 'trust=[{target}]'\n")
+    refused = cli(f"resume={place}")
+    assert refused.code == 2 and f"add trust=[{target}]" in refused.err
+    assert "a list is needed" in cli(f"resume={place}", f"trust={target}").err
+    assert cli(f"resume={place}", f"trust=[{target}]", "trainer.max_epochs=1").code == 0

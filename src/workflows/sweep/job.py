@@ -17,6 +17,7 @@ from src.config.identity import key_of
 from src.runs.jobs import Job, place_job, set_aside
 from src.runs.record import close_record
 from src.runs.results import RunSummary, best_row, read_rows, read_run
+from src.workflows.buildable import trust_words
 from src.workflows.place import hydra_override
 from src.workflows.sweep.child import run_child
 from src.workflows.sweep.engine import is_sequential, threads
@@ -80,13 +81,13 @@ class Runner:
         elif before.state == "running":
             log.warning("job %s: %s", job.directory.path.name, ELSEWHERE)
         elif not self.stop.wanted():
-            self._run(job, before, hydra.launcher)
+            self._run(job, before, hydra.launcher, cfg)
         return self._objective(job, str(cfg.get("objective", "val/acc")))
 
-    def _run(self, job: Job, before: RunSummary, launcher: Any) -> None:
+    def _run(self, job: Job, before: RunSummary, launcher: Any, cfg: DictConfig) -> None:
         name = job.directory.path.name
         shown = is_sequential(launcher)
-        words = self._words(job, before)
+        words = self._words(job, before, cfg)
         environment = dict(self.environment)
         share = threads(launcher)
         if share and "OMP_NUM_THREADS" not in os.environ:
@@ -112,13 +113,16 @@ class Runner:
         else:
             log.error("job %s: %s: %s", name, after.state, after.reason)
 
-    def _words(self, job: Job, before: RunSummary) -> list[str]:
+    def _words(self, job: Job, before: RunSummary, cfg: DictConfig) -> list[str]:
         """The command of a single run."""
         path = job.directory.path
         module = ["-m", f"src.{self.command}"]
         if before.state in ("interrupted", "killed") and job.directory.states:
             log.info("job %s: continues from %s", path.name, job.directory.states[0])
-            return [*module, hydra_override("resume", str(path))]
+            # What the sweep's own command line names, the user has trusted by typing it.
+            settings = cast(dict[str, Any], OmegaConf.to_container(cfg, resolve=True))
+            trust = trust_words(settings.get("model"), settings.get("optimizer"))
+            return [*module, hydra_override("resume", str(path)), *trust]
         if before.state != "waiting":
             log.info("job %s: tried again; what there was is in %s", path.name, set_aside(job))
         # A recipe may make a sweep of its own accord.
