@@ -57,6 +57,7 @@ def find_files(info: DatasetInfo, root: Path | None, *, allow_download: bool = T
     if root is None:
         raise ValueError(f"data.root is not set: {_ways_out(info, Path('data') / info.name)}")
     root = Path(root).expanduser()
+    _check_kind(root)
     folder = root.parent if info.files and root.name == info.files[0].name else root
     mistyped = folder == root and root.name.lower().endswith(_ARCHIVE_ENDINGS)
     if root.is_file() or (root.is_dir() and (_is_there(root, info) or not _is_free(root))):
@@ -67,6 +68,13 @@ def find_files(info: DatasetInfo, root: Path | None, *, allow_download: bool = T
             return _download(info, folder, reason)
         reason += " and downloading is off (data.download=false)"
     raise ValueError(f"{reason}: {_ways_out(info, folder)}")
+
+
+def _check_kind(root: Path) -> None:
+    if root.is_symlink() and not root.exists():
+        raise ValueError(f"data.root={root} is a link to nothing: {root.readlink()}")
+    if root.exists() and not root.is_file() and not root.is_dir():
+        raise ValueError(f"data.root={root} is neither a file nor a folder but a pipe or a device")
 
 
 def _download(info: DatasetInfo, folder: Path, reason: str) -> Path:
