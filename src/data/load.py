@@ -11,9 +11,9 @@ from src.data.cache import cache_places, cached
 from src.data.decode import resize_images, to_channels
 from src.data.duplicates import find_duplicates
 from src.data.registry import get_dataset
+from src.data.sanity import check_data, warn_of
 from src.data.sources import ReadOptions, Source, open_source
 from src.data.sources.shapes import TEST_SIZE, TRAIN_SIZE, Shapes
-from src.data.sanity import check_data, warn_of
 from src.data.types import ImageData, ImageSet
 from src.names import check_name
 

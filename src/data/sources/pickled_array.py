@@ -21,14 +21,15 @@ class PickledType:
         text = code.decode("latin1") if isinstance(code, bytes) else code
         if not isinstance(text, str) or not _NUMBERS.fullmatch(text):
             raise ValueError("an array of something else than numbers")
-        self.dtype = np.dtype(text)
+        self._code = text
+        self.dtype: np.dtype[Any] = np.dtype(text)
 
     def build(self, state: Any) -> None:
         """Take the byte order of numpy's (version, order, ...). Raises ValueError and others."""
         order = state[1].decode() if isinstance(state[1], bytes) else state[1]
         if order not in _ORDERS:
             raise ValueError("an array of unknown byte order")
-        self.dtype = self.dtype.newbyteorder(order)
+        self.dtype = np.dtype(f"{order}{self._code}")
 
 
 class PickledArray:

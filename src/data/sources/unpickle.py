@@ -179,9 +179,10 @@ class _Reader:
 
     def _on_reduce(self, _: None) -> None:
         arguments, function = self._stack.pop(), self._stack.pop()
-        if function.__class__ is _Name and function == _RECONSTRUCT:
+        named = function if isinstance(function, _Name) else None
+        if named == _RECONSTRUCT and arguments[0] == _NDARRAY:
             self._stack.append(PickledArray())
-        elif function.__class__ is _Name and function == _DTYPE:
+        elif named == _DTYPE:
             self._stack.append(PickledType(arguments[0]))
         else:
             raise _RefusedError(
