@@ -5,6 +5,7 @@ CIE L*a*b* they take for RGB; and the memory that a size asks for they take at o
 below believe nothing: what they cannot follow they leave to the decoder.
 """
 
+import re
 import struct
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -19,6 +20,7 @@ _JPEG_SIZES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
 _TIFF_SUBFILE, _TIFF_WIDTH, _TIFF_HEIGHT, _TIFF_COLOURS = 254, 256, 257, 262
 _TIFF_REDUCED, _TIFF_MASK = 1, 4
 _TIFF_LAB = (8, 9, 10)
+_PNM = re.compile(rb"P[1-6](?:\s+#[^\n]*)*\s+(\d{1,9})(?:\s+#[^\n]*)*\s+(\d{1,9})")
 
 
 class _Header(NamedTuple):
@@ -58,6 +60,8 @@ def _read(buffer: bytes) -> _Header:
         return _Header(1, abs(width), abs(height))
     if buffer.startswith((b"GIF87a", b"GIF89a")):
         return _Header(_gif_frames(buffer))
+    if found := _PNM.match(buffer):
+        return _Header(1, int(found[1]), int(found[2]))
     # AV1's brand for sequences of images
     return _Header(2 if buffer[4:12] == b"ftypavis" else 1)
 
