@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from src.data.headers import objection
-from src.data.integrity import missing_end
+from src.data.integrity import damage
 
 __all__ = ["decode", "fit", "opencv_alone", "resize", "resize_images", "to_channels"]
 
@@ -98,12 +98,9 @@ def decode(
     """
     if not buffer:
         raise ValueError(f"{name} is empty")
-    lacking = missing_end(buffer)
-    if lacking:
-        raise ValueError(f"{name} is truncated: {lacking}")
-    objected = objection(buffer)
-    if objected:
-        raise ValueError(f"{name} {objected}")
+    wrong = damage(buffer) or objection(buffer)
+    if wrong:
+        raise ValueError(f"{name} {wrong}")
     image = _read(buffer, cv2.IMREAD_ANYDEPTH | cv2.IMREAD_ANYCOLOR, name)
     if _may_be_transparent(buffer):
         stored = _read(buffer, cv2.IMREAD_UNCHANGED, name)
