@@ -99,6 +99,16 @@ def test_sizes_are_limited(ending: str, tmp_path: Path):
     assert list(read_members(path, lambda name: name == "small", file_limit=1000))
 
 
+def test_what_is_said_of_a_damaged_archive_is_short(tmp_path: Path):
+    path = write_archive(tmp_path / "x.zip", FILES)
+    damaged = bytearray(path.read_bytes())
+    damaged[26:28] = (9000).to_bytes(2, "little")  # the length of the first name
+    path.write_bytes(damaged)
+    with pytest.raises(ValueError, match="may be damaged or truncated") as error:
+        contents(path)
+    assert len(str(error.value)) < 600 and str(error.value).isprintable()
+
+
 def test_a_tar_that_goes_in_circles(tmp_path: Path):
     """An entry of negative size ends where it, or an earlier one, begins."""
     for info in (tarfile.TarInfo("odd"), tarfile.TarInfo("long" * 50)):

@@ -149,6 +149,11 @@ SETTINGS: dict[str, tuple[list[str], str]] = {
     "mean of 0 to 255": (["data.mean=[125,122,113]"], "data.mean"),
     "two means": (["data.mean=[0.5,0.5]", "data.std=[0.5,0.5]"], "2 values for images of 3"),
     "grey images, means for RGB": (["data.channels=1"], "3 values for images of 1"),
+    "lists in a list": (["data.mean=[[1]]"], "data.mean=[1]: a list within a list"),
+    "a list for a group": (["model=[[[]]]"], "model=[[[]]]: one of the options"),
+    "numbers for a group": (["model=[0.5,0.5]"], "model=[0.5,0.5]: one of the options"),
+    "numbers for a launcher": (["hydra/launcher=[0.5]"], "error: "),
+    "a list for a name": (["optimizer.name=[]"], "optimizer.name=[]: not an option"),
     "11 classes": (["data.num_classes=11"], "data.num_classes=11"),
     "a batch larger than the set": (["data.batch_size=1000"], "data.batch_size=1000"),
 }

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from src.data.sources.archive_entries import Entry, RefusedError, tar_entries, zip_entries
+from src.names import printable
 
 __all__ = ["FILE_LIMIT", "TOTAL_LIMIT", "Member", "archive_kind", "member_names", "read_members"]
 
@@ -89,7 +90,7 @@ def _damage_named(where: str) -> Iterator[None]:
         raise
     except Exception as error:  # the libraries fail in any way at damaged bytes
         raise ValueError(
-            f"{where} cannot be read, it may be damaged or truncated: {error}"
+            f"{where} cannot be read, it may be damaged or truncated: {printable(error)[:300]}"
         ) from error
 
 
