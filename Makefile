@@ -5,7 +5,7 @@ INSTALLED := $(VENV)/.installed
 DEVELOPING := $(VENV)/.developing
 
 .DEFAULT_GOAL := help
-.PHONY: help train test lint format clean
+.PHONY: help train test fuzz lint format clean
 
 help:  ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -16,6 +16,9 @@ train: $(INSTALLED)  ## train on drawn shapes: no download, about two minutes
 test: $(DEVELOPING)  ## run the tests
 	$(VENV)/bin/python -m pytest -q -m 'not alone' -n auto --maxprocesses 8 --dist worksteal
 	$(VENV)/bin/python -m pytest -q -m alone
+
+fuzz: $(DEVELOPING)  ## feed 100,000 damaged files and command lines to the readers: some ten minutes
+	FUZZ_CASES=100000 $(VENV)/bin/python -m pytest -q -s tests/reliability/test_fuzz.py
 
 lint: $(DEVELOPING)  ## check style, types and the direction of imports
 	$(VENV)/bin/ruff check .

@@ -126,7 +126,7 @@ def _named(values: dict[str, Any], group: str, kinds: dict[str, type], custom: b
         _check_target(group, values)
         return values
     name = values.get("name")
-    if name not in kinds:
+    if not isinstance(name, str) or name not in kinds:
         known = [*kinds, "custom"] if custom else list(kinds)
         raise ConfigError(
             f"{group}.name={name}: not an option{nearest(str(name), known)} "

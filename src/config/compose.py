@@ -6,7 +6,7 @@ from typing import Any, cast
 
 from hydra import compose, initialize_config_dir
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override
+from hydra.core.override_parser.types import Override, QuotedString
 from hydra.errors import ConfigCompositionException, HydraException, OverrideParseException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -151,12 +151,20 @@ def parse(overrides: list[str]) -> list[Override]:
         key = item.key_or_group
         if not key:
             raise _not_understood(str(item.input_line))
-        if (CONF / key).is_dir() and item.value() is None and not item.is_delete():
+        if (CONF / key).is_dir() and not item.is_delete() and not _names_option(item):
             options = sorted(path.stem for path in (CONF / key).glob("*.yaml"))
             raise ConfigError(
                 f"{item.input_line}: one of the options is needed (accepted: {', '.join(options)})"
             )
     return parsed
+
+
+def _names_option(item: Override) -> bool:
+    """Whether the value of a group is one that Hydra can look up."""
+    value = item.value()
+    if isinstance(value, list):
+        return all(isinstance(option, str | QuotedString) for option in value)
+    return value is not None
 
 
 def _not_understood(word: str) -> ConfigError:
@@ -192,7 +200,8 @@ def composed(config_name: str, overrides: list[str], hydra: bool = False) -> Dic
     """
     try:
         return compose(config_name, overrides=overrides, return_hydra_config=hydra)
-    except (HydraException, OmegaConfBaseException, ValueError) as error:
+    except (HydraException, OmegaConfBaseException, ValueError, TypeError) as error:
+        # Hydra looks at some values before it checks what they are.
         raise ConfigError(explain(error, config_name)) from error
 
 

@@ -49,6 +49,8 @@ def check_fields(settings: Any, prefix: str) -> None:
 
 
 def _check_value(key: str, value: Any, item: Field[Any]) -> None:
+    if isinstance(value, list):
+        raise ConfigError(f"{key}={value}: a list within a list (accepted: single values)")
     names = item.metadata.get("names")
     if names and value not in names:
         hint = nearest(str(value), names)

@@ -4,7 +4,7 @@ import logging
 from pathlib import Path
 
 from src.data.download import DownloadError, download
-from src.data.registry import DatasetInfo, get_dataset, list_datasets
+from src.data.registry import DatasetInfo, RemoteFile, get_dataset, list_datasets
 from src.data.sources.layout import seen_from_here
 
 __all__ = ["find_files"]
@@ -25,9 +25,12 @@ def _ways_out(info: DatasetInfo, folder: Path) -> str:
 
 def _is_there(folder: Path, info: DatasetInfo) -> bool:
     return any((folder / name).exists() for name in info.accepted) or all(
-        (folder / file.name).exists() or (folder / file.name.removesuffix(".gz")).exists()
-        for file in info.files
+        _has(folder, file) for file in info.files
     )
+
+
+def _has(folder: Path, file: RemoteFile) -> bool:
+    return (folder / file.name).exists() or (folder / file.name.removesuffix(".gz")).exists()
 
 
 def _is_free(folder: Path) -> bool:
@@ -57,16 +60,32 @@ def find_files(info: DatasetInfo, root: Path | None, *, allow_download: bool = T
     if root is None:
         raise ValueError(f"data.root is not set: {_ways_out(info, Path('data') / info.name)}")
     root = Path(root).expanduser()
+    _check_kind(root)
     folder = root.parent if info.files and root.name == info.files[0].name else root
     mistyped = folder == root and root.name.lower().endswith(_ARCHIVE_ENDINGS)
     if root.is_file() or (root.is_dir() and (_is_there(root, info) or not _is_free(root))):
         return root
-    reason = f"there is nothing at data.root={root}{seen_from_here(root)}"
+    reason = _lacking(folder, info) or f"there is nothing at data.root={root}{seen_from_here(root)}"
     if info.files and not mistyped:
         if allow_download:
             return _download(info, folder, reason)
         reason += " and downloading is off (data.download=false)"
     raise ValueError(f"{reason}: {_ways_out(info, folder)}")
+
+
+def _lacking(folder: Path, info: DatasetInfo) -> str | None:
+    """What is missing where some of the files are there."""
+    missing = [file.name for file in info.files if not _has(folder, file)]
+    if not missing or len(missing) == len(info.files):
+        return None
+    return f"data.root={folder} lacks {', '.join(missing)}"
+
+
+def _check_kind(root: Path) -> None:
+    if root.is_symlink() and not root.exists():
+        raise ValueError(f"data.root={root} is a link to nothing: {root.readlink()}")
+    if root.exists() and not root.is_file() and not root.is_dir():
+        raise ValueError(f"data.root={root} is neither a file nor a folder but a pipe or a device")
 
 
 def _download(info: DatasetInfo, folder: Path, reason: str) -> Path:

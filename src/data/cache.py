@@ -13,18 +13,19 @@ import os
 import stat
 import zlib
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from src.data.types import ImageData, ImageSet
+from src.data.types import Duplicates, ImageData, ImageSet
 from src.files import replacing, write_json
 
 __all__ = ["FORMAT", "cache_places", "cached"]
 
-FORMAT = 1  # a change of what is stored makes every older entry stale
+FORMAT = 2  # a change of what is stored makes every older entry stale
 _MANIFEST = "manifest.json"
 _FOLDER = "cifar-images"  # below the user's cache directory
 _BLOCK, _BLOCKS = 16 << 10, 64
@@ -150,7 +151,9 @@ def _load_if_sound(entry: Path) -> ImageData | None:
                 raise ValueError(f"{path.name} is {array.dtype} {array.shape}")
             arrays[name] = array
         train, test = _image_set(arrays, "train"), _image_set(arrays, "test")
-        return ImageData(train, test, tuple(manifest["classes"]), manifest["source"])
+        found = manifest["duplicates"]
+        duplicates = None if found is None else Duplicates(**found)
+        return ImageData(train, test, tuple(manifest["classes"]), manifest["source"], duplicates)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, AssertionError) as error:
         _log.warning("the decoded images in %s are damaged and made anew: %s", entry, error)
         return None
@@ -169,5 +172,10 @@ def _store(data: ImageData, entry: Path) -> None:
                 "size": size,
                 "crc32": _checksum(file, size),
             }
-    manifest = {"source": data.source, "classes": data.classes, "arrays": described}
+    manifest = {
+        "source": data.source,
+        "classes": data.classes,
+        "duplicates": data.duplicates and asdict(data.duplicates),
+        "arrays": described,
+    }
     write_json(entry / _MANIFEST, manifest)

@@ -12,7 +12,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from src.data.integrity import missing_end
+from src.data.headers import objection
+from src.data.integrity import damage
 
 __all__ = ["decode", "fit", "opencv_alone", "resize", "resize_images", "to_channels"]
 
@@ -78,7 +79,9 @@ def decode(
     """Decode one image file.
 
     The EXIF orientation is applied. Palettes become colours, 16 bits become 8, and transparent
-    pixels are laid on white (an image that has any is taken as it is stored, unrotated).
+    pixels are laid on white (an image that has any is taken as it is stored, unrotated). CMYK is
+    mixed without a colour profile, (1 - C)(1 - K) for red and so on, inverted in JPEG as Adobe
+    writes it: what Pillow does.
 
     Args:
         buffer: the file's content: png, jpg, bmp, webp, tif, ppm or pgm.
@@ -90,13 +93,14 @@ def decode(
         uint8 (H, W, C).
 
     Raises:
-        ValueError: the file is empty, truncated, damaged or no image, or has float samples.
+        ValueError: the file is empty, truncated, damaged or no image, has several frames or
+            pages, over 2^28 pixels, L*a*b* colours or float samples.
     """
     if not buffer:
         raise ValueError(f"{name} is empty")
-    lacking = missing_end(buffer)
-    if lacking:
-        raise ValueError(f"{name} is truncated: {lacking}")
+    wrong = damage(buffer) or objection(buffer)
+    if wrong:
+        raise ValueError(f"{name} {wrong}")
     image = _read(buffer, cv2.IMREAD_ANYDEPTH | cv2.IMREAD_ANYCOLOR, name)
     if _may_be_transparent(buffer):
         stored = _read(buffer, cv2.IMREAD_UNCHANGED, name)

@@ -15,7 +15,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from src.data.content import read_file
 from src.data.decode import decode, opencv_alone, to_channels
+from src.names import printable
 
 __all__ = ["Decoded", "decode_files"]
 
@@ -60,8 +62,9 @@ def _decode_batch(files: list[_File], wanted: _Wanted) -> _Batch:
     batch = _Batch([], [], [])
     for name, content in files:
         try:
-            buffer = content if isinstance(content, bytes) else content.read_bytes()
-            image = decode(buffer, name, channels=wanted.channels, size=wanted.size)
+            shown = printable(name)
+            buffer = content if isinstance(content, bytes) else read_file(content, shown)
+            image = decode(buffer, shown, channels=wanted.channels, size=wanted.size)
         except ValueError as error:
             if not wanted.skip:
                 advice = "data.on_bad_image=skip leaves such files out"
@@ -149,6 +152,6 @@ def _sizes_differ(
     name: str, shape: tuple[int, ...], other: str, other_shape: tuple[int, ...]
 ) -> ValueError:
     return ValueError(
-        f"images differ in size: {name} is {shape[1]}x{shape[0]}, {other} is "
+        f"images differ in size: {printable(name)} is {shape[1]}x{shape[0]}, {printable(other)} is "
         f"{other_shape[1]}x{other_shape[0]} (width x height); set data.image_size to resize all"
     )

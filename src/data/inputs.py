@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from src.data.content import read_file
 from src.data.decode import decode, fit, opencv_alone, resize
 from src.data.sources.layout import EXTENSIONS, is_hidden
 from src.names import printable
@@ -22,7 +23,6 @@ SUFFIXES = (*EXTENSIONS, ".avif", ".dib", ".gif", ".jp2", ".jpe", ".pbm", ".pnm"
 THUMBNAIL = 128
 """The longer side of a thumbnail in pixels; what is smaller stays as it is."""
 
-FILE_LIMIT = 1 << 30
 _WORKERS = min(4, os.cpu_count() or 1)  # as many images are in memory at full size
 _DIGITS = re.compile(r"(\d+)")
 
@@ -150,7 +150,7 @@ def read_batches(
 
     def read(path: Path) -> tuple[NDArray[np.uint8], NDArray[np.uint8]] | str:
         try:
-            image = decode(_content(path), printable(path))
+            image = decode(read_file(path, printable(path)), printable(path))
         except ValueError as error:
             return str(error)
         return fit(image, size, channels), _thumbnail(image)
@@ -177,22 +177,6 @@ def _batch(
     return InputBatch(
         batch.files, batch.images[: len(batch.files)], batch.thumbnails, batch.problems
     )
-
-
-def _content(path: Path) -> bytes:
-    """A file's bytes. Raises ValueError with the reason why there are none."""
-    name = printable(path)
-    try:
-        if path.is_symlink() and not path.exists():
-            raise ValueError(f"{name} is a link to nothing: {printable(path.readlink())}")
-        if not path.is_file():
-            # Reading from a pipe or a device might never end.
-            raise ValueError(f"{name} is not a file")
-        if path.stat().st_size > FILE_LIMIT:
-            raise ValueError(f"{name} has more than {FILE_LIMIT >> 30} GiB")
-        return path.read_bytes()
-    except OSError as error:
-        raise ValueError(f"{name} cannot be read: {error.strerror}") from error
 
 
 def _thumbnail(image: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -9,7 +9,9 @@ import numpy as np
 from src.data.acquire import find_files
 from src.data.cache import cache_places, cached
 from src.data.decode import resize_images, to_channels
+from src.data.duplicates import find_duplicates
 from src.data.registry import get_dataset
+from src.data.sanity import check_data, warn_of
 from src.data.sources import ReadOptions, Source, open_source
 from src.data.sources.shapes import TEST_SIZE, TRAIN_SIZE, Shapes
 from src.data.types import ImageData, ImageSet
@@ -87,7 +89,8 @@ def load_images(
         lambda: _read(source, options),
         required=chosen_dir is not None,
     )
-    _check(data, num_classes)
+    check_data(data, num_classes)
+    warn_of(data.duplicates, len(data.test))
     return data
 
 
@@ -116,9 +119,8 @@ def _identity(source: Source, options: ReadOptions) -> dict[str, object]:
 def _read(source: Source, options: ReadOptions) -> ImageData:
     _log.info("reading %s", source.description)
     data = source.read(options)
-    return ImageData(
-        _converted(data.train, options), _converted(data.test, options), data.classes, data.source
-    )
+    train, test = _converted(data.train, options), _converted(data.test, options)
+    return ImageData(train, test, data.classes, data.source, find_duplicates(train, test))
 
 
 def _converted(images: ImageSet, options: ReadOptions) -> ImageSet:
@@ -128,28 +130,3 @@ def _converted(images: ImageSet, options: ReadOptions) -> ImageSet:
         array = resize_images(array, options.size)
     array = to_channels(array, options.channels)
     return ImageSet(np.ascontiguousarray(array), images.labels, images.names)
-
-
-def _check(data: ImageData, num_classes: int | None) -> None:
-    """Raise ValueError for what would go wrong, or worse, unnoticed, in training."""
-    count = len(data.classes)
-    if num_classes is not None and num_classes != count:
-        shown = ", ".join(data.classes[:10]) + (", ..." if count > 10 else "")
-        raise ValueError(
-            f"data.num_classes={num_classes}, but there are {count} classes in {data.source}: "
-            f"{shown}"
-        )
-    for part, images in (("training", data.train), ("test", data.test)):
-        if len(images) == 0:
-            raise ValueError(f"there are no {part} images in {data.source}")
-        # The loss passes over a label of -100 without a word, and others crash a GPU.
-        bad = np.flatnonzero((images.labels < 0) | (images.labels >= count))
-        if bad.size:
-            raise ValueError(
-                f"{images.names[bad[0]]} in {data.source} has label {images.labels[bad[0]]}; "
-                f"labels are 0 to {count - 1}"
-            )
-    if len(np.unique(data.train.labels)) < 2:
-        raise ValueError(
-            f"the training images in {data.source} are of a single class; at least two are needed"
-        )

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["ImageData", "ImageSet"]
+__all__ = ["Duplicates", "ImageData", "ImageSet"]
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,20 @@ class ImageSet:
 
 
 @dataclass(frozen=True)
+class Duplicates:
+    """Test images that are training images as well, pixel for pixel.
+
+    Attributes:
+        count: of the test images.
+        test, train: an example, the names of the two.
+    """
+
+    count: int
+    test: str
+    train: str
+
+
+@dataclass(frozen=True)
 class ImageData:
     """A data set: what to train on, what to test on, and the names of the classes.
 
@@ -43,9 +57,11 @@ class ImageData:
         test: the test images.
         classes: the name of each label.
         source: one line for the log: what the data was recognised as, and where.
+        duplicates: images that are in both sets, if there are any and they were looked for.
     """
 
     train: ImageSet
     test: ImageSet
     classes: tuple[str, ...]
     source: str
+    duplicates: Duplicates | None = None

@@ -99,6 +99,48 @@ def test_sizes_are_limited(ending: str, tmp_path: Path):
     assert list(read_members(path, lambda name: name == "small", file_limit=1000))
 
 
+def test_what_is_said_of_a_damaged_archive_is_short(tmp_path: Path):
+    path = write_archive(tmp_path / "x.zip", FILES)
+    damaged = bytearray(path.read_bytes())
+    damaged[26:28] = (9000).to_bytes(2, "little")  # the length of the first name
+    path.write_bytes(damaged)
+    with pytest.raises(ValueError, match="may be damaged or truncated") as error:
+        contents(path)
+    assert len(str(error.value)) < 600 and str(error.value).isprintable()
+
+
+def test_a_tar_that_goes_in_circles(tmp_path: Path):
+    """An entry of negative size ends where it, or an earlier one, begins."""
+    for info in (tarfile.TarInfo("odd"), tarfile.TarInfo("long" * 50)):
+        path = tmp_path / "x.tar"
+        block = bytearray(info.tobuf(tarfile.GNU_FORMAT))
+        block[124:136] = b"\xff" * 10 + b"\xfe\x00"
+        checksum = sum(block[:148]) + 8 * 32 + sum(block[156:512])
+        block[148:156] = b"%06o\0 " % checksum
+        path.write_bytes(bytes(block) + bytes(10240))
+        with pytest.raises(ValueError, match="may be damaged"):
+            contents(path)
+    pax = tarfile.TarInfo("odd")
+    pax.pax_headers = {"size": "-1024"}
+    path.write_bytes(pax.tobuf(tarfile.PAX_FORMAT) + bytes(10240))
+    with pytest.raises(ValueError, match="may be damaged"):
+        contents(path)
+
+
+def test_files_with_holes_are_refused(tmp_path: Path):
+    info = tarfile.TarInfo("odd")
+    info.type = tarfile.GNUTYPE_SPARSE
+    (tmp_path / "x.tar").write_bytes(info.tobuf(tarfile.GNU_FORMAT) + bytes(10240))
+    with pytest.raises(ValueError, match="'odd', a link or device or a file with holes"):
+        contents(tmp_path / "x.tar")
+
+
+def test_what_is_not_wanted_is_bounded_too(tmp_path: Path):
+    path = write_archive(tmp_path / "x.tar.gz", {"notes.txt": bytes(300 << 20)})
+    with pytest.raises(ValueError, match=r"unpacks to more than 268435456 .*'notes\.txt'"):
+        list(read_members(path, lambda name: False))
+
+
 def test_a_monstrous_header_is_not_loaded(tmp_path: Path):
     path = tmp_path / "x.tar"
     info = tarfile.TarInfo("extension")

@@ -140,6 +140,23 @@ def test_three_globals_load_and_even_their_newer_names_do_not():
         load_pickle(pickle.dumps({"data": array}, protocol=4), "x")
 
 
+@pytest.mark.parametrize("protocol", [0, 1, 3, 4, 5])
+def test_plain_values_of_every_protocol(protocol: int):
+    names = ["airplane", "café", "x" * 300]
+    content = {"label_names": names, "num_vis": 3072, "more": (1, -1, 70000, 1 << 40, 0.5, None)}
+    assert load_pickle(pickle.dumps(content, protocol), "x") == content
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+@pytest.mark.parametrize("dtype", ["u1", "<i8", ">i4", "f4"])
+def test_arrays_of_python_3_and_the_numpy_of_old(dtype: str, order: str):
+    array = np.arange(24).reshape(4, 6).astype(dtype, order=order)
+    content = pickle.dumps({"data": array, "again": array}, 3)
+    loaded = load_pickle(content.replace(b"numpy._core.", b"numpy.core."), "x")
+    assert np.array_equal(loaded["data"], array) and loaded["data"].dtype == array.dtype
+    assert loaded["again"] is loaded["data"]
+
+
 @pytest.mark.parametrize(
     "content", [b"", b"\x80\x02", b"garbage", batch()[:-40], b"\x80\x02K\x01."]
 )

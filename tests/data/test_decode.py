@@ -8,6 +8,7 @@ import pytest
 
 from src.data.decode import decode, fit, opencv_alone, resize, resize_images, to_channels
 from tests.fixtures.datasets import encode, random_images
+from tests.fixtures.pictures import png_chunk
 
 IMAGE = random_images(1, size=12)[0]
 LOSSLESS = [".png", ".bmp", ".tif", ".ppm"]
@@ -151,7 +152,15 @@ def test_progressive_jpeg_with_restarts_and_a_trailer():
         decode(jpeg[: len(jpeg) // 2], "x")
 
 
-@pytest.mark.parametrize("content", [b"not an image at all", b"\x89PNG\r\n\x1a\nIEND\xaeB`\x82"])
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"not an image at all",
+        b"\x89PNG\r\n\x1a\n" + png_chunk(b"IEND", b""),
+        b"\xff\xd8\xff\xd9",
+        b"BM" + bytes(60),
+    ],
+)
 def test_no_image(content: bytes):
     with opencv_alone(), pytest.raises(ValueError, match=r"a/b\.png cannot be decoded"):
         decode(content, "a/b.png")
@@ -160,8 +169,14 @@ def test_no_image(content: bytes):
 def test_damaged_pixels():
     png = bytearray(encode(IMAGE))
     png[len(png) // 2] ^= 0x55
-    with opencv_alone(), pytest.raises(ValueError, match="cannot be decoded"):
+    with opencv_alone(), pytest.raises(ValueError, match="x is damaged: the checksum of its IDAT"):
         decode(bytes(png), "x")
+
+
+def test_checksums_of_what_is_not_the_picture_do_not_matter():
+    png = encode(IMAGE)
+    text = png[:33] + png_chunk(b"teXt", b"a\0b")[:-1] + b"?" + png[33:]
+    assert np.array_equal(decode(text, "x"), IMAGE)
 
 
 def test_empty_file():

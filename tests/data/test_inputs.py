@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -38,20 +39,20 @@ def test_folders_and_patterns(
 
 def test_no_permission(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_files(tmp_path, {"a.png": IMAGE, "b.png": IMAGE, "c/d.png": IMAGE})
-    read_bytes, iterdir = Path.read_bytes, Path.iterdir
+    opened, iterdir = Path.open, Path.iterdir
 
     # As root, which may read everything, modes would not do.
-    def closed_file(path: Path) -> bytes:
+    def closed_file(path: Path, mode: str) -> IO[bytes]:
         if path.name == "b.png":
             raise PermissionError(13, "Permission denied", str(path))
-        return read_bytes(path)
+        return opened(path, mode)
 
     def closed_folder(path: Path) -> Iterator[Path]:
         if path.name == "c":
             raise PermissionError(13, "Permission denied", str(path))
         return iterdir(path)
 
-    monkeypatch.setattr(Path, "read_bytes", closed_file)
+    monkeypatch.setattr(Path, "open", closed_file)
     monkeypatch.setattr(Path, "iterdir", closed_folder)
     found = find_images(str(tmp_path))
     assert found.problems == [f"{tmp_path / 'c'} cannot be read: Permission denied"]

@@ -239,3 +239,8 @@ def test_reading_images_does_not_import_torch():
     modules = "src.data, src.data.load, src.data.sources, src.data.split, src.data.cache"
     code = f"import sys, {modules}; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_class_without_a_training_image(tmp_path: Path):
+    root = write_files(tmp_path / "nine", cifar10_python_files(rows=9))
+    refused(r"class truck \(label 9\) has no training image in .*nine", "cifar10", root)

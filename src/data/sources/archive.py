@@ -4,19 +4,14 @@ Only plain files are taken. A name that leads out of the archive, a link or a de
 and so is what unpacks to more than any data set: an archive may come from anywhere.
 """
 
-import bz2
-import gzip
-import lzma
 import re
-import stat
-import tarfile
-import zipfile
-import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
-from typing import IO, Any, NamedTuple, Self
+from typing import NamedTuple
+
+from src.data.sources.archive_entries import Entry, RefusedError, tar_entries, zip_entries
+from src.names import printable
 
 __all__ = ["FILE_LIMIT", "TOTAL_LIMIT", "Member", "archive_kind", "member_names", "read_members"]
 
@@ -26,18 +21,6 @@ TOTAL_LIMIT = 64 << 30
 _MAGIC = {b"\xfd7zXZ\0": "tar.xz", b"\x1f\x8b": "tar.gz", b"BZh": "tar.bz2", b"PK\x03\x04": "zip"}
 _TAR_MAGIC, _TAR_MAGIC_AT = b"ustar", 257
 _LEADS_OUT = re.compile(r"^[/\\]|^[A-Za-z]:|(^|[/\\])\.\.([/\\]|$)")
-_CHUNK = 1 << 20
-_READ_LIMIT = 1 << 30
-_DAMAGE = (
-    tarfile.TarError,
-    zipfile.BadZipFile,
-    lzma.LZMAError,
-    zlib.error,
-    EOFError,
-    OSError,
-    RuntimeError,  # an encrypted zip
-    NotImplementedError,  # a compression method zipfile does not know
-)
 
 
 class Member(NamedTuple):
@@ -45,14 +28,6 @@ class Member(NamedTuple):
 
     name: str
     content: bytes | None
-
-
-class _Entry(NamedTuple):
-    name: str
-    size: int
-    plain: bool  # neither a link nor a device
-    folder: bool
-    read: Callable[[], bytes]
 
 
 def archive_kind(path: Path) -> str | None:
@@ -93,7 +68,7 @@ def read_members(
                     f"{path} holds {entry.name!r} of {entry.size} bytes; at most {file_limit} are "
                     "accepted"
                 )
-            with _damage_named(path):
+            with _damage_named(f"{path}: {entry.name!r}"):
                 content = entry.read()
             yield Member(entry.name, content)
 
@@ -108,100 +83,31 @@ def member_names(path: Path) -> Iterator[str]:
 
 
 @contextmanager
-def _damage_named(path: Path) -> Iterator[None]:
+def _damage_named(where: str) -> Iterator[None]:
     try:
         yield
-    except _DAMAGE as error:
+    except RefusedError:
+        raise
+    except Exception as error:  # the libraries fail in any way at damaged bytes
         raise ValueError(
-            f"{path} cannot be read, it may be damaged or truncated: {error}"
+            f"{where} cannot be read, it may be damaged or truncated: {printable(error)[:300]}"
         ) from error
 
 
-def _entries(path: Path, total_limit: int) -> Iterator[_Entry]:
+def _entries(path: Path, total_limit: int) -> Iterator[Entry]:
     kind = archive_kind(path)
     if kind is None:
         raise ValueError(f"{path} is no archive: .tar, .tar.gz, .tar.xz, .tar.bz2 or .zip expected")
     listing = (
-        _zip_entries(path, total_limit) if kind == "zip" else _tar_entries(path, kind, total_limit)
+        zip_entries(path, total_limit) if kind == "zip" else tar_entries(path, kind, total_limit)
     )
-    with _damage_named(path):
+    with _damage_named(str(path)):
         for entry in listing:
             if not entry.plain:
-                raise ValueError(
-                    f"{path} holds {entry.name!r}, a link or device; only files are accepted"
+                raise RefusedError(
+                    f"{path} holds {entry.name!r}, a link or device or a file with holes; only "
+                    "plain files are accepted"
                 )
             if _LEADS_OUT.search(entry.name):
-                raise ValueError(f"{path} holds {entry.name!r}, which leads out of the archive")
+                raise RefusedError(f"{path} holds {entry.name!r}, which leads out of the archive")
             yield entry
-
-
-class _Bounded:
-    """A stream that refuses to deliver an unreasonable amount at once.
-
-    tarfile loads a header's extension whole, whatever length it declares.
-    """
-
-    def __init__(self, stream: IO[bytes], path: Path):
-        self._stream, self._path = stream, path
-        self.seek, self.tell = stream.seek, stream.tell
-
-    def read(self, size: int) -> bytes:
-        if size > _READ_LIMIT:
-            raise ValueError(f"{self._path} holds an entry of {size} bytes: too many to be right")
-        return self._stream.read(size)
-
-
-class _StrictTarInfo(tarfile.TarInfo):
-    """A header that tarfile would silently take for the archive's end is an error."""
-
-    @classmethod
-    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
-        try:
-            return super().frombuf(buf, encoding, errors)
-        except tarfile.HeaderError as error:
-            # A block of zeros is how an archive ends; a missing or damaged block is not.
-            if len(buf) == tarfile.BLOCKSIZE and not any(buf):
-                raise
-            raise tarfile.ReadError(str(error)) from error
-
-
-def _open_tar(path: Path, kind: str) -> IO[bytes]:
-    # The library's own streams check lengths and checksums; tarfile's "r|gz" does not.
-    openers: dict[str, Any] = {"tar.xz": lzma.open, "tar.gz": gzip.open, "tar.bz2": bz2.open}
-    return openers[kind](path) if kind in openers else path.open("rb")
-
-
-def _tar_entries(path: Path, kind: str, total_limit: int) -> Iterator[_Entry]:
-    # Entries are read in their order, so every seek goes forward: a compressed stream can do
-    # that, and tarfile is twice as fast on a file as on its own kind of stream ("r|").
-    with _open_tar(path, kind) as stream:
-        file: Any = _Bounded(stream, path)
-        with tarfile.open(fileobj=file, mode="r:", tarinfo=_StrictTarInfo) as archive:
-            for info in archive:
-                if archive.offset > total_limit:
-                    raise ValueError(f"{path} unpacks to more than {total_limit} bytes")
-                plain = info.isreg() or info.isdir()
-                read = partial(_read_tar, archive, info)
-                yield _Entry(info.name, info.size, plain, info.isdir(), read)
-            room = total_limit - archive.offset
-        # To the end of the file, where the compressed formats keep their checksum.
-        while room > 0 and (rest := stream.read(_CHUNK)):
-            room -= len(rest)
-
-
-def _read_tar(archive: tarfile.TarFile, info: tarfile.TarInfo) -> bytes:
-    file = archive.extractfile(info)
-    assert file is not None, info.name
-    return file.read()
-
-
-def _zip_entries(path: Path, total_limit: int) -> Iterator[_Entry]:
-    with zipfile.ZipFile(path) as archive:
-        if sum(info.file_size for info in archive.infolist()) > total_limit:
-            raise ValueError(f"{path} unpacks to more than {total_limit} bytes")
-        for info in archive.infolist():
-            kind = stat.S_IFMT(info.external_attr >> 16)
-            plain = kind in (0, stat.S_IFREG, stat.S_IFDIR)
-            # zipfile stops at the declared size and checks the checksum there.
-            read = partial(archive.read, info)
-            yield _Entry(info.filename, info.file_size, plain, info.is_dir(), read)

@@ -1,5 +1,6 @@
 """What the python and the binary version of CIFAR have in common: batch files of 32x32 images."""
 
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from typing import ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from src.data.content import read_file
 from src.data.sources.archive import archive_kind, read_members
 from src.data.sources.base import ReadOptions, fingerprint_of
 from src.data.types import ImageData, ImageSet
@@ -16,8 +18,7 @@ from src.data.types import ImageData, ImageSet
 __all__ = ["PIXELS", "BatchLayout", "BatchSource", "batch_set"]
 
 PIXELS = 3 * 32 * 32
-_FILE_LIMIT = 1 << 30  # CIFAR-100's training batch has 155 MB
-_META_LIMIT = 1 << 20
+_FILE_LIMIT = 256 << 20  # CIFAR-100's training batch has 155 MB
 
 
 @dataclass(frozen=True)
@@ -55,8 +56,11 @@ def _read_files(root: Path, layout: BatchLayout) -> dict[str, bytes]:
         ValueError: a batch file is missing, or the archive cannot be read.
     """
     if root.is_dir():
-        paths = {name: root / name for name in layout.files}
-        contents = {name: path.read_bytes() for name, path in paths.items() if path.is_file()}
+        contents = {
+            name: read_file(root / name, str(root / name), limit=_FILE_LIMIT)
+            for name in layout.files
+            if os.path.lexists(root / name)
+        }
     else:
         assert archive_kind(root), root
         members = read_members(

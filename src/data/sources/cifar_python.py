@@ -14,6 +14,7 @@ from src.data.types import ImageSet
 
 __all__ = ["CifarPython"]
 
+_INT64 = np.iinfo(np.int64)
 _CIFAR10 = BatchLayout(
     "CIFAR-10, python version",
     tuple(f"data_batch_{number}" for number in range(1, 6)),
@@ -37,13 +38,13 @@ class CifarPython(BatchSource):
             key = "fine_labels" if self.fine_labels else "coarse_labels"
         missing = [entry for entry in ("data", key) if entry not in batch]
         if missing:
-            raise ValueError(f"{where} has no {' and no '.join(missing)}; it has {sorted(batch)}")
+            raise ValueError(f"{where} has no {' and no '.join(missing)}; it has {_keys(batch)}")
         rows = batch["data"]
         if not (isinstance(rows, np.ndarray) and rows.dtype == np.uint8 and rows.ndim == 2) or (
             rows.shape[1] != PIXELS
         ):
             raise ValueError(f"{where}: data is {_what(rows)}; uint8 rows of {PIXELS} are expected")
-        labels = np.array(batch[key]) if isinstance(batch[key], list) else batch[key]
+        labels = _integers(batch[key])
         if not (isinstance(labels, np.ndarray) and labels.dtype.kind in "iu") or (
             labels.shape != (len(rows),)
         ):
@@ -68,7 +69,22 @@ class CifarPython(BatchSource):
         return tuple(n.decode("latin1") if isinstance(n, bytes) else n for n in names)
 
 
+def _keys(batch: dict[str, Any]) -> list[str]:
+    return [key[:40] for key in sorted(batch)[:10]]
+
+
+def _integers(labels: Any) -> Any:
+    """A list of integers as an array; anything else as it is."""
+    if not isinstance(labels, list) or any(type(label) is not int for label in labels):
+        return labels
+    # What 64 bits do not hold is no label, and neither is the end of their range.
+    return np.array([min(max(label, _INT64.min), _INT64.max) for label in labels], np.int64)
+
+
 def _what(value: Any) -> str:
     if isinstance(value, np.ndarray):
         return f"{value.dtype} of shape {value.shape}"
+    if isinstance(value, list):
+        kinds = sorted({type(item).__name__ for item in value})
+        return f"a list of {len(value)} ({', '.join(kinds)})"
     return f"a {type(value).__name__}"

@@ -16,14 +16,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from src.data import class_names
+from src.data.content import FILE_LIMIT, check_file, read_file
 from src.data.registry import get_dataset
+from src.data.sources.archive_entries import unpacked_limit
 from src.data.sources.base import ReadOptions, fingerprint_of
 from src.data.types import ImageData, ImageSet
 
 __all__ = ["Idx", "recognise"]
 
 _UBYTE = 0x08
-_FILE_LIMIT = 1 << 30  # unpacked; MNIST's training images have 47 MB
 _FILES = tuple(
     f"{part}-{kind}"
     for part in ("train", "t10k")
@@ -114,14 +115,16 @@ class Idx:
 
 def _unpacked(path: Path) -> bytes:
     if path.suffix != ".gz":
-        return path.read_bytes()
+        return read_file(path, str(path))
+    check_file(path, str(path))
+    limit = min(FILE_LIMIT, unpacked_limit(path))
     try:
         with gzip.open(path) as file:
-            content = file.read(_FILE_LIMIT + 1)
+            content = file.read(limit + 1)
     except (OSError, EOFError, zlib.error) as error:
         raise ValueError(f"{path} cannot be unpacked, it may be damaged: {error}") from error
-    if len(content) > _FILE_LIMIT:
-        raise ValueError(f"{path} unpacks to more than {_FILE_LIMIT} bytes")
+    if len(content) > limit:
+        raise ValueError(f"{path} unpacks to more than {limit} bytes")
     return content
 
 

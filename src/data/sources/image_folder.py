@@ -15,6 +15,7 @@ from src.data.sources.base import ReadOptions, fingerprint_of
 from src.data.sources.layout import Layout, arrange, is_hidden, is_image
 from src.data.split import stratified_split
 from src.data.types import ImageData, ImageSet
+from src.names import printable
 
 __all__ = ["ImageArchive", "ImageFolder"]
 
@@ -41,7 +42,7 @@ def _assemble(decoded: Decoded, folders: list[str], where: str, options: ReadOpt
     test = order[in_test[order]]
     gone = set(range(len(layout.classes))) - set(labels[train].tolist())
     if gone:
-        name = layout.classes[min(gone)]
+        name = printable(layout.classes[min(gone)])
         raise ValueError(f"{where}: class {name} has no training image that can be decoded")
     if not layout.has_test:
         kept, held_out = stratified_split(labels[train], _TEST_FRACTION, options.seed)
@@ -59,7 +60,9 @@ def _assemble(decoded: Decoded, folders: list[str], where: str, options: ReadOpt
 def _skipped(names: list[str]) -> str:
     if not names:
         return ""
-    examples = ", ".join(sorted(names)[:_NAMED]) + (", ..." if len(names) > _NAMED else "")
+    examples = ", ".join(map(printable, sorted(names)[:_NAMED])) + (
+        ", ..." if len(names) > _NAMED else ""
+    )
     plural = "s" if len(names) > 1 else ""
     return f"; {len(names)} unreadable image{plural} skipped: {examples}"
 
@@ -102,7 +105,7 @@ class ImageArchive:
                 folders.append(name.rstrip("/"))
                 continue
             if name in seen:
-                raise ValueError(f"{self.location} holds {name} twice")
+                raise ValueError(f"{self.location} holds {printable(name)} twice")
             seen.add(name)
             yield name, content
 
@@ -182,4 +185,11 @@ def _walk(
                 folders.append(name)
                 _walk(Path(entry.path), f"{name}/", (*above, here), files, folders)
             elif is_image(entry.name):
-                files.append((name, entry.stat()))
+                files.append((name, _status(entry)))
+
+
+def _status(entry: os.DirEntry[str]) -> os.stat_result:
+    try:
+        return entry.stat()
+    except OSError:  # a link to nothing, which is named when it is to be read
+        return entry.stat(follow_symlinks=False)

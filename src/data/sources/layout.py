@@ -6,6 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from src.names import printable
+
 __all__ = ["EXPECTED", "EXTENSIONS", "Layout", "arrange", "is_hidden", "is_image", "seen_from_here"]
 
 EXTENSIONS = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm")
@@ -110,7 +112,7 @@ def arrange(names: Sequence[str], folders: Iterable[str], where: str) -> Layout:
     for name, parts in zip(names, images, strict=True):
         if parts[0] in counts:
             if len(parts) < 3:
-                raise ValueError(f"{where}: {name} lies in no class folder; {EXPECTED}")
+                raise ValueError(f"{where}: {printable(name)} lies in no class folder; {EXPECTED}")
             counts[parts[0]][parts[1]] += 1
     has_test = len(parts_used) == 2
     _check(counts, [p for p in inner if len(p) == 2 and p[0] in counts], has_test, where)
@@ -127,7 +129,9 @@ def _check(
     for part, name in class_folders:
         if not counts[part][name]:
             folder = f"{part}/{name}".lstrip("/")
-            raise ValueError(f"{where}: class folder {folder} holds no images; {EXPECTED}")
+            raise ValueError(
+                f"{where}: class folder {printable(folder)} holds no images; {EXPECTED}"
+            )
     train, *tests = counts.values()
     if not train:
         raise ValueError(f"{where}: {_TRAIN}/ holds no images; {EXPECTED}")
@@ -137,15 +141,17 @@ def _check(
         alone = sorted(set(test) - set(train))
         if alone:
             raise ValueError(
-                f"{where}: class {alone[0]} is in {part}/ but not in {_TRAIN}/; the training "
-                f"images have the classes {', '.join(sorted(train))}"
+                f"{where}: class {printable(alone[0])} is in {part}/ but not in {_TRAIN}/; the "
+                f"training images have the classes {printable(', '.join(sorted(train)))}"
             )
     if len(train) < 2:
         (only,) = train
-        raise ValueError(f"{where} has a single class, {only}; at least two are needed, {EXPECTED}")
+        raise ValueError(
+            f"{where} has a single class, {printable(only)}; at least two are needed, {EXPECTED}"
+        )
     smallest = min(train, key=lambda name: train[name])
     if not has_test and train[smallest] < 2:
         raise ValueError(
-            f"{where}: class {smallest} has a single image; without a test/ folder at least two "
-            "are needed, one of them to test on"
+            f"{where}: class {printable(smallest)} has a single image; without a test/ folder at "
+            "least two are needed, one of them to test on"
         )

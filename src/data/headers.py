@@ -1,0 +1,144 @@
+"""What the header of an image file says that decoders pass over in silence.
+
+Of an animation or of a file of several pages they deliver the first, whatever its label is about;
+CIE L*a*b* they take for RGB; and the memory that a size asks for they take at once. The walks
+below believe nothing: what they cannot follow they leave to the decoder.
+"""
+
+import re
+import struct
+from collections.abc import Iterator
+from typing import NamedTuple
+
+__all__ = ["PIXEL_LIMIT", "objection"]
+
+PIXEL_LIMIT = 1 << 28
+"""The most pixels an image may have: more than a camera's 200 million; 0.8 GB in colour."""
+
+_MOST_PAGES = 64  # enough to know; a chain of pages may have no end
+_JPEG_SIZES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
+_TIFF_SUBFILE, _TIFF_WIDTH, _TIFF_HEIGHT, _TIFF_COLOURS = 254, 256, 257, 262
+_TIFF_REDUCED, _TIFF_MASK = 1, 4
+_TIFF_LAB = (8, 9, 10)
+_PNM = re.compile(rb"P[1-6](?:\s+#[^\n]*)*\s+(\d{1,9})(?:\s+#[^\n]*)*\s+(\d{1,9})")
+
+
+class _Header(NamedTuple):
+    frames: int = 1
+    width: int = 0
+    height: int = 0
+    lab: bool = False
+
+
+def objection(buffer: bytes) -> str | None:
+    """Why a file is not to be decoded, or None: it has several frames, is too large, or L*a*b*."""
+    try:
+        header = _read(buffer)
+    except (struct.error, IndexError):
+        return None
+    if header.frames > 1:
+        return "has more than one frame or page, which may differ; a single image is expected"
+    if header.width * header.height > PIXEL_LIMIT:
+        return f"declares {header.width}x{header.height} pixels; at most {PIXEL_LIMIT} are accepted"
+    if header.lab:
+        return "holds L*a*b* colours; RGB or grey is expected"
+    return None
+
+
+def _read(buffer: bytes) -> _Header:
+    if buffer.startswith(b"\x89PNG\r\n\x1a\n"):
+        return _png(buffer)
+    if buffer.startswith(b"\xff\xd8"):
+        return _jpeg(buffer)
+    if buffer.startswith(b"RIFF") and buffer[8:12] == b"WEBP":
+        # At most 16,384 pixels a side, which is the limit.
+        return _Header(sum(kind == b"ANMF" for kind in _chunks(buffer)))
+    if buffer[:4] in (b"II*\0", b"MM\0*"):
+        return _tiff(buffer)
+    if buffer.startswith(b"BM"):
+        width, height = struct.unpack_from("<ii", buffer, 18)
+        return _Header(1, abs(width), abs(height))
+    if buffer.startswith((b"GIF87a", b"GIF89a")):
+        return _Header(_gif_frames(buffer))
+    if found := _PNM.match(buffer):
+        return _Header(1, int(found[1]), int(found[2]))
+    # AV1's brand for sequences of images
+    return _Header(2 if buffer[4:12] == b"ftypavis" else 1)
+
+
+def _png(buffer: bytes) -> _Header:
+    """Animation control (acTL) counts the frames; it stands before the pixels (IDAT)."""
+    width, height = struct.unpack_from(">II", buffer, 16)
+    place, frames = 8, 1
+    while place < len(buffer):
+        length, kind = struct.unpack_from(">I4s", buffer, place)
+        if kind == b"IDAT":
+            break
+        if kind == b"acTL":
+            (frames,) = struct.unpack_from(">I", buffer, place + 8)
+        place += 12 + length
+    return _Header(frames, width, height)
+
+
+def _jpeg(buffer: bytes) -> _Header:
+    place = 2
+    while True:
+        while buffer[place] == 0xFF and buffer[place + 1] == 0xFF:  # fill bytes
+            place += 1
+        kind, length = struct.unpack_from(">xBH", buffer, place)
+        if kind in _JPEG_SIZES:
+            height, width = struct.unpack_from(">HH", buffer, place + 5)
+            return _Header(1, width, height)
+        place += 2 + length
+
+
+def _chunks(buffer: bytes) -> Iterator[bytes]:
+    place = 12
+    while place + 8 <= len(buffer):
+        kind, length = struct.unpack_from("<4sI", buffer, place)
+        yield kind
+        place += 8 + length + length % 2
+
+
+def _tiff(buffer: bytes) -> _Header:
+    """Pages are directories in a chain; thumbnails and masks are marked and do not count."""
+    order = "<" if buffer[:2] == b"II" else ">"
+    (place,) = struct.unpack_from(f"{order}I", buffer, 4)
+    pages: list[dict[int, int]] = []
+    seen: set[int] = set()
+    while place and place not in seen and len(seen) < _MOST_PAGES and place < len(buffer):
+        seen.add(place)
+        (count,) = struct.unpack_from(f"{order}H", buffer, place)
+        tags = dict(_tiff_tag(buffer, order, place + 2 + 12 * entry) for entry in range(count))
+        if not tags.get(_TIFF_SUBFILE, 0) & (_TIFF_REDUCED | _TIFF_MASK):
+            pages.append(tags)
+        (place,) = struct.unpack_from(f"{order}I", buffer, place + 2 + 12 * count)
+    first = pages[0] if pages else {}
+    size = (first.get(_TIFF_WIDTH, 0), first.get(_TIFF_HEIGHT, 0))
+    return _Header(len(pages), *size, first.get(_TIFF_COLOURS) in _TIFF_LAB)
+
+
+def _tiff_tag(buffer: bytes, order: str, place: int) -> tuple[int, int]:
+    tag, kind = struct.unpack_from(f"{order}HH", buffer, place)
+    short = 3
+    (value,) = struct.unpack_from(f"{order}{'H' if kind == short else 'I'}", buffer, place + 8)
+    return tag, value
+
+
+def _gif_frames(buffer: bytes) -> int:
+    def table(flags: int) -> int:
+        return 3 << ((flags & 7) + 1) if flags & 0x80 else 0
+
+    def after_blocks(place: int) -> int:
+        while buffer[place]:
+            place += 1 + buffer[place]
+        return place + 1
+
+    place, frames = 13 + table(buffer[10]), 0
+    while frames < 2 and place < len(buffer) and buffer[place] in b"!,":
+        if buffer[place] == ord("!"):
+            place = after_blocks(place + 2)
+        else:
+            frames += 1
+            place = after_blocks(place + 11 + table(buffer[place + 9]))
+    return frames

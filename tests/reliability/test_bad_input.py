@@ -1,0 +1,294 @@
+"""Bad input is named, file and index, and never trained on; what is converted is as documented."""
+
+import io
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from src.data.load import load_images
+from tests.fixtures import bad_data
+from tests.fixtures.cli import TINY, Cli, the_run
+from tests.fixtures.datasets import class_folder_files, encode, random_images, write_files
+from tests.fixtures.pictures import (
+    BAD_IMAGES,
+    NOISE,
+    SIDE,
+    cmyk_jpeg,
+    pillow,
+    quarters,
+    with_appended_chunk,
+)
+from tests.fixtures.refusals import bounded, check_refused
+
+pytestmark = pytest.mark.reliability
+
+WORDS = ["model=resnet20", "data.batch_size=4", "data.download=false", *TINY]
+GOOD = class_folder_files(train=5, test=2, size=SIDE)
+CASES = [
+    (data, name)
+    for data, cases in (
+        ("cifar10", bad_data.CIFAR10),
+        ("cifar100", bad_data.CIFAR100),
+        ("fashion_mnist", bad_data.FASHION),
+    )
+    for name in cases
+]
+
+
+def folder(path: Path, files: dict[str, bytes]) -> Path:
+    return write_files(path / "photos", files)
+
+
+def test_there_are_as_many_as_promised() -> None:
+    assert len(CASES) + len(BAD_IMAGES) + len(FOLDERS) + len(SETTINGS) >= 50
+
+
+@pytest.mark.parametrize(("data", "name"), CASES)
+def test_data_sets(data: str, name: str, cli: Cli, tmp_path: Path) -> None:
+    make, named = getattr(bad_data, data.removesuffix("_mnist").upper())[name]
+    root = write_files(tmp_path / "files", make())
+    with bounded():
+        done = cli(f"data={data}", f"data.root={root}", *WORDS)
+    check_refused(done, *named)
+    assert str(root) in done.err or "data.num_classes" in done.err
+
+
+@pytest.mark.parametrize("name", BAD_IMAGES)
+def test_image_files(name: str, cli: Cli, tmp_path: Path) -> None:
+    content, reason = BAD_IMAGES[name]
+    root = folder(tmp_path, GOOD | {f"train/cat/{name}": content})
+    with bounded():
+        done = cli("data=folder", f"data.root={root}", *WORDS)
+    check_refused(done, f"train/cat/{name}", reason, "data.on_bad_image=skip")
+
+
+def odd_files(root: Path) -> list[str]:
+    """Files that are none; their names."""
+    (root / "train/cat/dangling.png").symlink_to("nowhere.png")
+    (root / "train/cat/zero.png").symlink_to("/dev/zero")
+    os.mkfifo(root / "train/cat/pipe.jpg")
+    return ["dangling.png", "zero.png", "pipe.jpg"]
+
+
+@pytest.mark.parametrize(
+    ("kept", "reason"),
+    [
+        ("dangling.png", "is a link to nothing: nowhere.png"),
+        ("zero.png", "is not a file"),
+        ("pipe.jpg", "is not a file"),
+    ],
+)
+def test_what_is_no_file(kept: str, reason: str, cli: Cli, tmp_path: Path) -> None:
+    root = folder(tmp_path, GOOD)
+    for name in odd_files(root):
+        if name != kept:
+            (root / "train/cat" / name).unlink()
+    with bounded():
+        check_refused(
+            cli("data=folder", f"data.root={root}", *WORDS),
+            f"train/cat/{kept} {reason}",
+            "data.on_bad_image=skip",
+        )
+
+
+def test_all_of_them_are_left_out_on_request(cli: Cli, tmp_path: Path) -> None:
+    bad = {f"train/cat/{name}": content for name, (content, _) in BAD_IMAGES.items()}
+    root = folder(tmp_path, GOOD | bad)
+    count = len(bad) + len(odd_files(root))
+    with bounded():
+        done = cli("data=folder", f"data.root={root}", "data.on_bad_image=skip", *WORDS)
+    assert done.code == 0, done.err
+    assert f"{count} unreadable images skipped: train/cat/animated.png" in done.out
+    data = load_images("folder", root, on_bad_image="skip")
+    assert len(data.train) == 10
+
+
+FOLDERS: dict[str, tuple[dict[str, bytes], tuple[str, ...]]] = {
+    "an empty class": (GOOD | {"train/emu/notes.txt": b""}, ("class folder train/emu",)),
+    "a class of the test alone": (
+        GOOD | {"test/emu/0.png": encode(NOISE)},
+        ("class emu is in test/ but not in train/",),
+    ),
+    "a single class": (
+        {name: content for name, content in GOOD.items() if "cat" in name},
+        ("a single class, cat",),
+    ),
+    "an image outside": (GOOD | {"train/x.png": encode(NOISE)}, ("train/x.png lies in no class",)),
+    "another size": (
+        GOOD | {"train/dog/odd.png": encode(random_images(1, size=9)[0])},
+        ("train/dog/odd.png is 9x9", "data.image_size"),
+    ),
+    "no images": ({"train/cat/notes.txt": b""}, ("holds nothing known",)),
+    "a class of bad images": (GOOD | {"train/emu/0.png": b"?"}, ("train/emu/0.png cannot be",)),
+    "a bad image of an odd name": (
+        GOOD | {"train/cat/a\nb\x1b[31m.png": b"?"},
+        (r"train/cat/a\nb\x1b[31m.png cannot be",),
+    ),
+    "a bad image of undecodable name": (
+        GOOD | {"train/cat/" + os.fsdecode(b"\xff\xfe.png"): b"?"},
+        (r"train/cat/\udcff\udcfe.png cannot be",),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FOLDERS)
+def test_folders(name: str, cli: Cli, tmp_path: Path) -> None:
+    files, named = FOLDERS[name]
+    root = folder(tmp_path, files)
+    check_refused(cli("data=folder", f"data.root={root}", *WORDS), *named)
+
+
+SETTINGS: dict[str, tuple[list[str], str]] = {
+    "mean not a number": (["data.mean=[nan,0.5,0.5]"], "data.mean"),
+    "std not a number": (["data.std=[0.5,nan,0.5]"], "data.std"),
+    "std infinite": (["data.std=[0.5,inf,0.5]"], "data.std"),
+    "std zero": (["data.std=[0.5,0,0.5]"], "data.std"),
+    "mean of 0 to 255": (["data.mean=[125,122,113]"], "data.mean"),
+    "two means": (["data.mean=[0.5,0.5]", "data.std=[0.5,0.5]"], "2 values for images of 3"),
+    "grey images, means for RGB": (["data.channels=1"], "3 values for images of 1"),
+    "lists in a list": (["data.mean=[[1]]"], "data.mean=[1]: a list within a list"),
+    "a list for a group": (["model=[[[]]]"], "model=[[[]]]: one of the options"),
+    "numbers for a group": (["model=[0.5,0.5]"], "model=[0.5,0.5]: one of the options"),
+    "numbers for a launcher": (["hydra/launcher=[0.5]"], "error: "),
+    "a list for a name": (["optimizer.name=[]"], "optimizer.name=[]: not an option"),
+    "11 classes": (["data.num_classes=11"], "data.num_classes=11"),
+    "a batch larger than the set": (["data.batch_size=1000"], "data.batch_size=1000"),
+}
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_settings_that_do_not_fit_the_images(name: str, cli: Cli, cifar: str) -> None:
+    words, reason = SETTINGS[name]
+    check_refused(cli(cifar, *WORDS, *words), reason)
+
+
+# ---- what is converted ----
+
+
+def _rgba() -> np.ndarray:
+    image = np.zeros((SIDE, SIDE, 4), np.uint8)
+    image[..., 0], image[: SIDE // 2, :, 3], image[0, 0, 3] = 200, 255, 128
+    return image
+
+
+def _on_white() -> np.ndarray:
+    image = np.full((SIDE, SIDE, 3), 255, np.uint8)
+    image[: SIDE // 2] = (200, 0, 0)
+    image[0, 0] = (227, 127, 127)
+    return image
+
+
+def _deep(channels: int) -> bytes:
+    import cv2
+
+    levels = np.linspace(0, 65535, SIDE * SIDE).astype(np.uint16).reshape(SIDE, SIDE)
+    stored = levels if channels == 1 else np.repeat(levels[..., None], 3, axis=2)
+    return cv2.imencode(".png", stored)[1].tobytes()
+
+
+def _deep_expected() -> np.ndarray:
+    levels = np.linspace(0, 65535, SIDE * SIDE).astype(np.uint16).reshape(SIDE, SIDE, 1)
+    return np.repeat(np.rint(levels / 257), 3, axis=2).astype(np.uint8)
+
+
+CONVERTED: dict[str, tuple[str, bytes, np.ndarray]] = {
+    "16-bit grey": ("x.png", _deep(1), _deep_expected()),
+    "16-bit RGB": ("x.png", _deep(3), _deep_expected()),
+    "grey": ("x.png", encode(NOISE[..., 0]), np.repeat(NOISE[..., :1], 3, axis=2)),
+    "RGBA": ("x.png", encode(_rgba()), _on_white()),
+    "a palette": ("x.png", pillow(Image.fromarray(quarters()).quantize(4), "PNG"), quarters()),
+    "a chunk of text": ("x.png", with_appended_chunk(encode(NOISE)), NOISE),
+    "an animation of one frame": (
+        "x.webp",
+        pillow(Image.fromarray(NOISE), "WEBP", save_all=True, lossless=True),
+        NOISE,
+    ),
+    "another ending": ("x.jpg", encode(NOISE, ".bmp"), NOISE),
+    "a space": ("a b.png", encode(NOISE), NOISE),
+    "quotes": ("'a' \"b\".png", encode(NOISE), NOISE),
+    "a line break": ("a\nb.png", encode(NOISE), NOISE),
+    "brackets": ("a[1]{2}(3)*?.png", encode(NOISE), NOISE),
+    "letters": ("žluťoučký-кот-猫-🐈.png", encode(NOISE), NOISE),
+    "stray bytes": (os.fsdecode(b"\xff\xfe.png"), encode(NOISE), NOISE),
+    "Adobe's CMYK": ("x.jpg", cmyk_jpeg(), quarters()),
+    "CMYK without marker": ("x.jpg", cmyk_jpeg(None), quarters()),
+    "a CMYK TIFF": (
+        "x.tif",
+        pillow(Image.fromarray(quarters()).convert("CMYK"), "TIFF"),
+        quarters(),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CONVERTED)
+def test_conversions_are_those_documented(name: str, tmp_path: Path) -> None:
+    file, content, expected = CONVERTED[name]
+    data = load_images("folder", folder(tmp_path, GOOD | {f"train/cat/{file}": content}))
+    found = data.train.images[list(data.train.names).index(f"train/cat/{file}")]
+    lossy = 3 if "CMYK" in name else 0
+    assert np.abs(found.astype(int) - expected).max() <= lossy
+
+
+@pytest.mark.parametrize("transform", [None, 0, 2])
+def test_inks_are_mixed_as_pillow_does(transform: int | None, tmp_path: Path) -> None:
+    content = cmyk_jpeg(transform)
+    data = load_images("folder", folder(tmp_path, GOOD | {"train/cat/x.jpg": content}))
+    found = data.train.images[list(data.train.names).index("train/cat/x.jpg")]
+    theirs = np.asarray(Image.open(io.BytesIO(content)).convert("RGB"))
+    assert np.abs(found.astype(int) - theirs).max() <= 3
+
+
+def test_all_that_is_converted_is_trained_on(cli: Cli, tmp_path: Path) -> None:
+    converted = {
+        f"train/{'cat' if number % 2 else 'dog'}/{number}{name}": content
+        for number, (name, content, _) in enumerate(CONVERTED.values())
+    }
+    root = folder(tmp_path, GOOD | converted | {"train/bird's [nest]\n é/1.png": encode(NOISE)})
+    write_files(root, {f"train/bird's [nest]\n é/{n}.png": encode(NOISE) for n in (2, 3)})
+    done = cli("data=folder", f"data.root={root}", *WORDS)
+    assert done.code == 0, done.err
+    assert "Logging error" not in done.err and "Traceback" not in done.err
+    assert the_run(tmp_path).metrics.exists()
+
+
+# ---- the same image twice ----
+
+TWICE = GOOD | {"test/dog/again.png": GOOD["train/cat/0000.png"]}
+TOLD = "1 of the 5 test images are training images too"
+
+
+def test_images_in_both_sets_are_told_at_every_start(cli: Cli, tmp_path: Path) -> None:
+    root = folder(tmp_path, TWICE)
+    for _ in range(2):
+        done = cli("data=folder", f"data.root={root}", *WORDS, f"hydra.run.dir=run{_}")
+        assert done.code == 0, done.err
+        line = next(line for line in done.out.splitlines() if TOLD in line)
+        assert "test/dog/again.png (train/cat/0000.png)" in line
+
+
+def test_they_are_looked_for_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    root = folder(tmp_path, TWICE)
+    load_images("folder", root)
+    caplog.clear()
+    monkeypatch.setattr("src.data.load.find_duplicates", None)
+    assert load_images("folder", root).duplicates is not None
+    assert [record.levelname for record in caplog.records if TOLD in record.message] == ["WARNING"]
+
+
+def test_pixels_count_not_files(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    image = random_images(1, size=SIDE)[0]
+    files = {"train/cat/a.png": encode(image), "test/dog/b.bmp": encode(image, ".bmp")}
+    load_images("folder", folder(tmp_path, GOOD | files))
+    assert TOLD in caplog.text
+
+
+def test_none_are_told_where_there_are_none(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert load_images("folder", folder(tmp_path, GOOD)).duplicates is None
+    assert "test images are training images" not in caplog.text
