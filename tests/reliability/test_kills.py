@@ -25,9 +25,7 @@ def written(run: RunDirectory) -> int:
     return run.record.stat().st_mtime_ns if run.record.exists() else 0
 
 
-def train_and_kill(
-    run: RunDirectory, place: Path, words: list[str], chance: random.Random
-) -> None:
+def train_and_kill(run: RunDirectory, place: Path, words: list[str], chance: random.Random) -> None:
     """Begin or resume a run, and kill it in a set-up in six, else anywhere in a later step."""
     before = written(run)
     training = Training(place, *words)
