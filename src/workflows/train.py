@@ -19,6 +19,7 @@ from src.training.tensorboard import begin_run, end_run
 from src.workflows import hardware
 from src.workflows.build import build_classifier, build_data
 from src.workflows.failures import explained
+from src.workflows.length import check_length
 from src.workflows.meeting import form_group, prepared_in_turn
 from src.workflows.ranks import this_rank
 from src.workflows.recorded import Recording, check_same_split, recorded
@@ -63,6 +64,7 @@ def _run(
         data = build_data(config)
         if config.run.resume:
             check_same_split(directory, data.split_hash)
+        check_length(config, data, directory)
         classifier, summary = build_classifier(config, data, compute)
     if first:
         directory.summary.write_text(summary.as_table() + "\n")
