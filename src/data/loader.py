@@ -1,5 +1,6 @@
 """Batches in an order that is a function of (seed, epoch), so that any run can be continued."""
 
+import signal
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -191,3 +192,5 @@ def _quiet_worker(worker: int) -> None:
     # OpenCV's own threads and a forked process can wait for each other for ever.
     cv2.setNumThreads(0)
     torch.set_num_threads(1)
+    # Ctrl-C in a terminal reaches these processes too, with the handler of the one they are of.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -7,6 +7,18 @@ from contextlib import contextmanager
 
 from src.runs.directory import RunDirectory
 
+_held: set[int] = set()
+
+
+def _let_go() -> None:
+    for handle in _held:
+        os.close(handle)
+    _held.clear()
+
+
+# Loader processes outlive for some seconds a run that was killed: it could not be resumed.
+os.register_at_fork(after_in_child=_let_go)
+
 
 @contextmanager
 def locked(directory: RunDirectory) -> Iterator[None]:
@@ -17,6 +29,7 @@ def locked(directory: RunDirectory) -> Iterator[None]:
         OSError: the file cannot be made.
     """
     handle = os.open(directory.lock, os.O_RDWR | os.O_CREAT, 0o666)
+    _held.add(handle)
     try:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -24,13 +37,12 @@ def locked(directory: RunDirectory) -> Iterator[None]:
             raise BlockingIOError(
                 f"{directory.path}: another process is training this run"
             ) from error
-        try:
-            yield
-        finally:
-            # Processes forked meanwhile have it open too, and would go on holding it.
-            fcntl.flock(handle, fcntl.LOCK_UN)
+        yield
     finally:
-        os.close(handle)
+        # In a forked process it is closed, and its number may be another file's.
+        if handle in _held:
+            _held.remove(handle)
+            os.close(handle)
 
 
 def is_locked(directory: RunDirectory) -> bool:

@@ -1,12 +1,9 @@
 """Commands that work on a trained run: no job directory, no sweep, changes to its data."""
 
 import logging
-import signal
 import sys
-from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Collection
 from importlib import import_module
-from types import FrameType
 from typing import Any, NoReturn
 
 from hydra import initialize_config_dir
@@ -14,7 +11,7 @@ from hydra._internal.utils import get_args_parser
 from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf
 
-from src.config import ConfigError, Interrupted
+from src.config import ConfigError
 from src.config.check import CONF
 from src.config.compose import composed, parse
 from src.runs.record import remember_command
@@ -71,22 +68,7 @@ def _command(
         return 0
     settings = check(cfg)
     _log_to_screen()
-    with _ended_by_sigterm():
-        return int(import_module(workflow).run(settings, changes))
-
-
-@contextmanager
-def _ended_by_sigterm() -> Iterator[None]:
-    """Let SIGTERM end the command as Ctrl-C does: temporary files removed, exit code 143."""
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        raise Interrupted(number, "interrupted by SIGTERM")
-
-    before = signal.signal(signal.SIGTERM, stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
+    return int(import_module(workflow).run(settings, changes))
 
 
 def _help(config_name: str) -> str:

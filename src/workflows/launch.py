@@ -23,6 +23,7 @@ from src.config.compose import Plan, explain, plan
 from src.config.errors import one_line
 from src.runs import RunDirectory
 from src.runs.record import remember_command
+from src.workflows.interruption import answering_signals, ignore_signals_at_exit
 from src.workflows.lifeline import hold_lifeline
 from src.workflows.place import claim, claim_sweep, hydra_override
 from src.workflows.ranks import enter, this_rank
@@ -59,7 +60,8 @@ def exit_with(do: Callable[[], int]) -> NoReturn:
     write_any_letter()
     full_error = os.environ.get(FULL_ERROR) == "1"
     try:
-        code = do()
+        with answering_signals():
+            code = do()
     except Interrupted as stop:
         code = _say(str(stop), 128 + stop.signal_number)
     except KeyboardInterrupt:
@@ -69,6 +71,7 @@ def exit_with(do: Callable[[], int]) -> NoReturn:
             raise
         message = explain(error) if isinstance(error, HydraException) else one_line(error)
         code = _say(f"error: {message}", 1 if isinstance(error, RunFailed) else 2)
+    ignore_signals_at_exit()
     sys.exit(code)
 
 

@@ -11,6 +11,7 @@ from src.files import read_json
 from src.runs import RunDirectory, RunRecord, open_record
 from src.runs.lock import locked
 from src.workflows.blame import blaming
+from src.workflows.interruption import signals_held
 from src.workflows.meeting import RankLost, meeting
 from src.workflows.several import facts
 
@@ -45,9 +46,7 @@ def recorded(directory: RunDirectory, config: TrainConfig) -> Iterator[Recording
     with ExitStack() as held:
         with as_user_errors():
             held.enter_context(locked(directory))
-            record = open_record(directory, seed=config.run.seed, resumed=bool(config.run.resume))
-        record.update(ranks=facts())
-        with _closed(record):
+        with _kept(directory, config) as record:
             if met is None:
                 yield record
             else:
@@ -56,22 +55,38 @@ def recorded(directory: RunDirectory, config: TrainConfig) -> Iterator[Recording
 
 
 @contextmanager
-def _closed(record: RunRecord) -> Iterator[None]:
-    """Write into a record how what is done here ended."""
-    try:
-        yield
-    except (Interrupted, KeyboardInterrupt) as stop:
-        record.close("interrupted", str(stop) or "KeyboardInterrupt")
-        raise
-    except RankLost as lost:
-        record.close("failed", str(lost))
-        # The rank has said it on the screen.
-        raise SystemExit(1) from lost
-    except BaseException as error:
-        logging.getLogger(__name__).debug("run failed", exc_info=True)
-        record.close("failed", one_line(error))
-        raise
-    record.close("finished")
+def _kept(directory: RunDirectory, config: TrainConfig) -> Iterator[RunRecord]:
+    """Open a record, and write into it how what is done here ended.
+
+    A signal can stop what is done, but neither of the two: nobody else would correct the record.
+    """
+    with ExitStack() as held:
+        held.enter_context(signals_held(answered=True))
+        with as_user_errors():
+            record = open_record(directory, seed=config.run.seed, resumed=bool(config.run.resume))
+        record.update(ranks=facts())
+        try:
+            held.close()
+            yield record
+            held.enter_context(signals_held(answered=False))
+        except BaseException as error:
+            with signals_held(answered=False):
+                _close(record, error)
+            if isinstance(error, RankLost):
+                # The rank has said it on the screen.
+                raise SystemExit(1) from error
+            raise
+        record.close("finished")
+
+
+def _close(record: RunRecord, error: BaseException) -> None:
+    """Write down what ended a run before its time."""
+    if isinstance(error, (Interrupted, KeyboardInterrupt)):
+        record.close("interrupted", str(error) or "KeyboardInterrupt")
+        return
+    if not isinstance(error, RankLost):
+        logging.getLogger(__name__).debug("run failed", exc_info=error)
+    record.close("failed", one_line(error))
 
 
 def check_same_split(directory: RunDirectory, split_hash: str) -> None:

@@ -20,6 +20,7 @@ from src.workflows import hardware
 from src.workflows.build import build_classifier, build_data
 from src.workflows.buildable import trust_words
 from src.workflows.failures import explained
+from src.workflows.length import check_length
 from src.workflows.meeting import form_group, prepared_in_turn
 from src.workflows.ranks import this_rank
 from src.workflows.recorded import Recording, check_same_split, recorded
@@ -69,6 +70,7 @@ def _run(
             check_same_split(directory, data.split_hash)
             if first:
                 usable_state(directory)
+        check_length(config, data, directory)
         classifier, summary = build_classifier(config, data, compute)
     if first:
         check_room(directory.path, bytes_of_checkpoints(config, summary.parameters))

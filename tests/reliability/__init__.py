@@ -1,0 +1,1 @@
+"""Promises about stopping, resuming and repeating, each tried until it would have failed."""

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import lightning as L
 from lightning.pytorch.callbacks import ModelCheckpoint
 
 
@@ -38,14 +39,30 @@ class RunCheckpoint(ModelCheckpoint):
         )
 
 
+class LastCheckpoint(RunCheckpoint):
+    """``last.ckpt`` every few epochs, and always at the end of training.
+
+    Lightning's leaves out an end that is between two of them: the file would hold other weights
+    than those that are tested, and a run that trains on would train some epochs again.
+    """
+
+    def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Write the file when it is time."""
+        super().on_train_epoch_end(trainer, pl_module)
+        epochs = trainer.current_epoch + 1
+        ends = epochs == trainer.max_epochs or trainer.global_step == trainer.max_steps
+        if (ends or trainer.should_stop) and epochs % (self.every_n_epochs or 1):
+            trainer.save_checkpoint(Path(self.dirpath or "") / "last.ckpt")
+
+
 def best_checkpoint(directory: Path, monitor: str) -> RunCheckpoint:
     """Keeps ``best.ckpt``, by the highest accuracy or the lowest loss."""
     return RunCheckpoint(directory, "best", monitor=monitor, mode=mode_of(monitor))
 
 
-def last_checkpoint(directory: Path, every_n_epochs: int) -> RunCheckpoint:
-    """Keeps ``last.ckpt``, written at the end of every ``every_n_epochs``-th epoch."""
-    return RunCheckpoint(directory, "last", every_n_epochs=every_n_epochs)
+def last_checkpoint(directory: Path, every_n_epochs: int) -> LastCheckpoint:
+    """Keeps ``last.ckpt``, written at the end of every ``every_n_epochs``-th epoch and the last."""
+    return LastCheckpoint(directory, "last", every_n_epochs=every_n_epochs)
 
 
 def mode_of(metric: str) -> str:

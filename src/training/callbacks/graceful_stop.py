@@ -22,6 +22,7 @@ class GracefulStop(Checkpoint):
         """Stop when ``watch`` has received a signal; write the state to ``path``, if given."""
         self.watch = watch
         self.path = path
+        self._saved = True  # what has been trained so far
         self._ranks: Any = None
 
     def setup(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
@@ -59,12 +60,16 @@ class GracefulStop(Checkpoint):
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Write the state at an epoch's end; its figures are not logged yet, so go on."""
-        if self._wanted() and self.path is not None:
+        self._saved = self._wanted()
+        if self._saved and self.path is not None:
             trainer.save_checkpoint(self.path)
 
     def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Stop before the next epoch."""
-        if self._wanted():
+        """Stop before the next epoch; for a signal since the end of the last, after its first step.
+
+        The epochs since the last checkpoint would be lost otherwise.
+        """
+        if self._saved and self._wanted():
             self._stop(trainer)
 
     def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:

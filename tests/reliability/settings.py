@@ -1,0 +1,24 @@
+"""A run in which everything that could carry state from step to step does."""
+
+EPOCHS, STEPS = 3, 16
+"""Of the run, and in an epoch."""
+
+SETTINGS = [
+    "model=custom",
+    "model._target_=tests.fixtures.networks.Eventful",
+    "augment=standard",
+    "augment.mixup=0.2",
+    "optimizer=sgd",
+    "optimizer.momentum=0.9",
+    "scheduler=cosine",
+    "callbacks=ema",
+    "callbacks.ema.decay=0.9",
+    "callbacks.progress_bar=false",
+    "callbacks.model_summary=false",
+    "logger=csv",
+    "data.batch_size=32",
+    "data.drop_last=true",
+    "trainer.accelerator=cpu",
+    f"trainer.max_epochs={EPOCHS}",
+    "trainer.log_every_n_steps=4",
+]
