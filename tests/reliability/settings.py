@@ -3,9 +3,13 @@
 EPOCHS, STEPS = 3, 16
 """Of the run, and in an epoch."""
 
+_NETWORK = "tests.fixtures.networks.Eventful"
+TRUST = f"trust=[{_NETWORK}]"
+"""To be resumed with."""
+
 SETTINGS = [
     "model=custom",
-    "model._target_=tests.fixtures.networks.Eventful",
+    f"model._target_={_NETWORK}",
     "augment=standard",
     "augment.mixup=0.2",
     "optimizer=sgd",

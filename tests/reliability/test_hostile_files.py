@@ -95,8 +95,8 @@ def run(interrupted: Path, tmp_path: Path) -> Path:
 @pytest.mark.parametrize("name", CHECKPOINTS)
 def test_checkpoints_run_nothing(name: str, evaluate_cli: Cli, cli: Cli, run: Path) -> None:
     directory = RunDirectory(run)
-    directory.best.write_bytes(CHECKPOINTS[name]())
-    directory.last.write_bytes(CHECKPOINTS[name]())
+    for path in (directory.best, directory.last, directory.previous):
+        path.write_bytes(CHECKPOINTS[name]())
     check_refused(evaluate_cli(f"run={run}"), "best.ckpt: not a readable checkpoint")
     done = cli(f"resume={run}", "trainer.max_epochs=3")
     check_refused(done, "last.ckpt: not a readable checkpoint")

@@ -12,7 +12,7 @@ from src.runs import RunDirectory
 from tests.fixtures.cli import Cli
 from tests.fixtures.processes import Training
 from tests.fixtures.states import digests
-from tests.reliability.settings import SETTINGS, STEPS
+from tests.reliability.settings import SETTINGS, STEPS, TRUST
 
 pytestmark = pytest.mark.reliability
 
@@ -54,15 +54,15 @@ def test_a_run_killed_six_times_ends_with_the_weights_of_one_that_never_was(
     for _ in range(KILLS):
         part = RunDirectory(tmp_path / f"part{begun}")
         if part.last.exists():
-            train_and_kill(part, place, [f"resume={part.path}"], chance)
+            train_and_kill(part, place, [f"resume={part.path}", TRUST], chance)
         else:
             words = [images, *LONG, f"data.num_workers={workers}", f"hydra.run.dir={part.path}"]
             train_and_kill(part, place, words, chance)
         if not part.last.exists():
-            refused = cli(f"resume={part.path}")
+            refused = cli(f"resume={part.path}", TRUST)
             assert refused.code == 2 and "start it anew" in refused.err
             begun += 1
-    training = Training(place, f"resume={part.path}")
+    training = Training(place, f"resume={part.path}", TRUST)
     assert training.end() == 0, training.err
     assert digests(part.last) == digests(whole.last)
     figures = [json.loads(run.metrics.read_text()) for run in (whole, part)]

@@ -10,7 +10,7 @@ from src.runs import RunDirectory
 from src.training.callbacks import StepSeed
 from tests.fixtures.cli import Cli
 from tests.fixtures.states import digests
-from tests.reliability.settings import EPOCHS, SETTINGS, STEPS
+from tests.reliability.settings import EPOCHS, SETTINGS, STEPS, TRUST
 
 pytestmark = pytest.mark.reliability
 
@@ -56,7 +56,7 @@ def test_a_longer_run_is_the_same_in_one_piece_and_in_two(
     whole, part = RunDirectory(tmp_path / "whole"), RunDirectory(tmp_path / "part")
     assert cli(*words, "trainer.max_epochs=4", f"hydra.run.dir={whole.path}").code == 0
     assert cli(*words, "trainer.max_epochs=3", f"hydra.run.dir={part.path}").code == 0
-    done = cli(f"resume={part.path}", "trainer.max_epochs=4")
+    done = cli(f"resume={part.path}", TRUST, "trainer.max_epochs=4")
     assert done.code == 0, done.err
     assert digests(part.last) == digests(whole.last)
 

@@ -11,7 +11,7 @@ from src.runs import RunDirectory
 from src.training.classifier import ImageClassifier
 from tests.fixtures.cli import Cli
 from tests.fixtures.states import PARTS, digests
-from tests.reliability.settings import EPOCHS, SETTINGS, STEPS
+from tests.reliability.settings import EPOCHS, SETTINGS, STEPS, TRUST
 from tests.workflows.test_resume import interrupt_at
 
 pytestmark = pytest.mark.reliability
@@ -58,7 +58,7 @@ def test_a_resumed_run_equals_an_uninterrupted_one_bit_for_bit(
             done = cli(images, *SETTINGS, f"hydra.run.dir={part.path}")
         assert done.code == (130, 143)[boundary % 2], done.err
         assert trained_on == order[: boundary + 1], "the step begun is the last"
-        done = cli(f"resume={part.path}")
+        done = cli(f"resume={part.path}", TRUST)
         assert done.code == 0, done.err
         assert trained_on == order, "no image twice, none left out"
         assert digests(part.last) == expected, f"interrupted in step {boundary + 1}"

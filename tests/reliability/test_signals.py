@@ -12,7 +12,7 @@ import torch
 from src.runs import RunDirectory
 from tests.fixtures.cli import Cli
 from tests.fixtures.processes import Training
-from tests.reliability.settings import SETTINGS, STEPS
+from tests.reliability.settings import SETTINGS, STEPS, TRUST
 
 pytestmark = pytest.mark.reliability
 
@@ -91,10 +91,10 @@ def test_a_signal_at_any_moment_ends_the_run_in_an_orderly_way(
     if not training.steps():
         assert not run.last.exists()
         return
-    assert line.endswith(f"continue with resume={run.path}")
+    assert line.endswith(f"continue with resume={run.path} '{TRUST}'")
     saved = torch.load(run.last, weights_only=True)["global_step"]
     assert saved == training.steps(), "no step that was begun is lost"
-    done = cli(f"resume={run.path}")
+    done = cli(f"resume={run.path}", TRUST)
     assert done.code == 0, done.err
     assert json.loads(run.metrics.read_text())["steps"] == EPOCHS * STEPS
     assert state(run) == "finished"
@@ -129,5 +129,6 @@ def test_ctrl_c_in_a_terminal_means_the_run_and_not_its_loader_processes(
     go_on.touch()
     assert training.end() == 130
     assert training.out.count("stopping after this step") == 1
-    assert training.err == f"interrupted by SIGINT at step 1; continue with resume={run.path}\n"
+    way = f"continue with resume={run.path} '{TRUST}'"
+    assert training.err == f"interrupted by SIGINT at step 1; {way}\n"
     assert torch.load(run.last, weights_only=True)["global_step"] == 1
