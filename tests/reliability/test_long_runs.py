@@ -1,6 +1,7 @@
 """A long run takes no more than a short one, but time."""
 
 from pathlib import Path
+from statistics import median
 
 import pytest
 
@@ -21,4 +22,7 @@ def test_memory_and_open_files_stay_flat(images: str, tmp_path: Path, workers: i
     assert len(measures) == LONG
     memory, files = zip(*measures, strict=True)
     assert memory[-1] < 1.02 * memory[WARM], "KiB"
-    assert set(files[WARM:]) == {files[WARM]}
+    # Single steps see a file that is just being written, or batches on their way from the
+    # loader's processes; a file left open in each epoch would be dozens.
+    drift = median(files[-WARM:]) - median(files[WARM : 2 * WARM])
+    assert abs(drift) <= (2 if workers else 0)
