@@ -152,6 +152,8 @@ SETTINGS: dict[str, tuple[list[str], str]] = {
     "numbers for a group": (["model=[0.5,0.5]"], "model=[0.5,0.5]: one of the options"),
     "numbers for a launcher": (["hydra/launcher=[0.5]"], "error: "),
     "a list for a name": (["optimizer.name=[]"], "optimizer.name=[]: not an option"),
+    "an unknown resolver": (["seed=${nothing:1}"], "seed: Unsupported interpolation type nothing"),
+    "a setting that is itself": (["seed=${seed}"], "seed: Recursive interpolation"),
     "11 classes": (["data.num_classes=11"], "data.num_classes=11"),
     "a batch larger than the set": (["data.batch_size=1000"], "data.batch_size=1000"),
 }
