@@ -1,7 +1,7 @@
 """Readers and the command line's composer at random input: sound data, or the project's errors.
 
 ``FUZZ_CASES`` is how many cases are tried altogether; what is tried by default is the same every
-time. Each has 10 s of the processor, and all together 700 MiB.
+time. Each has 10 s of the processor and 300 MiB.
 """
 
 import bz2
@@ -31,7 +31,6 @@ from tests.fixtures.datasets import (
 )
 from tests.fixtures.fuzzing import OUTCOMES, fuzzed, taken_or_explained, taken_or_refused
 from tests.fixtures.mutations import damaged
-from tests.fixtures.refusals import bounded
 from tests.fixtures.seeds import archives, images, pickles
 from tests.fixtures.words import SETTING, VALUE, WORD, leaves, standard
 
@@ -43,12 +42,6 @@ def outcomes() -> Iterator[None]:
     """Says how many cases of each target were taken and how many refused."""
     yield
     print("\n" + "\n".join(f"{name}: {count:,}" for name, count in sorted(OUTCOMES.items())))
-
-
-@pytest.fixture(scope="module", autouse=True)
-def in_memory() -> Iterator[None]:
-    with bounded(seconds=36_000, megabytes=700):
-        yield
 
 
 def check_sound(data: ImageData | None) -> None:
