@@ -38,7 +38,12 @@ def check(cfg: DictConfig) -> TrainConfig:
     groups = {"model", "optimizer", "scheduler", *FLAT_GROUPS}
     if "benchmark" in cfg:
         groups.add("benchmark")
-    top = {key: cfg[key] for key in cfg if key not in groups}
+    try:
+        top = {key: cfg[key] for key in cfg if key not in groups}
+    except OmegaConfBaseException as error:
+        raise ConfigError(
+            f"{error.full_key}: {one_line(error).partition(' full_key')[0]}"
+        ) from error
     config = TrainConfig(
         run=typed(RunSettings, top, "", also=groups),
         model=_model(_group(cfg, "model")),

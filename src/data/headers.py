@@ -15,6 +15,11 @@ __all__ = ["PIXEL_LIMIT", "objection"]
 PIXEL_LIMIT = 1 << 28
 """The most pixels an image may have: more than a camera's 200 million; 0.8 GB in colour."""
 
+# A few bytes may declare as many. Beyond what any memory holds, a file has to have some bytes for
+# its pixels: a photograph has one or so for eight, a blank page in PNG one for a thousand.
+_FREE = 1 << 25
+_PIXELS_A_BYTE = 1000
+
 _MOST_PAGES = 64  # enough to know; a chain of pages may have no end
 _JPEG_SIZES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
 _TIFF_SUBFILE, _TIFF_WIDTH, _TIFF_HEIGHT, _TIFF_COLOURS = 254, 256, 257, 262
@@ -38,8 +43,12 @@ def objection(buffer: bytes) -> str | None:
         return None
     if header.frames > 1:
         return "has more than one frame or page, which may differ; a single image is expected"
-    if header.width * header.height > PIXEL_LIMIT:
-        return f"declares {header.width}x{header.height} pixels; at most {PIXEL_LIMIT} are accepted"
+    limit = min(PIXEL_LIMIT, max(_FREE, _PIXELS_A_BYTE * len(buffer)))
+    if header.width * header.height > limit:
+        return (
+            f"declares {header.width}x{header.height} pixels; at most {limit} are accepted in "
+            f"{len(buffer)} bytes"
+        )
     if header.lab:
         return "holds L*a*b* colours; RGB or grey is expected"
     return None

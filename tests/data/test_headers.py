@@ -43,8 +43,14 @@ def test_a_chain_of_pages_without_end():
 
 
 def test_pixels_are_limited():
-    assert objection(enormous_png(16_384)) is None
-    assert "declares 16385x16385 pixels" in str(objection(enormous_png(16_385)))
+    some = bytes(1 << 19)
+    assert objection(enormous_png(16_384) + some) is None
+    assert "declares 16385x16385 pixels" in str(objection(enormous_png(16_385) + some))
+
+
+def test_a_few_bytes_do_not_make_a_large_image():
+    assert objection(enormous_png(5_000)) is None
+    assert "declares 6000x6000 pixels" in str(objection(enormous_png(6_000)))
 
 
 def test_the_size_of_a_jpeg_behind_other_segments():

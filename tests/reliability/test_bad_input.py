@@ -11,15 +11,13 @@ from PIL import Image
 from src.data.load import load_images
 from tests.fixtures import bad_data
 from tests.fixtures.cli import TINY, Cli, the_run
+from tests.fixtures.conversions import CONVERTED
 from tests.fixtures.datasets import class_folder_files, encode, random_images, write_files
 from tests.fixtures.pictures import (
     BAD_IMAGES,
     NOISE,
     SIDE,
     cmyk_jpeg,
-    pillow,
-    quarters,
-    with_appended_chunk,
 )
 from tests.fixtures.refusals import bounded, check_refused
 
@@ -154,6 +152,8 @@ SETTINGS: dict[str, tuple[list[str], str]] = {
     "numbers for a group": (["model=[0.5,0.5]"], "model=[0.5,0.5]: one of the options"),
     "numbers for a launcher": (["hydra/launcher=[0.5]"], "error: "),
     "a list for a name": (["optimizer.name=[]"], "optimizer.name=[]: not an option"),
+    "an unknown resolver": (["seed=${nothing:1}"], "seed: Unsupported interpolation type nothing"),
+    "a setting that is itself": (["seed=${seed}"], "seed: Recursive interpolation"),
     "11 classes": (["data.num_classes=11"], "data.num_classes=11"),
     "a batch larger than the set": (["data.batch_size=1000"], "data.batch_size=1000"),
 }
@@ -166,61 +166,6 @@ def test_settings_that_do_not_fit_the_images(name: str, cli: Cli, cifar: str) ->
 
 
 # ---- what is converted ----
-
-
-def _rgba() -> np.ndarray:
-    image = np.zeros((SIDE, SIDE, 4), np.uint8)
-    image[..., 0], image[: SIDE // 2, :, 3], image[0, 0, 3] = 200, 255, 128
-    return image
-
-
-def _on_white() -> np.ndarray:
-    image = np.full((SIDE, SIDE, 3), 255, np.uint8)
-    image[: SIDE // 2] = (200, 0, 0)
-    image[0, 0] = (227, 127, 127)
-    return image
-
-
-def _deep(channels: int) -> bytes:
-    import cv2
-
-    levels = np.linspace(0, 65535, SIDE * SIDE).astype(np.uint16).reshape(SIDE, SIDE)
-    stored = levels if channels == 1 else np.repeat(levels[..., None], 3, axis=2)
-    return cv2.imencode(".png", stored)[1].tobytes()
-
-
-def _deep_expected() -> np.ndarray:
-    levels = np.linspace(0, 65535, SIDE * SIDE).astype(np.uint16).reshape(SIDE, SIDE, 1)
-    return np.repeat(np.rint(levels / 257), 3, axis=2).astype(np.uint8)
-
-
-CONVERTED: dict[str, tuple[str, bytes, np.ndarray]] = {
-    "16-bit grey": ("x.png", _deep(1), _deep_expected()),
-    "16-bit RGB": ("x.png", _deep(3), _deep_expected()),
-    "grey": ("x.png", encode(NOISE[..., 0]), np.repeat(NOISE[..., :1], 3, axis=2)),
-    "RGBA": ("x.png", encode(_rgba()), _on_white()),
-    "a palette": ("x.png", pillow(Image.fromarray(quarters()).quantize(4), "PNG"), quarters()),
-    "a chunk of text": ("x.png", with_appended_chunk(encode(NOISE)), NOISE),
-    "an animation of one frame": (
-        "x.webp",
-        pillow(Image.fromarray(NOISE), "WEBP", save_all=True, lossless=True),
-        NOISE,
-    ),
-    "another ending": ("x.jpg", encode(NOISE, ".bmp"), NOISE),
-    "a space": ("a b.png", encode(NOISE), NOISE),
-    "quotes": ("'a' \"b\".png", encode(NOISE), NOISE),
-    "a line break": ("a\nb.png", encode(NOISE), NOISE),
-    "brackets": ("a[1]{2}(3)*?.png", encode(NOISE), NOISE),
-    "letters": ("žluťoučký-кот-猫-🐈.png", encode(NOISE), NOISE),
-    "stray bytes": (os.fsdecode(b"\xff\xfe.png"), encode(NOISE), NOISE),
-    "Adobe's CMYK": ("x.jpg", cmyk_jpeg(), quarters()),
-    "CMYK without marker": ("x.jpg", cmyk_jpeg(None), quarters()),
-    "a CMYK TIFF": (
-        "x.tif",
-        pillow(Image.fromarray(quarters()).convert("CMYK"), "TIFF"),
-        quarters(),
-    ),
-}
 
 
 @pytest.mark.parametrize("name", CONVERTED)
