@@ -7,7 +7,7 @@ import pytest
 
 from src.runs import RunDirectory
 from tests.fixtures.cli import Cli
-from tests.reliability.settings import SETTINGS
+from tests.reliability.settings import SETTINGS, TRUST
 
 pytestmark = pytest.mark.reliability
 
@@ -90,7 +90,7 @@ def test_resuming_nothing_is_an_error(cli: Cli, images: str, tmp_path: Path) -> 
         (bare.path, "nothing to continue from (no checkpoints/last.ckpt)"),
         (run.path, "this run is finished (1 epochs, 16 steps)"),
     ):
-        done = cli(f"resume={path}")
+        done = cli(f"resume={path}", TRUST)
         assert done.code == 2
         (line,) = done.err.splitlines()
         assert line.startswith(f"error: resume={path}: {reason}")
