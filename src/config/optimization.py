@@ -17,6 +17,7 @@ class SGDConfig:
     nesterov: bool = True
     weight_decay: float = number(5e-4, ge=0)
     decay_on: str = choice("all", *DECAY_ON)
+    bias_lr_factor: float = number(1.0, gt=0)
 
 
 @dataclass
@@ -55,6 +56,7 @@ class MuonConfig:
     rest: str = choice("sgd", "sgd", "adamw")
     rest_lr: float = number(0.1, gt=0)
     rest_momentum: float = number(0.9, ge=0, lt=1)
+    bias_lr_factor: float = number(1.0, gt=0)
 
 
 @dataclass

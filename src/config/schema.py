@@ -27,6 +27,7 @@ class ResNetConfig:
     conv_bias: bool = False
     zero_init_residual: bool = False
     dropout: float = number(0.0, ge=0, lt=1)
+    norm_momentum: float = number(0.1, gt=0, le=1)
 
 
 @dataclass

@@ -20,12 +20,14 @@ def build_model(
     conv_bias: bool = False,
     zero_init_residual: bool = False,
     dropout: float = 0.0,
+    norm_momentum: float = 0.1,
 ) -> ResNet:
     """Build the residual network `name`, (N, in_channels, H, W) float -> (N, num_classes) logits.
 
     `stem` is `cifar` or `imagenet`, `shortcut` is `A`, `B`, `C` or `none`; None takes the table's.
-    `conv_bias`, `zero_init_residual` and `dropout` are explained at `ResNet`. Raises ValueError for
-    a name that is not in `list_models()` and for an option that is unknown or out of range.
+    `conv_bias`, `zero_init_residual`, `dropout` and `norm_momentum` are explained at `ResNet`.
+    Raises ValueError for a name that is not in `list_models()` and for an option that is unknown or
+    out of range.
     """
     check_name("model", name, VARIANTS)
     return ResNet(
@@ -37,4 +39,5 @@ def build_model(
         conv_bias=conv_bias,
         zero_init_residual=zero_init_residual,
         dropout=dropout,
+        norm_momentum=norm_momentum,
     )

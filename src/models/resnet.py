@@ -17,7 +17,8 @@ class ResNet(nn.Module):
     `variant` is a row of the table and gives the stem and the shortcut that are None; `conv_bias`
     gives every convolution a bias; `zero_init_residual` starts every block as its shortcut (Goyal
     et al. 2017, arXiv:1706.02677, section 5.1); `dropout`, a probability in [0, 1), acts before
-    the classifier. Raises ValueError for an option that is unknown or out of range.
+    the classifier; `norm_momentum`, in (0, 1], is the share of the newest batch in the running
+    statistics of norms. Raises ValueError for an option that is unknown or out of range.
     """
 
     def __init__(
@@ -31,6 +32,7 @@ class ResNet(nn.Module):
         conv_bias: bool = False,
         zero_init_residual: bool = False,
         dropout: float = 0.0,
+        norm_momentum: float = 0.1,
     ) -> None:
         super().__init__()
         self.variant = variant
@@ -41,6 +43,8 @@ class ResNet(nn.Module):
         check_at_least_one(num_classes=num_classes, in_channels=in_channels)
         if not 0 <= dropout < 1:
             raise ValueError(f"dropout must be at least 0 and below 1, got {dropout}")
+        if not 0 < norm_momentum <= 1:
+            raise ValueError(f"norm_momentum must be above 0 and at most 1, got {norm_momentum}")
         if zero_init_residual and self.shortcut == "none":
             raise ValueError(
                 "zero_init_residual=True needs a shortcut: with shortcut='none' no signal would "
@@ -76,6 +80,9 @@ class ResNet(nn.Module):
         self.dropout = nn.Dropout(dropout)
         self.fc = nn.Linear(channels, num_classes)
         self._initialize_convolutions()
+        for module in self.modules():
+            if isinstance(module, nn.BatchNorm2d):
+                module.momentum = norm_momentum
 
     def _initialize_convolutions(self) -> None:
         """Draw the convolutions' weights: He et al. 2015, arXiv:1502.01852, with fan-out.

@@ -137,6 +137,17 @@ def test_zero_init_residual_starts_every_block_at_its_shortcut(name, last_norm):
     torch.testing.assert_close(block(x), x)
 
 
+def test_norm_momentum_is_the_share_of_the_newest_batch():
+    images = torch.rand(4, 3, 32, 32)
+    model = build_model("resnet20", norm_momentum=1.0)
+    model(images)
+    seen = model.conv1(images)
+    assert torch.allclose(model.bn1.running_mean, seen.mean(dim=(0, 2, 3)), atol=1e-6)
+    kept = build_model("resnet20", norm_momentum=0.25).bn1
+    kept(torch.ones(4, 16, 8, 8))
+    assert torch.allclose(kept.running_mean, torch.full((16,), 0.25))
+
+
 def test_dropout_acts_before_the_classifier_in_training_only():
     torch.manual_seed(0)
     model = build_model("resnet20", dropout=0.5)
@@ -188,6 +199,8 @@ def test_state_dict_loads_strictly_into_another_of_its_kind():
         ("resnet18", {"shortcut": "b"}, r"'b': did you mean 'B'\? accepted: A, B, C, none$"),
         ("resnet18", {"num_classes": 0}, "^num_classes must be at least 1, got 0$"),
         ("resnet18", {"in_channels": -1}, "^in_channels must be at least 1, got -1$"),
+        ("resnet18", {"norm_momentum": 0.0}, "^norm_momentum must be above 0 .*, got 0.0$"),
+        ("resnet18", {"norm_momentum": 1.1}, "^norm_momentum must be .* at most 1, got 1.1$"),
         ("resnet18", {"dropout": 1.0}, "^dropout must be at least 0 and below 1, got 1.0$"),
         ("resnet18", {"dropout": -0.1}, "^dropout must be .* got -0.1$"),
         ("resnet18", {"dropout": float("nan")}, "^dropout must be .* got nan$"),

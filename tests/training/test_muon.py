@@ -7,8 +7,8 @@ import torch
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import LambdaLR
 
-from src.training.muon import MuonWithAuxiliary, hidden_matrices
 from src.training.optimizers import muon
+from src.training.optimizers.matrices import MuonWithAuxiliary, hidden_matrices
 from tests.training.small_network import network, train_step, weights
 
 

@@ -45,6 +45,24 @@ def test_frozen_and_shared_parameters() -> None:
         assert sorted(found) == ["1.bias", "1.weight", "3.bias", "3.weight", "6.bias", "6.weight"]
 
 
+@pytest.mark.parametrize("name", ["sgd", "muon"])
+def test_biases_may_learn_faster(name: str) -> None:
+    model = network()
+    rate = {"sgd": "lr", "muon": "rest_lr"}[name]
+    build = getattr(optimizers, name)
+    optimizer = build(model, **{rate: 0.5}, bias_lr_factor=8)
+    known = {id(parameter): name for name, parameter in model.named_parameters()}
+    rates = {known[id(p)]: group["lr"] for group in optimizer.param_groups for p in group["params"]}
+    assert {name for name, lr in rates.items() if lr == 4.0} == {"1.bias", "3.bias", "6.bias"}
+    assert rates["1.weight"] == 0.5
+    assert optimizer.param_groups[0]["lr"] == {"sgd": 0.5, "muon": 0.02}[name], "the rate logged"
+    # A schedule keeps the proportion.
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: 0.5**step)
+    train_step(model, optimizer, seed=0)
+    schedule.step()
+    assert optimizer.param_groups[-1]["lr"] == 2.0
+
+
 def test_no_group_is_empty() -> None:
     without_biases = nn.Linear(3, 2, bias=False)
     assert len(parameter_groups(without_biases, 0.1, "weights")) == 1
