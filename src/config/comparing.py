@@ -21,7 +21,7 @@ class ReportConfig:
     sweep: list[str] = field(default_factory=list)
     metric: str = choice("val/acc", *REPORTED)
     output: str | None = None
-    format: str = choice("all", "all", "results")
+    format: str = choice("all", "all", "results", "figure")
 
 
 def check_report(cfg: DictConfig) -> ReportConfig:

@@ -2,9 +2,10 @@
 
 import csv
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 from src.config import UserError
@@ -30,6 +31,7 @@ FIGURES = (
     "best_epoch",
 )
 UNREADABLE = "unreadable"
+GRADIENTS = "gradient_norm/"
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,7 @@ class Run:
         figures: those of ``metrics.json`` that are finite numbers; none unless it is finished.
         progress: the newest of its epochs and validation figures.
         curves: by name: ``val/acc``, ``val/loss``, ``train/loss``.
+        gradients: the mean norm of the gradient of each stage, from the stem on.
         validated_on: ``validation`` or ``test``; None where that is not known.
         source: which data set it was trained on.
         commit: of the code, with a ``+`` where files had changed.
@@ -62,6 +65,7 @@ class Run:
     figures: Mapping[str, float] = field(default_factory=dict)
     progress: Mapping[str, float] = field(default_factory=dict)
     curves: Mapping[str, Curve] = field(default_factory=dict)
+    gradients: Mapping[str, float] = field(default_factory=dict)
     validated_on: str | None = None
     source: str | None = None
     commit: str | None = None
@@ -116,6 +120,7 @@ def _read(name: str, path: Path) -> Run | None:
             "val/loss": validation_curve(rows, "val/loss"),
             "train/loss": training_curve(rows),
         },
+        gradients=_gradients(rows),
         validated_on=_fact(record, "data", "validate_on"),
         source=_fact(record, "data", "source"),
         commit=_commit(record),
@@ -154,6 +159,15 @@ def _rows(directory: RunDirectory) -> tuple[list[dict[str, float]], str | None]:
         return read_rows(directory), None
     except (ValueError, TypeError, OSError, csv.Error) as error:
         return [], f"{directory.rows.name}: {one_line(error)}"
+
+
+def _gradients(rows: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """``stem``, ``layer1`` and so on, in the order of depth, which their columns begin with."""
+    names = sorted({name for row in rows for name in row if name.startswith(GRADIENTS)})
+    found = {name: [row[name] for row in rows if name in row] for name in names}
+    return {
+        name.partition("_")[2].partition("_")[2]: fmean(values) for name, values in found.items()
+    }
 
 
 def _fact(record: Mapping[str, Any], *keys: str) -> str | None:

@@ -36,6 +36,11 @@ def dash(place: int) -> str:
     return DASHES[place // len(COLOURS) % len(DASHES)]
 
 
+def mpl_dash(place: int) -> str:
+    """Its line, in Matplotlib's words; what has none is dotted."""
+    return {"dashdot": "dashdot", "dash": "dashed", "solid": "solid"}.get(dash(place), "dotted")
+
+
 def translucent(hexadecimal: str, opacity: float) -> str:
     """A colour that lets others through."""
     red, green, blue = (int(hexadecimal[start : start + 2], 16) for start in (1, 3, 5))

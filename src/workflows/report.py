@@ -11,23 +11,27 @@ from src.config.comparing import ReportConfig
 from src.files import replacing
 from src.names import nearest
 from src.reports import Report, build_report
+from src.reports.figure import picture
 from src.reports.leaderboard import leaderboard, summary, unfinished_table
 from src.reports.page import page
 from src.reports.results import results
 from src.reports.tables import groups_csv, latex, markdown, runs_csv, sentences, terminal
 from src.workflows.place import SWEEPS
 
-FILES = {
+Files = Mapping[str, Callable[[Report], str | bytes]]
+
+COMPARISON: Files = {
     "report.csv": groups_csv,
     "runs.csv": runs_csv,
     "report.md": markdown,
     "report.tex": latex,
     "report.html": page,
 }
-
-RESULTS = {"results.md": results}
-
-Files = Mapping[str, Callable[[Report], str]]
+FORMATS: dict[str, Files] = {
+    "all": COMPARISON,
+    "results": {"results.md": results},
+    "figure": {"figure.png": picture},
+}
 
 
 def run(settings: ReportConfig, changes: list[Override]) -> int:
@@ -42,8 +46,8 @@ def run(settings: ReportConfig, changes: list[Override]) -> int:
         )
     places = [_place(name) for name in settings.sweep]
     output = Path(settings.output).expanduser() if settings.output else None
-    files = FILES if settings.format == "all" else RESULTS
-    show_report(write_report(places, settings.metric, output, files), Console())
+    report = write_report(places, settings.metric, output, FORMATS[settings.format])
+    show_report(report, Console())
     return 0
 
 
@@ -51,7 +55,7 @@ def write_report(
     sweeps: Sequence[Path],
     metric: str = "val/acc",
     output: Path | None = None,
-    files: Files = FILES,
+    files: Files = COMPARISON,
 ) -> Report:
     """Compare the runs of some directories and write the report, replacing an earlier one.
 
@@ -71,8 +75,10 @@ def write_report(
         output.mkdir(parents=True, exist_ok=True)
         for name, make in files.items():
             with replacing(output / name, "wb") as file:
+                content = make(report)
                 # In UTF-8 whatever the locale; names of files may hold bytes that are no text.
-                file.write(make(report).encode(errors="replace"))
+                text = content if isinstance(content, bytes) else content.encode(errors="replace")
+                file.write(text)
     except OSError as error:
         raise UserError(f"{output}: the report cannot be written ({error.strerror})") from error
     return report

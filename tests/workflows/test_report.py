@@ -4,9 +4,12 @@ import csv
 import io
 from pathlib import Path
 
+import cv2
 import pytest
 from rich.console import Console
 
+from src.reports.collect import collect
+from src.reports.style import colour
 from src.runs import RunDirectory
 from src.runs.lock import locked
 from src.workflows.report import show_report, write_report
@@ -40,6 +43,27 @@ def test_a_sweep_is_reported_beside_its_jobs(report_cli: Cli, sweep: Path) -> No
     assert sorted(path.name for path in (sweep / "report").iterdir()) == FILES
     assert f"report in {sweep / 'report'}" in done.out
     assert report_cli(f"sweep={sweep}").out == done.out, "its own files are no run"
+
+
+def test_a_picture_of_the_comparison(report_cli: Cli, sweep: Path) -> None:
+    rows = sweep / "0/metrics.csv"
+    names = "gradient_norm/1_stem,gradient_norm/2_layer1"
+    lines = rows.read_text().splitlines()
+    lines = [
+        f"{lines[0]},{names}",
+        *(f"{line},0.5,{place + 1}" for place, line in enumerate(lines[1:])),
+    ]
+    rows.write_text("\n".join(lines))
+    run = collect("0", sweep / "0")
+    assert run is not None
+    assert run.gradients == {"stem": 0.5, "layer1": pytest.approx(6.5)}
+    assert report_cli(f"sweep={sweep}", "format=figure", "output=out").code == 0
+    assert [path.name for path in Path("out").iterdir()] == ["figure.png"]
+    picture = cv2.imread("out/figure.png")
+    assert picture.shape == (462, 1320, 3)
+    for place in (0, 1):  # the colours of both groups are there
+        red, green, blue = bytes.fromhex(colour(place).removeprefix("#"))
+        assert (picture == (blue, green, red)).all(axis=2).sum() > 100
 
 
 def test_by_name_by_another_metric_and_into_another_folder(report_cli: Cli, sweep: Path) -> None:

@@ -1,0 +1,80 @@
+"""One picture of a comparison for a document: learning curves, and gradients by depth."""
+
+import io
+from statistics import fmean
+from typing import TYPE_CHECKING
+
+from src.drawing import new_figure
+from src.reports.curves import Curve, mean_curve
+from src.reports.groups import Group
+from src.reports.report import Report
+from src.reports.style import colour, mpl_dash
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["picture"]
+
+MOST = 12
+"""Groups that can be told apart; of more the best are shown."""
+
+
+def picture(report: Report) -> bytes:
+    """A PNG of the groups' training loss, validation accuracy and gradient norms, means over seeds.
+
+    The norms are those of each stage's gradient, averaged over the training, from the stem to the
+    classifier; runs that did not log them are left out of that panel.
+    """
+    figure = new_figure(12, 4.2, layout="constrained")
+    loss, accuracy, norms = figure.subplots(1, 3)
+    for place, group in enumerate(report.groups[:MOST]):
+        style = {"color": colour(place), "linestyle": mpl_dash(place), "linewidth": 1.4}
+        _plot(loss, _mean(group, "train/loss"), 1, **style)
+        _plot(accuracy, _mean(group, "val/acc"), 100, label=group.name, **style)
+        depths = _depths(group)
+        norms.plot(list(depths), list(depths.values()), marker="o", markersize=4, **style)
+    for axes, title, label in (
+        (loss, "training loss", "epoch"),
+        (accuracy, "validation accuracy in %", "epoch"),
+        (norms, "gradient norm by depth", "stage"),
+    ):
+        axes.set_title(title, fontsize="medium")
+        axes.set_xlabel(label)
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.grid(alpha=0.3)
+    _logarithmic(loss)
+    if any(_depths(group) for group in report.groups[:MOST]):
+        _logarithmic(norms)
+    figure.legend(loc="outside lower center", ncols=3, frameon=False, fontsize="small")
+    file = io.BytesIO()
+    figure.savefig(file, format="png", dpi=110)
+    return file.getvalue()
+
+
+def _mean(group: Group, name: str) -> Curve:
+    return mean_curve([run.curves[name] for run in group.runs if name in run.curves])
+
+
+def _plot(axes: "Axes", curve: Curve, scale: float, **style: object) -> None:
+    values = [scale * value for value in curve.values]
+    axes.plot(curve.epochs, values, **style)  # type: ignore[arg-type]
+
+
+def _logarithmic(axes: "Axes") -> None:
+    from matplotlib.ticker import FormatStrFormatter, NullFormatter
+
+    axes.set_yscale("log", subs=(2, 5))
+    # Matplotlib's own are formulas, which these figures do not have.
+    axes.yaxis.set_major_formatter(FormatStrFormatter("%g"))
+    axes.yaxis.set_minor_formatter(FormatStrFormatter("%g"))
+    if len(axes.get_yticks(minor=True)) > 12:
+        axes.yaxis.set_minor_formatter(NullFormatter())
+
+
+def _depths(group: Group) -> dict[str, float]:
+    """The mean gradient norm of each stage over the runs that have it."""
+    stages = list(dict.fromkeys(stage for run in group.runs for stage in run.gradients))
+    return {
+        stage: fmean(run.gradients[stage] for run in group.runs if stage in run.gradients)
+        for stage in stages
+    }
