@@ -20,7 +20,7 @@ test: $(DEVELOPING)  ## run the tests
 test-reliability: $(DEVELOPING)  ## run the slow promises: kills, signals, hostile files
 	$(VENV)/bin/python -m pytest -q -m reliability -n auto --maxprocesses 8 --dist worksteal
 
-fuzz: $(DEVELOPING)  ## feed 100,000 damaged files and command lines to the readers: some ten minutes
+fuzz: $(DEVELOPING)  ## feed 100,000 damaged files and command lines to the readers: some seven minutes
 	FUZZ_CASES=100000 $(VENV)/bin/python -m pytest -q -s tests/reliability/test_fuzz.py
 
 lint: $(DEVELOPING)  ## check style, types and the direction of imports
