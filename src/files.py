@@ -68,7 +68,7 @@ def read_json(path: Path) -> dict[str, Any]:
         return {}
     try:
         content = json.loads(path.read_text())
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ValueError(f"{path}: not readable as JSON ({error})") from error
     if not isinstance(content, dict):
         raise ValueError(f"{path}: a JSON object is expected")

@@ -15,8 +15,8 @@ _log = logging.getLogger(__name__)
 def check_data(data: ImageData, num_classes: int | None) -> None:
     """Raise ValueError for what would go wrong, or worse, unnoticed, in training.
 
-    That is: another number of classes than wanted, a part without images, a label that names no
-    class, and a class without a training image.
+    That is: another number of classes than wanted, two of one name, a part without images, a label
+    that names no class, and a class without a training image.
 
     Args:
         data: what is to be trained and tested on.
@@ -29,6 +29,10 @@ def check_data(data: ImageData, num_classes: int | None) -> None:
             f"data.num_classes={num_classes}, but there are {count} classes in {data.source}: "
             f"{shown}"
         )
+    named = {name: data.classes.count(name) for name in data.classes}
+    twice = next((name for name, times in named.items() if times > 1), None)
+    if twice is not None:
+        raise ValueError(f"{named[twice]} classes in {data.source} are called {printable(twice)}")
     for part, images in (("training", data.train), ("test", data.test)):
         if len(images) == 0:
             raise ValueError(f"there are no {part} images in {data.source}")

@@ -2,6 +2,7 @@
 
 import csv
 import math
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -53,7 +54,7 @@ class Run:
         commit: of the code, with a ``+`` where files had changed.
         hardware: what it was computed by.
         precision: that it was computed in.
-        overrides: what its command line changed.
+        overrides: what its command line changed, and those it was resumed with.
         damaged: what else of it could not be read, one line.
     """
 
@@ -126,7 +127,7 @@ def _read(name: str, path: Path) -> Run | None:
         commit=_commit(record),
         hardware=_hardware(record),
         precision=_fact(record, "compute", "precision"),
-        overrides=summary.overrides,
+        overrides=_overrides(summary.overrides, record),
         damaged=damaged,
     )
 
@@ -159,6 +160,17 @@ def _rows(directory: RunDirectory) -> tuple[list[dict[str, float]], str | None]:
         return read_rows(directory), None
     except (ValueError, TypeError, OSError, csv.Error) as error:
         return [], f"{directory.rows.name}: {one_line(error)}"
+
+
+def _overrides(words: Sequence[str], record: Mapping[str, Any]) -> tuple[str, ...]:
+    """A run that was resumed with other settings is the run of those."""
+    found = {word.partition("=")[0]: word for word in words}
+    for again in record.get("resumed") or ():
+        for word in shlex.split(again["command"])[3:]:
+            key = word.partition("=")[0]
+            if key not in ("resume", "trust"):
+                found[key] = word
+    return tuple(found.values())
 
 
 def _gradients(rows: Sequence[Mapping[str, float]]) -> dict[str, float]:

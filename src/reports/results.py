@@ -12,7 +12,7 @@ from src.reports.groups import Group, group_runs
 from src.reports.recipes import Recipe, recipes
 from src.reports.report import Report
 from src.reports.settings import ABSENT, SEEDS
-from src.reports.tables import markdown_table
+from src.reports.tables import escaped, markdown_table
 from src.reports.wording import mean_text, time_text
 
 __all__ = ["results"]
@@ -37,7 +37,8 @@ WORDS = 1
 INTRODUCTION = """\
 # Results
 
-Made from run directories by `python -m src.report format=results`; nothing here is typed by hand.
+Made from run directories by `python -m src.report sweep=[…] format=results`; nothing here is typed
+by hand.
 Accuracies are means over the runs of a line, ± their standard deviation where there are several.
 Times are those of training, as the runs measured them; where the machine was shared they are upper
 bounds. "As written" is a recipe without changes but for where the data is and what computes.
@@ -54,7 +55,7 @@ class _Line:
 
     Attributes:
         group: the runs.
-        words: of their command lines, those that all have, without seeds.
+        words: of the first one's command line, without its seed.
         seeds: what they were seeded with.
     """
 
@@ -87,6 +88,9 @@ def results(report: Report) -> str:
             parts += [f"### {recipe.name}", *_recipe(recipe, lines[recipe.name])]
     if others:
         parts += ["## Other runs", *_details(others)]
+    if report.unfinished:
+        names = ", ".join(f"{run.name} ({run.state})" for run in report.unfinished)
+        parts += ["## Not finished, and not above", f"{escaped(names)}."]
     return "\n\n".join(part.strip() for part in parts) + "\n"
 
 
@@ -107,8 +111,8 @@ def _recipe_of(run: Run) -> str | None:
 
 
 def _words(run: Run) -> tuple[str, ...]:
-    """The words of a run's command line, the recipe first, without its seeds."""
-    words = [word for word in run.overrides if word.partition("=")[0] not in SEEDS]
+    """The words of a run's command line, the recipe first, without its seed."""
+    words = [word for word in run.overrides if word.partition("=")[0] != SEEDS[0]]
     return tuple(sorted(words, key=lambda word: not word.startswith("experiment=")))
 
 

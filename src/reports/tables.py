@@ -58,10 +58,10 @@ def markdown(report: Report) -> str:
     def table(cells: Cells) -> str:
         return markdown_table(cells.headers, cells.rows, cells.words)
 
-    parts = [f"# {_markdown(report.title)}", _markdown(summary(report))]
+    parts = [f"# {escaped(report.title)}", escaped(summary(report))]
     if report.groups:
         parts.append(table(leaderboard(report)))
-    parts += [_markdown(line) for line in sentences(report)]
+    parts += [escaped(line) for line in sentences(report)]
     if report.unfinished:
         parts += ["## Not in the means", table(unfinished_table(report))]
     return "\n\n".join(parts) + "\n"
@@ -71,9 +71,9 @@ def markdown_table(headers: Sequence[str], rows: Sequence[Sequence[str]], words:
     """A table of text, whatever letters it has; its first ``words`` columns on the left."""
     from tabulate import tabulate
 
-    escaped = [[_markdown(cell) for cell in row] for row in [headers, *rows]]
+    cells = [[escaped(cell) for cell in row] for row in [headers, *rows]]
     sides = ["left" if place < words else "right" for place in range(len(headers))]
-    return tabulate(escaped[1:], escaped[0], tablefmt="pipe", disable_numparse=True, colalign=sides)
+    return tabulate(cells[1:], cells[0], tablefmt="pipe", disable_numparse=True, colalign=sides)
 
 
 def latex(report: Report) -> str:
@@ -141,5 +141,6 @@ def _sides(cells: Cells) -> Sequence[str]:
     return ["left" if place < cells.words else "right" for place in range(len(cells.headers))]
 
 
-def _markdown(text: str) -> str:
+def escaped(text: str) -> str:
+    """A text for Markdown, in which its letters mean themselves."""
     return " ".join(text.split()).translate(_MARKDOWN)

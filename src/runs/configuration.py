@@ -15,8 +15,12 @@ def read_config(directory: RunDirectory) -> DictConfig:
         UserError: it cannot be read, or holds something else.
     """
     try:
+        with directory.config.open() as file:
+            # One thing under many names may be so many things that it takes for ever.
+            if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(file)):
+                raise ValueError("it refers to parts of itself, which Hydra does not write")
         cfg = OmegaConf.load(directory.config)
-    except (OSError, ValueError, yaml.YAMLError, OmegaConfBaseException) as error:
+    except (OSError, ValueError, RecursionError, yaml.YAMLError, OmegaConfBaseException) as error:
         raise UserError(f"{directory.config}: cannot be read ({one_line(error)})") from error
     if not isinstance(cfg, DictConfig):
         raise UserError(f"{directory.config}: holds no configuration")

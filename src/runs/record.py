@@ -48,7 +48,7 @@ def open_record(directory: RunDirectory, *, seed: int, resumed: bool) -> RunReco
         FileExistsError: the directory already holds a run and ``resumed`` is false.
         ValueError: a run is to be resumed whose record cannot be read.
     """
-    before = read_json(directory.record)
+    before = read_record(directory)
     if before and not resumed:
         raise FileExistsError(
             f"{directory.path} already holds a run; continue it with resume={directory.path} "
@@ -74,6 +74,19 @@ def open_record(directory: RunDirectory, *, seed: int, resumed: bool) -> RunReco
     record = RunRecord(directory, content)
     record.update()
     return record
+
+
+def read_record(directory: RunDirectory) -> dict[str, Any]:
+    """The fields of a run's record; none where there is no run.
+
+    Raises:
+        ValueError: it cannot be read, or is not what a run writes.
+    """
+    content = read_json(directory.record)
+    for name, kind in (("data", dict), ("resumed", list)):
+        if not isinstance(content.get(name, kind()), kind):
+            raise ValueError(f"{directory.record}: {name} is no {kind.__name__}")
+    return content
 
 
 def close_record(directory: RunDirectory, state: str, reason: str) -> None:

@@ -93,7 +93,7 @@ def read_rows(directory: RunDirectory) -> list[dict[str, float]]:
     """The logged rows in order, each with just the figures it has."""
     if not directory.rows.exists():
         return []
-    with directory.rows.open(newline="") as file:
+    with directory.rows.open(newline="", errors="replace") as file:
         rows = [row for row in csv.DictReader(file) if row.get("step")]
         return [{key: float(value) for key, value in row.items() if value} for row in rows]
 

@@ -15,8 +15,13 @@ from torch import Tensor
 from src.files import replacing, replacing_with
 from src.training.manifest import Manifest, digest
 
-__all__ = ["AtomicCheckpointIO", "CheckpointError", "put_in_place"]
+__all__ = ["AtomicCheckpointIO", "CheckpointError", "check_resumable", "put_in_place"]
 
+_WANTED = {"state_dict", "global_step", "epoch"}
+_STATE = {
+    **{"global_step": int, "epoch": int, "loops": dict, "callbacks": dict},
+    **{"optimizer_states": list, "lr_schedulers": list, "train_metrics": dict},
+}
 LAST, PREVIOUS = "last.ckpt", "previous.ckpt"
 
 
@@ -52,9 +57,9 @@ class AtomicCheckpointIO(TorchCheckpointIO):
             _save(checkpoint, file)
             file.flush()
             sha = digest(file)
-            manifest.expect(target.name, sha)
             if target.name == LAST and target.exists():
                 put_in_place(target, folder / PREVIOUS)
+            manifest.expect(target.name, sha)
         manifest.settle(target.name, sha)
 
     def load_checkpoint(
@@ -80,8 +85,7 @@ class AtomicCheckpointIO(TorchCheckpointIO):
             raise
         except Exception as error:
             raise CheckpointError(f"{path}: not a readable checkpoint ({_why(error)})") from error
-        wanted = {"state_dict", "global_step", "epoch"}
-        if not isinstance(checkpoint, dict) or not wanted <= checkpoint.keys():
+        if not isinstance(checkpoint, dict) or not checkpoint.keys() >= _WANTED:
             raise CheckpointError(f"{path}: not a checkpoint of a run")
         _check_state(path, checkpoint["state_dict"])
         return checkpoint
@@ -91,7 +95,7 @@ def _remove_unfinished(folder: Path) -> None:
     """What writers that were killed have left."""
     for pattern in (".*.ckpt.*", ".manifest.json.*"):
         for path in folder.glob(pattern):
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
+            shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
 
 
 def _save(checkpoint: dict[str, Any], file: IO[bytes]) -> None:
@@ -127,6 +131,19 @@ def _check_sums(path: Path) -> None:
         damaged = archive.testzip()
     if damaged is not None:
         raise ValueError(f"it is damaged: the checksum of {damaged} is wrong")
+
+
+def check_resumable(path: Path, checkpoint: dict[str, Any]) -> None:
+    """Whether a run can go on from a loaded checkpoint, which takes more than its weights.
+
+    Raises:
+        CheckpointError: something is missing; without it a run would silently go on otherwise.
+    """
+    for name, kind in _STATE.items():
+        if not isinstance(checkpoint.get(name), kind):
+            raise CheckpointError(f"{path}: not a state to go on from ({name} is missing)")
+    if not checkpoint["optimizer_states"] or not checkpoint["lr_schedulers"]:
+        raise CheckpointError(f"{path}: not a state to go on from (without its optimizer)")
 
 
 def _check_state(path: Any, state: Any) -> None:

@@ -26,10 +26,10 @@ class CsvLogger(Logger):
         self.path = path
         self.columns = ["step", "epoch"]
         if path.exists() and getattr(rank_zero_only, "rank", 0) == 0:
-            with path.open(newline="") as file:
+            # Half a line is what a crash may leave; its letters may be none.
+            with path.open(newline="", errors="replace") as file:
                 reader = csv.DictReader(file)
-                # A line that a crash left unfinished has no step.
-                rows = [row for row in reader if (row["step"] or "").isdigit()]
+                rows = [row for row in reader if (row.get("step") or "").isdigit()]
                 self.columns = list(reader.fieldnames or self.columns)
             self._write([r for r in rows if resume_step is None or int(r["step"]) < resume_step])
 

@@ -31,7 +31,7 @@ class Manifest:
         self.path = folder / "manifest.json"
 
     def accepts(self, path: Path) -> bool:
-        """Whether a file is one that was written here, or nothing is known of its name.
+        """Whether a file is what was written under its name, or nothing is known of that.
 
         Raises:
             OSError: the file cannot be read.
@@ -40,8 +40,7 @@ class Manifest:
         if path.name not in files:
             return True
         with path.open("rb") as file:
-            sha = digest(file)
-        return any(sha in shas for shas in files.values())
+            return digest(file) in files[path.name]
 
     def expect(self, name: str, sha: str) -> None:
         """Before the file ``name`` becomes one with this SHA-256.
@@ -51,11 +50,7 @@ class Manifest:
         Raises:
             OSError: it cannot be written.
         """
-        files = self._read()
-        there = self.path.with_name(name)
-        if name not in files and there.exists():
-            with there.open("rb") as file:
-                files[name] = [digest(file)]
+        files = self._known(name)
         self._write(files | {name: [sha, *files.get(name, [])]})
 
     def settle(self, name: str, sha: str) -> None:
@@ -72,8 +67,8 @@ class Manifest:
         Raises:
             OSError: it cannot be written.
         """
-        files = self._read()
-        self._write(files | {to: [*files.get(name, []), *files.get(to, [])]})
+        files = self._known(name)
+        self._write(files | {to: [*files[name], *files.get(to, [])]})
 
     def settle_copy(self, name: str, to: str) -> None:
         """After the file ``to`` has become what ``name`` is.
@@ -83,6 +78,15 @@ class Manifest:
         """
         files = self._read()
         self._write(files | {to: files.get(name, [])})
+
+    def _known(self, name: str) -> dict[str, list[str]]:
+        """What is there now counts as right where nothing was known of it."""
+        files = self._read()
+        there = self.path.with_name(name)
+        if name not in files and there.exists():
+            with there.open("rb") as file:
+                files[name] = [digest(file)]
+        return files
 
     def _read(self) -> dict[str, list[str]]:
         try:

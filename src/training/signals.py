@@ -29,10 +29,7 @@ class SignalWatch:
     """
 
     def __init__(self, last_checkpoint: Path | None, words: Sequence[str] = ()):
-        """Say how to go on from ``last_checkpoint``, if it exists when the run is stopped.
-
-        The command to go on has further ``words``.
-        """
+        """Say to go on with ``words``, if ``last_checkpoint`` exists when the run is stopped."""
         self.received: int | None = None
         self.patient = False
         self._count = 0
@@ -67,8 +64,7 @@ class SignalWatch:
         assert self.received is not None
         name = signal.Signals(self.received).name
         if self._last is not None and self._last.exists():
-            how = f"continue with resume={self._last.parent.parent}"
-            how = " ".join([how, *map(shlex.quote, self._words)])
+            how = f"continue with {' '.join(map(shlex.quote, self._words))}"
         else:
             how = "nothing was saved yet"
         return Interrupted(self.received, f"interrupted by {name}{where}; {how}")

@@ -12,7 +12,7 @@ from src.models import ModelSummary, ResNet, summarize
 from src.training.classifier import ImageClassifier
 from src.training.convolutions import quicken_convolutions
 from src.workflows.hardware import Compute
-from src.workflows.parts import build_backbone, optimizer_factory, schedule_factory
+from src.workflows.parts import build_backbone, optimizer_factory, schedule_factory, untrained
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +39,9 @@ def build_classifier(
         UserError: the network does not exist, or does not fit the images.
     """
     height, width, channels = data.image_shape
-    backbone = build_backbone(config.model, len(data.classes), channels)
+    # A run that goes on has its weights; its configuration has nothing fetched.
+    model = untrained(config.model) if config.run.resume else config.model
+    backbone = build_backbone(model, len(data.classes), channels)
     with as_user_errors():
         summary = summarize(backbone, (channels, height, width))
         mean, std = data.statistics()

@@ -59,6 +59,8 @@ def exit_with(do: Callable[[], int]) -> NoReturn:
     """Exit with the code that ``do`` returns, or that of the error it raises, said in one line."""
     write_any_letter()
     full_error = os.environ.get(FULL_ERROR) == "1"
+    # A log that cannot be written is no reason to fill the screen with tracebacks.
+    logging.raiseExceptions = full_error
     try:
         with answering_signals():
             code = do()
@@ -66,7 +68,7 @@ def exit_with(do: Callable[[], int]) -> NoReturn:
         code = _say(str(stop), 128 + stop.signal_number)
     except KeyboardInterrupt:
         code = _say("interrupted", 130)
-    except (UserError, RunFailed, HydraException) as error:
+    except (UserError, RunFailed, HydraException, PermissionError) as error:
         if full_error:
             raise
         message = explain(error) if isinstance(error, HydraException) else one_line(error)

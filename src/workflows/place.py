@@ -108,6 +108,11 @@ def hydra_override(key: str, value: str) -> str:
     return f"{key}={hydra_quoted(value)}"
 
 
+def plain_override(key: str, value: str) -> str:
+    """``key=value`` to be shown: quoted only where the grammar needs it."""
+    return f"{key}={value}" if re.fullmatch(r"[\w./-]+", value) else hydra_override(key, value)
+
+
 def hydra_quoted(value: str) -> str:
     """A text as Hydra's grammar has it between quotes."""
     # It takes a backslash as it is, except before a quote.

@@ -7,9 +7,9 @@ from typing import Any, Protocol
 
 from src.config import Interrupted, TrainConfig, UserError, as_user_errors
 from src.config.errors import one_line
-from src.files import read_json
 from src.runs import RunDirectory, RunRecord, open_record
 from src.runs.lock import locked
+from src.runs.record import read_record
 from src.workflows.blame import blaming
 from src.workflows.interruption import signals_held
 from src.workflows.meeting import RankLost, meeting
@@ -80,7 +80,16 @@ def _kept(directory: RunDirectory, config: TrainConfig) -> Iterator[RunRecord]:
 
 
 def _close(record: RunRecord, error: BaseException) -> None:
-    """Write down what ended a run before its time."""
+    """Write down what ended a run before its time; a full disk is often both."""
+    try:
+        _write_end(record, error)
+    except OSError as problem:
+        logging.getLogger(__name__).warning(
+            "%s: still says running (%s)", record.directory.record, problem.strerror
+        )
+
+
+def _write_end(record: RunRecord, error: BaseException) -> None:
     if isinstance(error, (Interrupted, KeyboardInterrupt)):
         record.close("interrupted", str(error) or "KeyboardInterrupt")
         return
@@ -95,7 +104,8 @@ def check_same_split(directory: RunDirectory, split_hash: str) -> None:
     Raises:
         UserError: the training images are not those of the record.
     """
-    before = read_json(directory.record).get("data", {}).get("split_hash")
+    with as_user_errors():
+        before = read_record(directory).get("data", {}).get("split_hash")
     if before not in (None, split_hash):
         raise UserError(
             f"resume={directory.path}: the training images are not those the run began with "

@@ -137,11 +137,14 @@ def _check_unfinished(directory: RunDirectory, config: TrainConfig) -> None:
         metrics = read_json(directory.metrics)
         state = read_json(directory.record).get("state")
     epochs, steps = config.trainer.max_epochs, config.trainer.max_steps
-    done = (epochs is not None and metrics.get("epochs", 0) >= epochs) or (
-        steps is not None and metrics.get("steps", 0) >= steps
+    counts = [metrics.get(name, 0) for name in ("epochs", "steps")]
+    if not all(isinstance(count, int) for count in counts):
+        raise UserError(f"{directory.metrics}: epochs and steps are no numbers")
+    done = (epochs is not None and counts[0] >= epochs) or (
+        steps is not None and counts[1] >= steps
     )
     if state == "finished" and done:
         raise UserError(
-            f"resume={directory.path}: this run is finished ({metrics.get('epochs')} epochs, "
-            f"{metrics.get('steps')} steps); raise trainer.max_epochs to train on"
+            f"resume={directory.path}: this run is finished ({counts[0]} epochs, "
+            f"{counts[1]} steps); raise trainer.max_epochs to train on"
         )

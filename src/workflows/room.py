@@ -33,7 +33,7 @@ def check_room(place: Path, needed: int) -> None:
     Raises:
         UserError: fewer are free.
     """
-    there = sum(path.stat().st_size for path in place.glob("checkpoints/*.ckpt"))
+    there = sum(path.stat().st_size for path in place.glob("checkpoints/*.ckpt") if path.is_file())
     free = shutil.disk_usage(place).free + there
     if needed > free:
         raise UserError(

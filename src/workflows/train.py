@@ -22,6 +22,7 @@ from src.workflows.buildable import trust_words
 from src.workflows.failures import explained
 from src.workflows.length import check_length
 from src.workflows.meeting import form_group, prepared_in_turn
+from src.workflows.place import plain_override
 from src.workflows.ranks import this_rank
 from src.workflows.recorded import Recording, check_same_split, recorded
 from src.workflows.rescue import usable_state
@@ -53,7 +54,8 @@ def run(config: TrainConfig, directory: RunDirectory) -> dict[str, Any]:
     """
     quiet_libraries()
     saved = directory.last if config.callbacks.checkpoint else None
-    watch = SignalWatch(saved, trust_words(config.model, config.optimizer))
+    words = [plain_override("resume", str(directory.path))]
+    watch = SignalWatch(saved, [*words, *trust_words(config.model, config.optimizer)])
     with recorded(directory, config) as recording, explained(config), watch:
         return _run(config, directory, recording, watch)
 

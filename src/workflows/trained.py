@@ -22,6 +22,8 @@ from src.workflows.parts import build_backbone, untrained
 
 PRECISIONS = ("32-true", "bf16-mixed", "16-mixed")
 _PREFIX = "network."
+LARGEST = 4096
+"""Pixels a side, as ``data.image_size`` has them at most."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +73,12 @@ def load_trained(run: str | Path, which: str = "best", *, trust: tuple[str, ...]
         precision = str(record["compute"]["precision"])
     except (KeyError, TypeError, ValueError) as error:
         raise UserError(f"{directory.record}: does not say what the run was trained on") from error
-    if not classes or channels not in (1, 3) or min(height, width) < 1:
+    if (
+        not classes
+        or channels not in (1, 3)
+        or min(height, width) < 1
+        or max(height, width) > LARGEST
+    ):
         raise UserError(
             f"{directory.record}: no images are like that: data.image_shape="
             f"{[height, width, channels]}, {len(classes)} classes"

@@ -222,3 +222,10 @@ def test_fingerprint_follows_the_listing(tmp_path: Path):
     (root / "train/dog/new.png").write_bytes(PIXEL + b"\0")
     seen.add(open_source(root).fingerprint())
     assert len(seen) == 4
+
+
+def test_folders_without_end_are_refused(tmp_path: Path):
+    deep = tmp_path.joinpath("cat", *["in"] * 70)
+    deep.mkdir(parents=True)
+    with pytest.raises(ValueError, match="over 64 folders within each other"):
+        open_source(tmp_path)

@@ -13,12 +13,15 @@ from src.data.class_names import CIFAR10, FASHION
 from src.data.decode import resize
 from src.data.load import load_images
 from tests.fixtures.datasets import (
+    CIFAR10_CLASSES,
     cifar10_python_files,
     cifar100_python_files,
     class_folder_files,
     encode,
     idx_files,
+    python2_pickle,
     random_images,
+    to_rows,
     write_archive,
     write_files,
 )
@@ -161,6 +164,14 @@ def test_class_count(folder: Path):
     )
 
 
+def test_two_classes_of_one_name(cifar10: Path):
+    names = ["cat", *CIFAR10_CLASSES[:8], "cat"]
+    names[4] = "lynx"
+    meta = python2_pickle({b"label_names": [name.encode() for name in names]})
+    (cifar10 / "batches.meta").write_bytes(meta)
+    refused("2 classes in .* are called cat", "cifar10", cifar10)
+
+
 def test_labels_out_of_range(cifar10: Path, monkeypatch: pytest.MonkeyPatch):
     real = load.open_source
 
@@ -185,8 +196,6 @@ def test_labels_out_of_range(cifar10: Path, monkeypatch: pytest.MonkeyPatch):
 
 
 def test_a_single_class_in_training(tmp_path: Path):
-    from tests.fixtures.datasets import python2_pickle, to_rows
-
     one = python2_pickle({b"data": to_rows(random_images(3)), b"labels": [4] * 3})
     files = {name: one for name in cifar10_python_files() if name != "batches.meta"}
     refused("of a single class; at least two", "cifar10", write_files(tmp_path / "c", files))

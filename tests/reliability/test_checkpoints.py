@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from src.training.checkpoint import AtomicCheckpointIO
+from src.training.checkpoint import AtomicCheckpointIO, CheckpointError
 from tests.fixtures.disks import as_nobody, small_disk
 from tests.fixtures.train import ROOT
 from tests.fixtures.writers import checkpoint, version_of
@@ -102,6 +102,43 @@ def test_without_hard_links_the_previous_file_is_copied(
     save(1, tmp_path / "last.ckpt")
     save(2, tmp_path / "last.ckpt")
     assert version_of(tmp_path / "previous.ckpt") == 1
+
+
+def test_files_that_have_changed_places_are_noticed(tmp_path: Path) -> None:
+    last, previous = tmp_path / "last.ckpt", tmp_path / "previous.ckpt"
+    save(1, last)
+    save(2, last)
+    last.rename(tmp_path / "other")
+    previous.rename(last)
+    (tmp_path / "other").rename(previous)
+    for path in (last, previous):
+        with pytest.raises(CheckpointError, match=r"not what was written"):
+            version_of(path)
+
+
+def test_what_is_renamed_is_on_the_disk_already(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    events: list[str] = []
+    fsync = os.fsync
+
+    def sync(handle: int) -> None:
+        events.append(f"sync {Path(f'/proc/self/fd/{handle}').readlink().name}")
+        fsync(handle)
+
+    plain = Path.replace
+
+    def rename(self: Path, target: Path) -> Path:
+        events.append(f"{self.name} becomes {Path(target).name}")
+        return plain(self, target)
+
+    monkeypatch.setattr(os, "fsync", sync)
+    monkeypatch.setattr(Path, "replace", rename)
+    save(1, tmp_path / "last.ckpt")
+    place = next(at for at, event in enumerate(events) if event.endswith("becomes last.ckpt"))
+    written = events[place].partition(" ")[0]
+    assert events[place - 1] == f"sync {written}"
+    assert events[place + 1] == f"sync {tmp_path.name}", "and so is the directory"
 
 
 def _damaged_manifest(folder: Path) -> None:

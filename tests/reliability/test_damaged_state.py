@@ -110,6 +110,18 @@ def test_a_state_that_is_gone_falls_back_too(cli: Cli, run: RunDirectory) -> Non
     assert "last.ckpt is gone; going on from previous.ckpt, of step 4" in done.out
 
 
+def test_what_was_set_aside_before_is_not_lost(cli: Cli, run: RunDirectory) -> None:
+    (run.checkpoints / "last.ckpt.damaged").write_bytes(b"before")
+    run.last.unlink()
+    run.last.mkdir()
+    (run.checkpoints / "gone.ckpt").symlink_to("nowhere")
+    done = cli(f"resume={run.path}", *MORE)
+    assert done.code == 0, done.err
+    assert "last.ckpt: not a readable checkpoint" in done.out
+    assert (run.checkpoints / "last.ckpt.damaged").read_bytes() == b"before"
+    assert (run.checkpoints / "last.ckpt.damaged.2").is_dir()
+
+
 def test_the_best_state_is_the_last_resort(cli: Cli, run: RunDirectory) -> None:
     for path in (run.last, run.previous):
         path.write_bytes(b"")
@@ -126,6 +138,22 @@ def test_where_none_is_left_all_are_named(cli: Cli, run: RunDirectory) -> None:
     assert (done.code, len(done.err.splitlines())) == (2, 1)
     for name in ("last.ckpt", "previous.ckpt", "best.ckpt"):
         assert f"{name}: not a readable checkpoint (it is empty)" in done.err
+
+
+def test_a_disk_that_fills_up_ends_the_run_with_one_line(
+    cli: Cli, cifar: str, tmp_path: Path
+) -> None:
+    with small_disk(tmp_path, megabytes=2) as disk:
+        words = [*WORDS, "model._target_=tests.fixtures.poison.Filling", "~model.where"]
+        words += [f"+model.path={disk / 'filler'}", "model.step=5"]
+        done = cli(cifar, *words, f"hydra.run.dir={disk / 'run'}")
+        assert done.code == 1
+        (line,) = done.err.splitlines()
+        assert line.startswith("error: ") and "No space left on device" in line
+        (disk / "filler").unlink()
+        done = cli(f"resume={disk / 'run'}", "trust=[tests.fixtures.poison.Filling]")
+        assert done.code == 0, done.err
+        assert json.loads((disk / "run/run.json").read_text())["state"] == "finished"
 
 
 def test_a_disk_without_room_for_checkpoints_is_found_before_training(

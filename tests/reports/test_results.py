@@ -64,6 +64,25 @@ def test_the_overview_has_every_recipe_and_says_what_was_not_run(document: str) 
             assert cells[2].startswith("91.00 ± 2.00 (cifar10-jpeg.tar.xz); trainer.max")
 
 
+def test_what_did_not_finish_is_named(document: str) -> None:
+    assert document.rstrip().endswith("4 (failed).")
+
+
+def test_a_run_resumed_with_other_settings_is_repeated_by_those(
+    report_cli: Cli, tmp_path: Path
+) -> None:
+    again = {"command": "python -m src.train resume=x trainer.max_epochs=4"}
+    for seed in (0, 1):
+        words = [f"seed={seed}", "trainer.max_epochs=4"]
+        path = write_run(tmp_path / f"runs/{seed}", *words, epochs=4, resumed=[again])
+        split = f"data.split_seed={seed + 3}"
+        typed(path, "model=resnet20", "trainer.max_epochs=1", f"seed={seed}", split)
+    assert report_cli("sweep=runs", "format=results", "output=out").code == 0
+    text = (tmp_path / "out/results.md").read_text()
+    start = "python -m src.train model=resnet20 trainer.max_epochs=4 data.split_seed="
+    assert f"{start}3\n" in text and f"{start}4 seed=1\n" in text
+
+
 def test_runs_of_no_recipe_come_last(document: str) -> None:
     others = document.partition("## Other runs")[2]
     assert line_of(others, "model=resnet20")[6] == "16.7 min"

@@ -1,6 +1,7 @@
 """A run that was stopped continues where it stopped, as if it had not been."""
 
 import json
+import shlex
 import signal
 from pathlib import Path
 
@@ -142,6 +143,12 @@ def test_what_cannot_be_resumed_is_said_in_one_line(cli: Cli, cifar: str, tmp_pa
         ("checkpoints/last.ckpt", None, "nothing to continue from"),
         (".hydra/config.yaml", b"seed: [", "config.yaml: cannot be read"),
         ("run.json", b"{", "run.json: not readable as JSON"),
+        ("run.json", b"[" * 100_000, "run.json: not readable as JSON"),
+        ("run.json", b'{"data": []}', "run.json: data is no dict"),
+        ("run.json", b'{"resumed": 5}', "run.json: resumed is no list"),
+        ("metrics.json", b'{"epochs": "x"}', "metrics.json: epochs and steps are no numbers"),
+        (".hydra/config.yaml", b"a: &a [1]\nb: [*a, *a]", "it refers to parts of itself"),
+        (".hydra/config.yaml", b"[" * 20_000, "config.yaml: cannot be read"),
     ],
 )
 def test_a_damaged_run_is_refused_by_the_name_of_the_file(
@@ -157,6 +164,47 @@ def test_a_damaged_run_is_refused_by_the_name_of_the_file(
     done = cli(f"resume={run}", "trainer.max_epochs=2")
     assert (done.code, len(done.err.splitlines())) == (2, 1), done.err
     assert message in done.err
+
+
+@pytest.mark.parametrize("name", ["train_metrics", "loops", "optimizer_states"])
+def test_a_checkpoint_without_all_of_its_state_is_not_gone_on_from(
+    cli: Cli, cifar: str, tmp_path: Path, name: str
+) -> None:
+    run = RunDirectory(tmp_path / "run")
+    assert cli(cifar, "model=resnet20", *TINY, f"hydra.run.dir={run.path}").code == 0
+    forget_others(run)
+    state = torch.load(run.last, weights_only=True)
+    torch.save({key: value for key, value in state.items() if key != name}, run.last)
+    done = cli(f"resume={run.path}", "trainer.max_epochs=2")
+    assert (done.code, len(done.err.splitlines())) == (2, 1)
+    assert f"last.ckpt: not a state to go on from ({name} is missing)" in done.err
+
+
+def test_rows_that_a_crash_left_unreadable_are_left_out(
+    cli: Cli, cifar: str, tmp_path: Path
+) -> None:
+    run = RunDirectory(tmp_path / "run")
+    assert cli(cifar, "model=resnet20", *TINY, f"hydra.run.dir={run.path}").code == 0
+    before = read_rows(run)
+    with run.rows.open("ab") as file:
+        file.write(b"\xff\xfe,1,")
+    assert cli(f"resume={run.path}", "trainer.max_epochs=2").code == 0
+    after = read_rows(run)
+    assert [row for row in after if row["epoch"] == 0][:2] == before[:2]
+
+
+def test_the_command_to_go_on_with_can_be_typed_for_any_directory(
+    cli: Cli, cifar: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a (b), c"
+    interrupt_at(monkeypatch, 1, signal.SIGINT)
+    done = cli(cifar, *WORDS, f"hydra.run.dir='{path}'")
+    monkeypatch.undo()
+    monkeypatch.chdir(tmp_path)
+    assert done.code == 130
+    words = shlex.split(done.err.strip().partition("continue with ")[2])
+    again = cli(*words, "trainer.max_epochs=1")
+    assert again.code == 0, again.err
 
 
 def test_a_checkpoint_of_something_else_is_refused(cli: Cli, cifar: str, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import pytest
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from src.runs import RunDirectory
 from src.runs.results import read_rows
 from tests.fixtures.cli import TINY, Cli, the_run
 
@@ -93,6 +94,23 @@ def test_all_of_it_together_runs(cli: Cli, cifar: str, tmp_path: Path) -> None:
     )
     assert done.code == 0, done.err
     assert json.loads(the_run(tmp_path).metrics.read_text())["steps"] == 1
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adam", "adamw", "muon"])
+def test_gradients_are_clipped_in_bf16_too(
+    cli: Cli, cifar: str, tmp_path: Path, optimizer: str
+) -> None:
+    """Of a gradient of no length, nothing is left but the decay of the weights, which is off."""
+    words = [cifar, "model=resnet20", "data.batch_size=64", *TINY, "trainer.precision=bf16-mixed"]
+    words += [f"optimizer={optimizer}", "optimizer.weight_decay=0"]
+    norms = []
+    for clip in ("null", "1e-30"):
+        run = RunDirectory(tmp_path / clip)
+        done = cli(*words, f"trainer.gradient_clip_norm={clip}", f"hydra.run.dir={run.path}")
+        assert done.code == 0, done.err
+        state = torch.load(run.last, weights_only=True)
+        norms.append(state["state_dict"]["network.backbone.fc.bias"])
+    assert not torch.equal(*norms)
 
 
 def test_a_run_may_end_after_so_many_steps_in_the_middle_of_an_epoch(

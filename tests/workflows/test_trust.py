@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import timm
 import torch
 
 from tests.fixtures.change import change
@@ -97,6 +98,23 @@ def test_weights_are_fetched_from_nowhere_for_a_file_s_asking(
     assert done.code == 2
     assert "hf-hub:some/one is not built for a file's asking" in done.err
     assert "trust=[hf-hub:some/one]" in done.err
+
+
+def test_a_run_that_goes_on_fetches_no_weights(
+    cli: Cli, runs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[object] = []
+
+    def create(name: str, *, pretrained: bool = False, **_: object) -> None:
+        asked.append(pretrained)
+        raise ValueError("seen enough")
+
+    monkeypatch.setattr(timm, "create_model", create)
+    model = {"_target_": "src.models.build_timm", "name": "resnet10t", "pretrained": True}
+    change(runs / "one/.hydra/config.yaml", "model", model | {"num_classes": None})
+    done = cli(f"resume={runs / 'one'}", "trainer.max_epochs=2")
+    assert done.code == 2
+    assert asked and not any(asked)
 
 
 @pytest.mark.parametrize("group", ["model", "optimizer"])

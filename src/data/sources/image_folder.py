@@ -21,6 +21,8 @@ __all__ = ["ImageArchive", "ImageFolder"]
 
 _TEST_FRACTION = 0.1  # where there is no folder of test images
 _NAMED = 3  # examples of skipped files
+DEPTH = 64
+"""Folders within each other that are followed: more than anybody sorts images into."""
 
 _log = logging.getLogger(__name__)
 
@@ -176,6 +178,8 @@ def _walk(
     here = (status.st_dev, status.st_ino)
     if here in above:  # a link to a folder it lies in
         return
+    if len(above) > DEPTH:
+        raise ValueError(f"{printable(folder)}: over {DEPTH} folders within each other")
     with os.scandir(folder) as entries:
         for entry in entries:
             name = prefix + entry.name

@@ -1,7 +1,7 @@
 """What optimizers have in common when they are made."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 from torch.optim import Optimizer
 
@@ -22,9 +22,12 @@ def _fused(groups: list[dict[str, Any]]) -> bool:
 
 def build(cls: Callable[..., Optimizer], groups: list[dict[str, Any]], **options: Any) -> Optimizer:
     """Build a fused optimizer that resumes whatever the memory format was before."""
-    optimizer = cls(groups, fused=_fused(groups), **options)
+    optimizer: Any = cls(groups, fused=_fused(groups), **options)
+    # Left to divide float16's scale out of the gradients by itself, it would have them clipped
+    # before that; Lightning then refuses to clip at all.
+    optimizer._step_supports_amp_scaling = False
     optimizer.register_load_state_dict_post_hook(match_layouts)
-    return optimizer
+    return cast(Optimizer, optimizer)
 
 
 def check_nesterov(nesterov: bool, momentum: float) -> None:

@@ -2,7 +2,6 @@
 
 import logging
 import os
-import re
 import shlex
 import shutil
 import signal
@@ -23,7 +22,7 @@ from src.reports.settings import varying as varying_settings
 from src.runs import read_run, read_runs
 from src.runs.jobs import place_jobs
 from src.runs.record import command_line
-from src.workflows.place import SWEEPS, hydra_override
+from src.workflows.place import SWEEPS, plain_override
 from src.workflows.report import show_report, write_report
 from src.workflows.sweep.job import Runner, words_of_job
 from src.workflows.sweep.preflight import Forecast, forecast
@@ -198,5 +197,4 @@ def _again(sweep: Path) -> str:
     else:
         # A bare name would be one in outputs/sweep.
         name = str(sweep) if os.sep in str(sweep) else f".{os.sep}{sweep}"
-    plain = re.fullmatch(r"[\w./-]+", name)
-    return shlex.join([*words, f"sweep={name}" if plain else hydra_override("sweep", name)])
+    return shlex.join([*words, plain_override("sweep", name)])
