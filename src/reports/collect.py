@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from statistics import fmean
+from statistics import fmean, median
 from typing import Any
 
 from src.config import UserError
@@ -48,6 +48,8 @@ class Run:
         figures: those of ``metrics.json`` that are finite numbers; none unless it is finished.
         progress: the newest of its epochs and validation figures.
         curves: by name: ``val/acc``, ``val/loss``, ``train/loss``.
+        speed: images a second, the median of what was logged: a machine that is busy for a while
+            does not change it.
         gradients: the mean norm of the gradient of each stage, from the stem on.
         validated_on: ``validation`` or ``test``; None where that is not known.
         source: which data set it was trained on.
@@ -66,6 +68,7 @@ class Run:
     figures: Mapping[str, float] = field(default_factory=dict)
     progress: Mapping[str, float] = field(default_factory=dict)
     curves: Mapping[str, Curve] = field(default_factory=dict)
+    speed: float | None = None
     gradients: Mapping[str, float] = field(default_factory=dict)
     validated_on: str | None = None
     source: str | None = None
@@ -108,6 +111,7 @@ def _read(name: str, path: Path) -> Run | None:
     _check_whole(directory, summary.state)
     rows, damaged = _rows(directory)
     newest = last_values(rows)
+    speeds = [row["images_per_second"] for row in rows if "images_per_second" in row]
     return Run(
         name=name,
         path=path,
@@ -121,6 +125,7 @@ def _read(name: str, path: Path) -> Run | None:
             "val/loss": validation_curve(rows, "val/loss"),
             "train/loss": training_curve(rows),
         },
+        speed=median(speeds) if speeds else None,
         gradients=_gradients(rows),
         validated_on=_fact(record, "data", "validate_on"),
         source=_fact(record, "data", "source"),

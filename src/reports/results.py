@@ -5,6 +5,7 @@ import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from statistics import fmean
 
 from src.config.identity import is_incidental
 from src.reports.collect import Run
@@ -38,10 +39,10 @@ INTRODUCTION = """\
 # Results
 
 Made from run directories by `python -m src.report sweep=[…] format=results`; nothing here is typed
-by hand.
-Accuracies are means over the runs of a line, ± their standard deviation where there are several.
-Times are those of training, as the runs measured them; where the machine was shared they are upper
-bounds. "As written" is a recipe without changes but for where the data is and what computes.
+by hand. Accuracies are means over the runs of a line, ± their standard deviation where there are
+several. Times are those of training as the runs measured them; where the machine was shared or a
+run was paused they are upper bounds. Images/s are the median over a run, which that hardly changes.
+"As written" is a recipe without changes but for where the data is and what computes.
 
 `cifar10-jpeg.tar.xz` is the JPEG copy: all of CIFAR-10, 50,000 and 10,000 images, encoded anew as
 small JPEGs about 30 dB from the originals. Figures on it do not compare with published ones to the
@@ -111,8 +112,16 @@ def _recipe_of(run: Run) -> str | None:
 
 
 def _words(run: Run) -> tuple[str, ...]:
-    """The words of a run's command line, the recipe first, without its seed."""
-    words = [word for word in run.overrides if word.partition("=")[0] != SEEDS[0]]
+    """The words of a run's command line, the recipe first, without its seed.
+
+    Of where the data is just the name: the folders are of one machine.
+    """
+    words = [
+        f"data.root={Path(value).name}" if key == "data.root" else word
+        for word in run.overrides
+        for key, _, value in [word.partition("=")]
+        if key != SEEDS[0]
+    ]
     return tuple(sorted(words, key=lambda word: not word.startswith("experiment=")))
 
 
@@ -142,7 +151,7 @@ def _details(lines: Sequence[_Line]) -> list[str]:
     commands = "\n".join(line.command for line in lines)
     parts = [markdown_table(HEADERS, rows, words=WORDS), f"```bash\n{commands}\n```"]
     runs = [run for line in lines for run in line.group.runs]
-    sources = "; ".join(dict.fromkeys(run.source or ABSENT for run in runs))
+    sources = "; ".join(dict.fromkeys(_source(run) for run in runs))
     parts.append(f"Data: {sources}.")
     if any(run.validated_on == "test" for run in runs):
         parts.append(
@@ -155,21 +164,19 @@ def _details(lines: Sequence[_Line]) -> list[str]:
 def _row(line: _Line) -> list[str]:
     found = line.group.statistics
     run = line.group.runs[0]
-
-    def mean(name: str, digits: int = 0) -> str:
-        return f"{found[name].mean:,.{digits}f}" if name in found else ABSENT
-
+    speeds = [each.speed for each in line.group.runs if each.speed is not None]
+    epochs = f"{found['epochs'].mean:,.0f}" if "epochs" in found else ABSENT
     time = time_text(found["train_seconds"].mean) if "train_seconds" in found else ABSENT
     commits = ", ".join(dict.fromkeys(run.commit or ABSENT for run in line.group.runs))
     accuracies = [mean_text(name, found.get(name)) for name in ("train/acc", "val/acc", "test/acc")]
     hardware = ", ".join(filter(None, [run.hardware, run.precision])) or ABSENT
     return [
         line.name or "as written",
-        mean("epochs"),
+        epochs,
         *accuracies,
         str(len(line.group.runs)),
         time,
-        mean("images_per_second"),
+        f"{fmean(speeds):,.0f}" if speeds else ABSENT,
         hardware,
         commits,
     ]
@@ -197,9 +204,16 @@ def _test(group: Group) -> str:
     return mean_text("test/acc", group.statistics.get("test/acc"))
 
 
+def _source(run: Run) -> str:
+    """Where the images are from, without the folders of one machine."""
+    source = run.source or ABSENT
+    found = re.fullmatch(r"(.*(?:images in |, ))(\S*/.*?)( \([^()]*\))?", source)
+    return f"{found[1]}{Path(found[2]).name}{found[3] or ''}" if found else source
+
+
 def _data(group: Group) -> str:
     """The data set in few words: its name, and the archive or folder its images are from."""
     run = group.runs[0]
-    place = re.sub(r" \([^()]*\)$", "", run.source or "").partition("images in ")[2]
+    place = re.sub(r" \([^()]*\)$", "", _source(run)).partition("images in ")[2]
     name = run.settings.get("data.name", "")
-    return ", ".join(filter(None, [name, Path(place).name]))
+    return ", ".join(filter(None, [name, place]))

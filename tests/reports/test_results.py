@@ -20,10 +20,15 @@ def typed(path: Path, *words: str) -> None:
 def document(report_cli: Cli, tmp_path: Path) -> str:
     """Of three seeds of a recipe, one changed run of it, a failed one, and a run of no recipe."""
     sweep = tmp_path / "runs"
-    data = {"data": {"source": "images in cifar10-jpeg.tar.xz (train/)", "validate_on": "test"}}
+    data = {
+        "data": {
+            "source": "images in /my/own/cifar10-jpeg.tar.xz (train/ and test/)",
+            "validate_on": "test",
+        }
+    }
     for seed, acc in enumerate((0.90, 0.92, 0.94)):
         path = write_run(sweep / str(seed), f"seed={seed}", acc=acc, **data)
-        typed(path, "data.root=cifar10-jpeg.tar.xz", f"experiment={NAME}", f"seed={seed}")
+        typed(path, "data.root=/my/own/cifar10-jpeg.tar.xz", f"experiment={NAME}", f"seed={seed}")
     path = write_run(sweep / "3", acc=0.5, epochs=12)
     typed(path, f"experiment={NAME}", "trainer.max_epochs=12", "callbacks.progress_bar=false")
     typed(write_run(sweep / "4", state="failed"), f"experiment={NAME}")
@@ -45,6 +50,8 @@ def test_seeds_are_one_line_with_its_spread(document: str) -> None:
     assert cells[-1] == "1234567"
     assert f"-m experiment={NAME} data.root=cifar10-jpeg.tar.xz seed=0,1,2\n" in document
     assert "the validation column is of test images" in document
+    assert "Data: images in cifar10-jpeg.tar.xz (train/ and test/); ten classes." in document
+    assert "/my/own" not in document
 
 
 def test_a_changed_recipe_says_so_and_how_it_went(document: str) -> None:
