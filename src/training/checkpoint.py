@@ -76,11 +76,6 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         try:
             _check_sums(Path(path))
             checkpoint = torch.load(path, map_location=map_location, weights_only=True)
-            if not Manifest(Path(path).parent).accepts(Path(path)):
-                raise ValueError(
-                    "it is not what was written: its SHA-256 is not in manifest.json beside it; "
-                    "if you have put it there yourself, delete the manifest"
-                )
         except (FileNotFoundError, PermissionError):
             raise
         except Exception as error:
@@ -88,6 +83,11 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         if not isinstance(checkpoint, dict) or not checkpoint.keys() >= _WANTED:
             raise CheckpointError(f"{path}: not a checkpoint of a run")
         _check_state(path, checkpoint["state_dict"])
+        if not Manifest(Path(path).parent).accepts(Path(path)):
+            raise CheckpointError(
+                f"{path}: not what was written: its SHA-256 is not in manifest.json beside it; if "
+                "you have put it there yourself, delete the manifest"
+            )
         return checkpoint
 
 

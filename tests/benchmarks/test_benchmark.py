@@ -128,13 +128,6 @@ def test_loops_refuse_what_does_not_fit(
     assert done.err.count("\n") == 1, done.err
 
 
-def test_a_job_s_threads_are_its_own(benchmark_cli: Cli, cifar: str) -> None:
-    threads = torch.get_num_threads()
-    words = ["benchmark.mode=operations", f"trainer.num_threads={threads + 1}"]
-    assert benchmark_cli(*TINY, cifar, *words).code == 0
-    assert torch.get_num_threads() == threads
-
-
 def test_one_that_fails_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)  # where there is no such module
     with pytest.raises(RunFailed, match=r"bare in a process of its own: .*No module named 'src'"):
