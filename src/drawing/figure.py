@@ -4,6 +4,7 @@ Matplotlib takes half a second to import, which a configuration error need not w
 imported when the first figure is wanted.
 """
 
+import io
 import logging
 import warnings
 from collections.abc import Iterator
@@ -60,14 +61,22 @@ def as_pixels(figure: "Figure") -> NDArray[np.uint8]:
     return np.asarray(canvas.buffer_rgba())[..., :3].copy()
 
 
+def as_png(figure: "Figure", dpi: float = 110) -> bytes:
+    """The figure as the content of a PNG file."""
+    file = io.BytesIO()
+    with _no_glyph_warnings():
+        figure.savefig(file, format="png", dpi=dpi)
+    return file.getvalue()
+
+
 def write_figure(path: Path, figure: "Figure", dpi: float = 110) -> None:
     """Write a figure as PNG.
 
     Raises:
         OSError: the file cannot be written.
     """
-    with replacing(path, "wb") as file, _no_glyph_warnings():
-        figure.savefig(file, format="png", dpi=dpi)
+    with replacing(path, "wb") as file:
+        file.write(as_png(figure, dpi))
 
 
 def write_picture(path: Path, pixels: NDArray[np.uint8]) -> None:

@@ -1,10 +1,9 @@
 """One picture of a comparison for a document: learning curves, and gradients by depth."""
 
-import io
 from statistics import fmean
 from typing import TYPE_CHECKING
 
-from src.drawing import new_figure
+from src.drawing import as_png, new_figure
 from src.reports.curves import Curve, mean_curve
 from src.reports.groups import Group
 from src.reports.report import Report
@@ -46,9 +45,7 @@ def picture(report: Report) -> bytes:
     if any(_depths(group) for group in report.groups[:MOST]):
         _logarithmic(norms)
     figure.legend(loc="outside lower center", ncols=3, frameon=False, fontsize="small")
-    file = io.BytesIO()
-    figure.savefig(file, format="png", dpi=110)
-    return file.getvalue()
+    return as_png(figure)
 
 
 def _mean(group: Group, name: str) -> Curve:

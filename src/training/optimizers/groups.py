@@ -26,8 +26,8 @@ def parameter_groups(
             most one dimension; He et al., "Bag of Tricks", section 3.1, arXiv:1812.01187) or
             "convolutions" (their weights alone).
         lr: the learning rate; needed with ``bias_lr_factor`` alone.
-        bias_lr_factor: of the learning rate of biases, those of norms included. Short schedules
-            gain by one of 64 (Jordan 2024, arXiv:2404.00498, after Page 2019).
+        bias_lr_factor: of the learning rate of biases, those of norms included. Jordan 2024,
+            arXiv:2404.00498, has 64 for short schedules.
 
     Returns:
         Groups for a torch optimizer, none of them empty, each with its weight_decay; biases with
