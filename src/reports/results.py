@@ -9,12 +9,13 @@ from statistics import fmean
 
 from src.config.identity import is_incidental
 from src.reports.collect import Run
+from src.reports.evaluations import evaluations
 from src.reports.groups import Group, group_runs
 from src.reports.recipes import Recipe, recipes
 from src.reports.report import Report
 from src.reports.settings import ABSENT, SEEDS
 from src.reports.tables import escaped, markdown_table
-from src.reports.wording import mean_text, time_text
+from src.reports.wording import mean_text, time_text, without_folders
 
 __all__ = ["results"]
 
@@ -25,6 +26,7 @@ SHOWN = ("experiment", "data.root", "trainer.accelerator")
 """Words that are told otherwise: by the section, the data and the hardware."""
 
 NOT_RUN = "not run"
+AS_WRITTEN = "as written"
 CURVE = 10
 """Epochs up to which the accuracy after each is given."""
 
@@ -68,6 +70,14 @@ class _Line:
     def name(self) -> str:
         """What tells it from the others of its recipe; empty for the recipe as it is written."""
         return self.group.settings[TYPED]
+
+    @property
+    def named(self) -> list[tuple[str, Run]]:
+        """Each of them by what it is called where they do not stand together."""
+        name = self.name or AS_WRITTEN
+        if len(self.group.runs) == 1:
+            return [(name, self.group.runs[0])]
+        return [(f"{name}, seed={run.settings.get(SEEDS[0])}", run) for run in self.group.runs]
 
     @property
     def command(self) -> str:
@@ -158,7 +168,8 @@ def _details(lines: Sequence[_Line]) -> list[str]:
             "Validated on the test set (data.validate_on=test): the validation column is of test "
             "images."
         )
-    return parts + [text for line in lines for text in _by_epoch(line)]
+    parts += [text for line in lines for text in _by_epoch(line)]
+    return parts + evaluations([named for line in lines for named in line.named])
 
 
 def _row(line: _Line) -> list[str]:
@@ -171,7 +182,7 @@ def _row(line: _Line) -> list[str]:
     accuracies = [mean_text(name, found.get(name)) for name in ("train/acc", "val/acc", "test/acc")]
     hardware = ", ".join(filter(None, [run.hardware, run.precision])) or ABSENT
     return [
-        line.name or "as written",
+        line.name or AS_WRITTEN,
         epochs,
         *accuracies,
         str(len(line.group.runs)),
@@ -205,10 +216,7 @@ def _test(group: Group) -> str:
 
 
 def _source(run: Run) -> str:
-    """Where the images are from, without the folders of one machine."""
-    source = run.source or ABSENT
-    found = re.fullmatch(r"(.*(?:images in |, ))(\S*/.*?)( \([^()]*\))?", source)
-    return f"{found[1]}{Path(found[2]).name}{found[3] or ''}" if found else source
+    return without_folders(run.source or ABSENT)
 
 
 def _data(group: Group) -> str:

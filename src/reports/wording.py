@@ -1,6 +1,8 @@
 """How figures are written: accuracies in percent, losses to four places, times in one unit."""
 
+import re
 from collections.abc import Sequence
+from pathlib import Path
 
 from src.reports.groups import Statistics
 from src.reports.settings import ABSENT
@@ -62,3 +64,13 @@ def time_text(seconds: float) -> str:
 def counted(number: int, noun: str) -> str:
     """``1 run``, ``2 runs``."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def without_folders(source: str) -> str:
+    """Where images are from, without the folders of one machine.
+
+    ``images in /my/own/cifar10.tar.xz (train/ and test/)`` is ``images in cifar10.tar.xz (train/
+    and test/)``.
+    """
+    found = re.fullmatch(r"(.*(?:images in |, ))(\S*/.*?)( \([^()]*\))?", source)
+    return f"{found[1]}{Path(found[2]).name}{found[3] or ''}" if found else source

@@ -21,6 +21,7 @@ from src.evaluation.pictures import (
 )
 from src.evaluation.predictions import VIEWS, Predictions, predict
 from src.files import write_json
+from src.runs.record import command_line
 from src.workflows.against import COMPARISON, DISAGREEMENTS, compare_with, find_other
 from src.workflows.evaluated import show_evaluation
 from src.workflows.hardware import choose_inference
@@ -127,6 +128,7 @@ def _figures(
 ) -> dict[str, Any]:
     precision = trained.precision if settings.precision == "run" else settings.precision
     return {
+        "command": command_line(),
         "run": str(trained.directory.path),
         "checkpoint": trained.checkpoint.name,
         "data": data.source,
