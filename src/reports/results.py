@@ -40,11 +40,12 @@ WORDS = 1
 INTRODUCTION = """\
 # Results
 
-Made from run directories by `python -m src.report sweep=[…] format=results`; nothing here is typed
-by hand. Accuracies are means over the runs of a line, ± their standard deviation where there are
-several. Times are those of training as the runs measured them; where the machine was shared or a
-run was paused they are upper bounds. Images/s are the median over a run, which that hardly changes.
-"As written" is a recipe without changes but for where the data is and what computes.
+Made from run directories by `{command}`;
+nothing here is typed by hand. Accuracies are means over the runs of a line, ± their standard
+deviation where there are several. Times are those of training as the runs measured them; where the
+machine was shared or a run was paused they are upper bounds. Images/s are the median over a run,
+which that hardly changes. "As written" is a recipe without changes but for where the data is and
+what computes.
 
 `cifar10-jpeg.tar.xz` is the JPEG copy: all of CIFAR-10, 50,000 and 10,000 images, encoded anew as
 small JPEGs about 30 dB from the originals. Figures on it do not compare with published ones to the
@@ -93,7 +94,11 @@ def results(report: Report) -> str:
     known = recipes()
     lines = {recipe.name: _lines(report, recipe.name) for recipe in known}
     others = _lines(report, None)
-    parts = [INTRODUCTION, "## Recipes", _overview(known, lines)]
+    parts = [
+        INTRODUCTION.format(command=_own_command(report)),
+        "## Recipes",
+        _overview(known, lines),
+    ]
     for recipe in known:
         if lines[recipe.name]:
             parts += [f"### {recipe.name}", *_recipe(recipe, lines[recipe.name])]
@@ -103,6 +108,13 @@ def results(report: Report) -> str:
         names = ", ".join(f"{run.name} ({run.state})" for run in report.unfinished)
         parts += ["## Not finished, and not above", f"{escaped(names)}."]
     return "\n\n".join(part.strip() for part in parts) + "\n"
+
+
+def _own_command(report: Report) -> str:
+    """What this document is made by; of a place elsewhere on the machine just the name."""
+    places = [place.name if place.is_absolute() else str(place) for place in report.sweeps]
+    sweep = places[0] if len(places) == 1 else f"[{','.join(places)}]"
+    return f"python -m src.report sweep={sweep} format=results"
 
 
 def _lines(report: Report, recipe: str | None) -> list[_Line]:
