@@ -21,12 +21,14 @@ class Recipe:
         about: what it is, a sentence.
         published: the figures others have had, or that there are none.
         source: where those are from.
+        note: what else is to be known of it, or nothing.
     """
 
     name: str
     about: str
     published: str
     source: str
+    note: str
 
 
 def recipes(folder: Path = FOLDER) -> list[Recipe]:
@@ -39,13 +41,21 @@ def recipes(folder: Path = FOLDER) -> list[Recipe]:
 
 
 def _recipe(path: Path) -> Recipe:
-    """Read the comments above ``defaults:``; a field goes on until the next one or a bare ``#``."""
+    """Read the comments above ``defaults:``.
+
+    What the recipe is stands first; each field goes on until the next one or a bare ``#``, and
+    what follows that without a field's name is the note.
+    """
     fields: dict[str, list[str]] = {"About": []}
     current = "About"
     for line in path.read_text().splitlines():
         if not line.startswith("#"):
             break
         if line.startswith("# @"):
+            continue
+        if line == "#":
+            current = "Note"
+            fields[current] = []
             continue
         found = _FIELD.match(line)
         if found:
@@ -54,4 +64,10 @@ def _recipe(path: Path) -> Recipe:
         else:
             fields[current].append(line.removeprefix("#").strip())
     texts = {name: " ".join(" ".join(lines).split()) for name, lines in fields.items()}
-    return Recipe(path.stem, texts["About"], texts.get("Published", ""), texts.get("Source", ""))
+    return Recipe(
+        path.stem,
+        about=texts["About"],
+        published=texts.get("Published", ""),
+        source=texts.get("Source", ""),
+        note=texts.get("Note", ""),
+    )

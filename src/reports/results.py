@@ -165,7 +165,7 @@ def _overview(known: Iterable[Recipe], lines: dict[str, list[_Line]]) -> str:
 
 def _recipe(recipe: Recipe, lines: Sequence[_Line]) -> list[str]:
     published = [f"Published: {recipe.published} ({recipe.source})."] if recipe.published else []
-    return [recipe.about, *published, *_details(lines)]
+    return [recipe.about, *published, *filter(None, [recipe.note]), *_details(lines)]
 
 
 def _details(lines: Sequence[_Line]) -> list[str]:

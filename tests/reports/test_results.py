@@ -102,3 +102,15 @@ def test_every_recipe_tells_what_is_known_of_it() -> None:
         assert recipe.about.endswith("."), recipe.name
         if recipe.name != "shapes_quickstart":
             assert recipe.published and recipe.source, recipe.name
+
+
+def test_the_note_of_a_recipe_is_told_after_its_source(document: str) -> None:
+    (recipe,) = (recipe for recipe in recipes() if recipe.name == NAME)
+    assert recipe.note.startswith("Tuned with ")
+    section = document.partition(f"### {NAME}")[2]
+    assert section.index(recipe.source) < section.index(recipe.note) < section.index("| run as")
+    assert all(recipe.note not in other.source for other in recipes())
+
+
+def test_the_document_names_its_own_command(document: str) -> None:
+    assert "by `python -m src.report sweep=runs format=results`" in document
