@@ -46,8 +46,11 @@ deviation where there are several. Times are those of training as the runs measu
 machine was shared or a run was paused they are upper bounds. Images/s are the median over a run,
 which that hardly changes. "As written" is a recipe without changes but for where the data is and
 what computes.
+"""
 
-`cifar10-jpeg.tar.xz` is the JPEG copy: all of CIFAR-10, 50,000 and 10,000 images, encoded anew as
+JPEG_COPY = "cifar10-jpeg.tar.xz"
+ABOUT_JPEG_COPY = f"""\
+`{JPEG_COPY}` is the JPEG copy: all of CIFAR-10, 50,000 and 10,000 images, encoded anew as
 small JPEGs about 30 dB from the originals. Figures on it do not compare with published ones to the
 last point.
 """
@@ -164,7 +167,9 @@ def _overview(known: Iterable[Recipe], lines: dict[str, list[_Line]]) -> str:
 
 
 def _recipe(recipe: Recipe, lines: Sequence[_Line]) -> list[str]:
-    published = [f"Published: {recipe.published} ({recipe.source})."] if recipe.published else []
+    published = (
+        [f"Published: {recipe.published}. Source: {recipe.source}."] if recipe.published else []
+    )
     return [recipe.about, *published, *filter(None, [recipe.note]), *_details(lines)]
 
 

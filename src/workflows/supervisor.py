@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from itertools import chain, repeat
 from pathlib import Path
 from types import FrameType
 
@@ -89,7 +90,7 @@ class _Ranks:
 
     def wait(self) -> None:
         """Until all have ended, soon after the first failure."""
-        worse = iter((signal.SIGTERM, signal.SIGKILL, signal.SIGKILL))
+        worse = chain([signal.SIGTERM], repeat(signal.SIGKILL))
         deadline = float("inf")
         while any(process.poll() is None for process in self.processes):
             if self.failed is None:
