@@ -12,7 +12,10 @@ from tests.fixtures.cli import Cli
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = (ROOT / "RESULTS.md").read_text()
 README = (ROOT / "README.md").read_text()
-TRAIN = re.findall(r"^python -m src\.train (.*)$", RESULTS, flags=re.M)
+FINDINGS = (ROOT / "docs/findings.md").read_text()
+COMMANDS = f"{RESULTS}\n{FINDINGS}".replace("\\\n", "")
+TRAIN = re.findall(r"^python -m src\.train (.*)$", COMMANDS, flags=re.M)
+EVALUATE = re.findall(r"^python -m src\.evaluate (.*)$", COMMANDS, flags=re.M)
 
 
 def test_it_is_what_its_command_makes_of_the_records(
@@ -28,8 +31,14 @@ def test_it_is_what_its_command_makes_of_the_records(
 @pytest.mark.parametrize("words", TRAIN)
 def test_its_commands_compose(words: str) -> None:
     several = words.startswith("-m ")
-    jobs = plan("train", shlex.split(words.removeprefix("-m ")), multirun=several).jobs
-    assert len(jobs) == 1 or several
+    assert plan("train", shlex.split(words.removeprefix("-m ")), multirun=several).jobs
+
+
+@pytest.mark.parametrize("words", EVALUATE)
+def test_its_evaluations_are_of_options_that_there_are(evaluate_cli: Cli, words: str) -> None:
+    done = evaluate_cli(*shlex.split(words))
+    assert done.code == 2
+    assert "<its directory>: no such" in done.err, done.err
 
 
 def test_the_accuracies_of_the_readme_stand_in_it() -> None:
@@ -44,4 +53,4 @@ def test_the_accuracies_of_the_readme_stand_in_it() -> None:
     assert pairs
     for recipe, accuracy in pairs:
         (row,) = (line for line in overview if line.startswith(f"| {recipe} "))
-        assert accuracy in row, recipe
+        assert accuracy in row.rpartition(" | ")[2], recipe

@@ -97,7 +97,7 @@ def collect(name: str, path: Path) -> Run | None:
     """
     try:
         return _read(name, path)
-    except (OSError, ValueError, TypeError, UserError) as error:
+    except (OSError, ValueError, TypeError, KeyError, OverflowError, UserError) as error:
         return Run(name, path, UNREADABLE, one_line(error).replace(f"{path}/", ""))
 
 
@@ -154,6 +154,8 @@ def _figures(metrics: Mapping[str, Any]) -> dict[str, float]:
         value = metrics.get(key)
         if isinstance(value, bool) or not isinstance(value, int | float | None):
             raise ValueError(f"metrics.json: {key} is {value!r}, not a number")
+        if value is not None and value < 0:
+            raise ValueError(f"metrics.json: {key} is {value!r}, below 0")
         if value is not None and math.isfinite(value):
             found[key] = float(value)
     return found

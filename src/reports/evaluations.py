@@ -1,5 +1,6 @@
 """What ``python -m src.evaluate`` left in run directories: other images, other weights, views."""
 
+import math
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from typing import Any
 from src.config.errors import one_line
 from src.files import read_json
 from src.reports.collect import Run
+from src.reports.commands import key_of, movable, shell
 from src.reports.settings import ABSENT
 from src.reports.tables import escaped, markdown_table
 from src.reports.wording import value_text, without_folders
@@ -54,15 +56,16 @@ def evaluations(named: Sequence[tuple[str, Run]]) -> list[str]:
             try:
                 found = _read(file)
             except (OSError, ValueError, TypeError, KeyError) as error:
-                place = f"{run.name}/{file.parent.name}"
-                damaged.append(f"{place} cannot be read: {one_line(error)}.")
+                place, reason = f"{run.name}/{file.parent.name}", one_line(error)
+                damaged.append(f"{place}: {reason.replace(f'{file.parent}/', '')}; left out.")
                 continue
             rows.append([name, *found.cells])
             commands.append(found.command)
     parts = []
     if rows:
         lines = "\n".join(dict.fromkeys(filter(None, commands)))
-        parts += ["Evaluated after training:", markdown_table(HEADERS, rows, words=WORDS)]
+        intro = f"Evaluated after training ({DIRECTORY}: where the command above has put its run):"
+        parts += [escaped(intro), markdown_table(HEADERS, rows, words=WORDS)]
         parts += [f"```bash\n{lines}\n```"] if lines else []
     return parts + [escaped(line) for line in damaged]
 
@@ -75,32 +78,53 @@ def _read(file: Path) -> _Evaluation:
         ValueError, TypeError, KeyError: it is not what an evaluation writes.
     """
     content: dict[str, Any] = read_json(file)
-    low, high = (value_text(ACCURACY, limit) for limit in content["acc_interval"])
+    missing = [key for key in ("checkpoint", "data", "images", "acc") if key not in content]
+    if missing:
+        raise ValueError(f"metrics.json: {missing[0]} is missing")
+    low, high = (_percent(limit, "acc_interval") for limit in content["acc_interval"])
     views = content.get("tta")
     cells = (
-        str(content["checkpoint"]),
-        without_folders(str(content["data"])),
-        f"{content['images']:,}",
-        value_text(ACCURACY, content["acc"]),
+        _text(content["checkpoint"], "checkpoint"),
+        without_folders(_text(content["data"], "data")),
+        f"{_count(content['images'], 'images'):,}",
+        _percent(content["acc"], "acc"),
         f"{low}–{high}",
-        f"{views['views']}: {value_text(ACCURACY, views['acc'])}" if views else ABSENT,
+        f"{views['views']}: {_percent(views['acc'], 'tta.acc')}" if views else ABSENT,
     )
-    return _Evaluation(cells, _repeatable(str(content.get("command") or "")))
+    return _Evaluation(cells, _repeatable(content.get("command")))
 
 
-def _repeatable(command: str) -> str:
-    """The command without the places of one machine."""
-    words = []
-    for word in shlex.split(command):
-        key, _, value = word.partition("=")
-        if key in ("run", "ckpt"):
-            words.append(f"{key}='{DIRECTORY}{_weights(value) if key == 'ckpt' else ''}'")
-        elif key == "data.root":
-            words.append(shlex.join([f"{key}={Path(value).name}"]))
-        elif key != "output":
-            words.append(shlex.join([word]))
-    return " ".join(words)
+def _percent(value: object, name: str) -> str:
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    # In this order: an integer may be too large to be a float.
+    if not number or not 0 <= value <= 1 or math.isnan(value):  # type: ignore[operator,arg-type]
+        raise ValueError(f"metrics.json: {name} is {str(value)[:20]!r}, not in 0..1")
+    return value_text(ACCURACY, value)  # type: ignore[arg-type]
 
 
-def _weights(path: str) -> str:
-    return f"/checkpoints/{Path(path).name}"
+def _count(value: object, name: str) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 < value < 10**12:
+        raise ValueError(f"metrics.json: {name} is {str(value)[:20]!r}, not a number of images")
+    return value
+
+
+def _text(value: object, name: str) -> str:
+    if not isinstance(value, str):
+        raise ValueError(f"metrics.json: {name} is {str(value)[:20]!r}, not a text")
+    return value
+
+
+def _repeatable(command: object) -> str:
+    """The command with the run left open; empty where there is none that can be read."""
+    try:
+        words = shlex.split(command) if isinstance(command, str) else []
+    except ValueError:
+        return ""
+    return shell(_open(word) for word in movable(words))
+
+
+def _open(word: str) -> str:
+    key, value = key_of(word), word.partition("=")[2]
+    if key == "run":
+        return f"run={DIRECTORY}"
+    return f"ckpt={DIRECTORY}/checkpoints/{Path(value).name}" if key == "ckpt" else word

@@ -1,8 +1,10 @@
 """One picture of a comparison for a document: learning curves, and gradients by depth."""
 
 from statistics import fmean
+from textwrap import shorten
 from typing import TYPE_CHECKING
 
+from src.config import UserError
 from src.drawing import as_png, new_figure
 from src.reports.curves import Curve, mean_curve
 from src.reports.groups import Group
@@ -11,11 +13,15 @@ from src.reports.style import colour, mpl_dash
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 __all__ = ["picture"]
 
 MOST = 12
 """Groups that can be told apart; of more the best are shown."""
+
+LETTERS, GAP = 180, 8
+"""Of small print, what is as wide as the picture, and what a line's sample takes."""
 
 
 def picture(report: Report) -> bytes:
@@ -23,7 +29,12 @@ def picture(report: Report) -> bytes:
 
     The norms are those of each stage's gradient, averaged over the training, from the stem to the
     classifier; runs that did not log them are left out of that panel.
+
+    Raises:
+        UserError: no run is finished.
     """
+    if not report.groups:
+        raise UserError(f"{report.title}: no finished run to draw")
     figure = new_figure(12, 4.2, layout="constrained")
     loss, accuracy, norms = figure.subplots(1, 3)
     for place, group in enumerate(report.groups[:MOST]):
@@ -42,10 +53,26 @@ def picture(report: Report) -> bytes:
         axes.spines[["top", "right"]].set_visible(False)
         axes.grid(alpha=0.3)
     _logarithmic(loss)
-    if any(_depths(group) for group in report.groups[:MOST]):
+    found = [norm for group in report.groups[:MOST] for norm in _depths(group).values()]
+    if found and min(found) > 0:
         _logarithmic(norms)
-    figure.legend(loc="outside lower center", ncols=3, frameon=False, fontsize="small")
+    _legend(figure)
     return as_png(figure)
+
+
+def _legend(figure: "Figure") -> None:
+    """As many names in a row as there is room for; of a long one its beginning."""
+    handles, names = figure.axes[1].get_legend_handles_labels()
+    short = [shorten(name, LETTERS, placeholder=" …") for name in names]
+    columns = max(1, min(3, LETTERS // (max(map(len, short)) + GAP)))
+    figure.legend(
+        handles,
+        short,
+        loc="outside lower center",
+        ncols=columns,
+        frameon=False,
+        fontsize="small",
+    )
 
 
 def _mean(group: Group, name: str) -> Curve:

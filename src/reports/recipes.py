@@ -55,7 +55,7 @@ def _recipe(path: Path) -> Recipe:
             continue
         if line == "#":
             current = "Note"
-            fields[current] = []
+            fields.setdefault(current, [])
             continue
         found = _FIELD.match(line)
         if found:

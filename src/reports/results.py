@@ -3,30 +3,21 @@
 import re
 import shlex
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
 from statistics import fmean
 
-from src.config.identity import is_incidental
 from src.reports.collect import Run
 from src.reports.evaluations import evaluations
-from src.reports.groups import Group, group_runs
+from src.reports.groups import Group
+from src.reports.lines import AS_WRITTEN, Line, lines_of, recipe_of
 from src.reports.recipes import Recipe, recipes
 from src.reports.report import Report
-from src.reports.settings import ABSENT, SEEDS
+from src.reports.settings import ABSENT
 from src.reports.tables import escaped, markdown_table
 from src.reports.wording import mean_text, time_text, without_folders
 
 __all__ = ["results"]
 
-TYPED, SOURCE = "typed", "source"
-"""Settings of our own, by which runs are grouped here."""
-
-SHOWN = ("experiment", "data.root", "trainer.accelerator")
-"""Words that are told otherwise: by the section, the data and the hardware."""
-
 NOT_RUN = "not run"
-AS_WRITTEN = "as written"
 CURVE = 10
 """Epochs up to which the accuracy after each is given."""
 
@@ -52,53 +43,19 @@ JPEG_COPY = "cifar10-jpeg.tar.xz"
 ABOUT_JPEG_COPY = f"""\
 `{JPEG_COPY}` is the JPEG copy: all of CIFAR-10, 50,000 and 10,000 images, encoded anew as
 small JPEGs about 30 dB from the originals. Figures on it do not compare with published ones to the
-last point.
+last point. It is not to be had publicly: without their `data.root` the commands take the originals,
+downloaded where they are not there yet.
 """
-
-
-@dataclass(frozen=True)
-class _Line:
-    """Runs that differ in their seeds alone.
-
-    Attributes:
-        group: the runs.
-        words: of the first one's command line, without its seed.
-        seeds: what they were seeded with.
-    """
-
-    group: Group
-    words: tuple[str, ...]
-    seeds: tuple[str, ...]
-
-    @property
-    def name(self) -> str:
-        """What tells it from the others of its recipe; empty for the recipe as it is written."""
-        return self.group.settings[TYPED]
-
-    @property
-    def named(self) -> list[tuple[str, Run]]:
-        """Each of them by what it is called where they do not stand together."""
-        name = self.name or AS_WRITTEN
-        if len(self.group.runs) == 1:
-            return [(name, self.group.runs[0])]
-        return [(f"{name}, seed={run.settings.get(SEEDS[0])}", run) for run in self.group.runs]
-
-    @property
-    def command(self) -> str:
-        """The command that repeats them."""
-        several = len(self.seeds) > 1
-        seeds = [f"seed={','.join(self.seeds)}"] if self.seeds != ("0",) else []
-        start = ["python", "-m", "src.train", *(["-m"] if several else [])]
-        return shlex.join([*start, *self.words, *seeds])
 
 
 def results(report: Report) -> str:
     """The document, in GitHub's Markdown: an overview, then each recipe, then the other runs."""
     known = recipes()
-    lines = {recipe.name: _lines(report, recipe.name) for recipe in known}
-    others = _lines(report, None)
+    lines = {recipe.name: lines_of(report, recipe.name) for recipe in known}
+    others = lines_of(report, *({recipe_of(run) for run in report.finished} - set(lines)))
     parts = [
         INTRODUCTION.format(command=_own_command(report)),
+        *_about_copy(report),
         "## Recipes",
         _overview(known, lines),
     ]
@@ -108,54 +65,29 @@ def results(report: Report) -> str:
     if others:
         parts += ["## Other runs", *_details(others)]
     if report.unfinished:
-        names = ", ".join(f"{run.name} ({run.state})" for run in report.unfinished)
+        names = "; ".join(
+            f"{run.name} ({': '.join(filter(None, [run.state, run.reason]))})"
+            for run in report.unfinished
+        )
         parts += ["## Not finished, and not above", f"{escaped(names)}."]
     return "\n\n".join(part.strip() for part in parts) + "\n"
 
 
+def _about_copy(report: Report) -> list[str]:
+    """What the archive of that name is, where a run has read it."""
+    return [ABOUT_JPEG_COPY] if any(JPEG_COPY in (run.source or "") for run in report.runs) else []
+
+
 def _own_command(report: Report) -> str:
-    """What this document is made by; of a place elsewhere on the machine just the name."""
-    places = [place.name if place.is_absolute() else str(place) for place in report.sweeps]
+    """What this document is made by, where its places are plain names below the current one."""
+    places = [str(place) for place in report.sweeps]
     sweep = places[0] if len(places) == 1 else f"[{','.join(places)}]"
-    return f"python -m src.report sweep={sweep} format=results"
+    if not all(re.fullmatch(r"\w[\w./-]*", place) for place in places):
+        sweep = "…"
+    return f"python -m src.report {shlex.quote(f'sweep={sweep}')} format=results"
 
 
-def _lines(report: Report, recipe: str | None) -> list[_Line]:
-    """The finished runs of a recipe, or of none, those that were typed alike together."""
-    runs = [run for run in report.finished if _recipe_of(run) == recipe]
-    told = [
-        replace(run, settings={**run.settings, TYPED: _changes(run), SOURCE: run.source or ""})
-        for run in runs
-    ]
-    groups = group_runs(told, [TYPED, SOURCE], report.metric)
-    return [_Line(group, _words(group.runs[0]), _seeds(group.runs)) for group in groups]
-
-
-def _recipe_of(run: Run) -> str | None:
-    names = [word.partition("=")[2] for word in run.overrides if word.startswith("experiment=")]
-    return names[-1] if names else None
-
-
-def _words(run: Run) -> tuple[str, ...]:
-    """The words of a run's command line, the recipe first, without its seed.
-
-    Of where the data is just the name: the folders are of one machine.
-    """
-    words = [
-        f"data.root={Path(value).name}" if key == "data.root" else word
-        for word in run.overrides
-        for key, _, value in [word.partition("=")]
-        if key != SEEDS[0]
-    ]
-    return tuple(sorted(words, key=lambda word: not word.startswith("experiment=")))
-
-
-def _seeds(runs: Sequence[Run]) -> tuple[str, ...]:
-    found = {run.settings.get(SEEDS[0], "0") for run in runs}
-    return tuple(sorted(found, key=lambda seed: (len(seed), seed)))
-
-
-def _overview(known: Iterable[Recipe], lines: dict[str, list[_Line]]) -> str:
+def _overview(known: Iterable[Recipe], lines: dict[str, list[Line]]) -> str:
     rows = []
     for recipe in known:
         ours = [
@@ -166,30 +98,39 @@ def _overview(known: Iterable[Recipe], lines: dict[str, list[_Line]]) -> str:
     return markdown_table(["recipe", "published", "ours: test (%)"], rows, words=3)
 
 
-def _recipe(recipe: Recipe, lines: Sequence[_Line]) -> list[str]:
+def _recipe(recipe: Recipe, lines: Sequence[Line]) -> list[str]:
     published = (
         [f"Published: {recipe.published}. Source: {recipe.source}."] if recipe.published else []
     )
     return [recipe.about, *published, *filter(None, [recipe.note]), *_details(lines)]
 
 
-def _details(lines: Sequence[_Line]) -> list[str]:
+def _details(lines: Sequence[Line]) -> list[str]:
     rows = [_row(line) for line in lines]
     commands = "\n".join(line.command for line in lines)
     parts = [markdown_table(HEADERS, rows, words=WORDS), f"```bash\n{commands}\n```"]
     runs = [run for line in lines for run in line.group.runs]
     sources = "; ".join(dict.fromkeys(_source(run) for run in runs))
     parts.append(f"Data: {sources}.")
-    if any(run.validated_on == "test" for run in runs):
-        parts.append(
-            "Validated on the test set (data.validate_on=test): the validation column is of test "
-            "images."
-        )
+    parts += _watched(lines)
     parts += [text for line in lines for text in _by_epoch(line)]
     return parts + evaluations([named for line in lines for named in line.named])
 
 
-def _row(line: _Line) -> list[str]:
+def _watched(lines: Sequence[Line]) -> list[str]:
+    """Whose validation images were those of the test set."""
+    watched = [line for line in lines if line.group.runs[0].validated_on == "test"]
+    if not watched:
+        return []
+    names = "; ".join(line.name or AS_WRITTEN for line in watched)
+    which = "" if len(watched) == len(lines) else f", {names}"
+    return [
+        f"Validated on the test set (data.validate_on=test){which}: the validation column is of "
+        "test images."
+    ]
+
+
+def _row(line: Line) -> list[str]:
     found = line.group.statistics
     run = line.group.runs[0]
     speeds = [each.speed for each in line.group.runs if each.speed is not None]
@@ -210,7 +151,7 @@ def _row(line: _Line) -> list[str]:
     ]
 
 
-def _by_epoch(line: _Line) -> list[str]:
+def _by_epoch(line: Line) -> list[str]:
     """The validation accuracy after each epoch of a single short run."""
     curve = line.group.runs[0].curves.get("val/acc")
     if len(line.group.runs) > 1 or not curve or len(curve.values) > CURVE:
@@ -218,14 +159,6 @@ def _by_epoch(line: _Line) -> list[str]:
     values = ", ".join(f"{100 * value:.2f}" for value in curve.values)
     name = f" ({line.name})" if line.name else ""
     return [f"Validation accuracy after each epoch{name}: {values}."]
-
-
-def _changes(run: Run) -> str:
-    """What a command line changes that decides anything and has no column of its own."""
-    keys = {word: word.lstrip("+~").partition("=")[0] for word in _words(run)}
-    return " ".join(
-        word for word, key in keys.items() if key not in SHOWN and not is_incidental(key)
-    )
 
 
 def _test(group: Group) -> str:

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from src.reports.recipes import recipes
+from tests.fixtures.change import change
 from tests.fixtures.cli import Cli
 from tests.fixtures.runs import write_run
 
@@ -106,11 +107,62 @@ def test_every_recipe_tells_what_is_known_of_it() -> None:
 
 def test_the_note_of_a_recipe_is_told_after_its_source(document: str) -> None:
     (recipe,) = (recipe for recipe in recipes() if recipe.name == NAME)
-    assert recipe.note.startswith("Tuned with ")
+    assert recipe.note.startswith("Tuned on ")
     section = document.partition(f"### {NAME}")[2]
     assert section.index(recipe.source) < section.index(recipe.note) < section.index("| run as")
     assert all(recipe.note not in other.source for other in recipes())
 
 
-def test_the_document_names_its_own_command(document: str) -> None:
-    assert "by `python -m src.report sweep=runs format=results`" in document
+def test_the_document_names_its_own_command(report_cli: Cli, tmp_path: Path, document: str) -> None:
+    assert "by `python -m src.report 'sweep=…' format=results`" in document, "of one machine"
+    assert report_cli("sweep=[runs/0,runs/5]", "format=results", "output=two").code == 0
+    text = (tmp_path / "two/results.md").read_text()
+    assert "by `python -m src.report 'sweep=[runs/0,runs/5]' format=results`" in text
+
+
+def test_a_run_of_a_recipe_that_is_gone_is_among_the_others(
+    report_cli: Cli, tmp_path: Path
+) -> None:
+    typed(write_run(tmp_path / "runs/0"), "experiment=an_old_one")
+    done = report_cli("sweep=runs", "format=results", "output=out")
+    assert done.code == 0, done.err
+    text = (tmp_path / "out/results.md").read_text()
+    assert "src.train experiment=an_old_one\n" in text.partition("## Other runs")[2]
+
+
+def test_the_jpeg_copy_is_told_of_where_it_was_read(
+    report_cli: Cli, tmp_path: Path, document: str
+) -> None:
+    assert "`cifar10-jpeg.tar.xz` is the JPEG copy" in document
+    write_run(tmp_path / "others/0")
+    assert report_cli("sweep=others", "format=results", "output=out2").code == 0
+    assert "JPEG" not in (tmp_path / "out2/results.md").read_text()
+
+
+def test_commands_name_no_place_of_this_machine(report_cli: Cli, tmp_path: Path) -> None:
+    path = write_run(tmp_path / "runs/0", "model.name=resnet20")
+    words = ["model=resnet20", "++data.root=/home/me/cifar", "data.cache_dir=/home/me/cache"]
+    typed(path, *words, "hydra.run.dir=/home/me/run")
+    assert report_cli(f"sweep={tmp_path}/runs", "format=results", "output=out").code == 0
+    text = (tmp_path / "out/results.md").read_text()
+    assert "python -m src.train model=resnet20 ++data.root=cifar\n" in text
+    assert "/home/me" not in text and str(tmp_path) not in text
+
+
+@pytest.mark.parametrize("figure", [10**400, -1.0])
+def test_figures_that_cannot_be_are_told_with_the_run(
+    report_cli: Cli, tmp_path: Path, figure: float
+) -> None:
+    write_run(tmp_path / "runs/0")
+    change(write_run(tmp_path / "runs/1") / "metrics.json", "train_seconds", figure)
+    done = report_cli("sweep=runs", "format=results", "output=out")
+    assert done.code == 0, done.err
+    assert "1 (unreadable: " in (tmp_path / "out/results.md").read_text()
+
+
+def test_without_a_finished_run_there_is_nothing_to_draw(report_cli: Cli, tmp_path: Path) -> None:
+    write_run(tmp_path / "runs/0", state="failed")
+    done = report_cli("sweep=runs", "format=figure", "output=out")
+    assert done.code == 2
+    assert "no finished run to draw" in done.err
+    assert not list((tmp_path / "out").glob("*"))

@@ -30,7 +30,7 @@ def test_what_was_evaluated_has_a_row_and_a_command(report_cli: Cli, evaluated: 
     own, other = (
         read_json(file) for file in sorted((evaluated / "one").glob("evaluation*/metrics.json"))
     )
-    text = document(report_cli, evaluated).partition("Evaluated after training:")[2]
+    text = document(report_cli, evaluated).partition("Evaluated after training")[2]
     rows = [
         [cell.strip() for cell in line.strip("|").split("|")]
         for line in text.splitlines()
@@ -43,18 +43,25 @@ def test_what_was_evaluated_has_a_row_and_a_command(report_cli: Cli, evaluated: 
         low, high = found["acc_interval"]
         assert row[5] == f"{100 * low:.2f}–{100 * high:.2f}"
     assert [row[6] for row in rows] == [f"flip: {100 * own['tta']['acc']:.2f}", "–"]
-    assert "python -m src.evaluate run='<its directory>' tta=flip\n" in text
-    assert "python -m src.evaluate run='<its directory>' data.root=others\n" in text
+    assert "python -m src.evaluate 'run=<its directory>' tta=flip\n" in text
+    assert "python -m src.evaluate 'run=<its directory>' data.root=others\n" in text
     assert str(evaluated) not in text
 
 
 def test_a_damaged_evaluation_is_named_and_the_others_stay(
     report_cli: Cli, evaluated: Path
 ) -> None:
-    change(evaluated / "one/evaluation/metrics.json", "acc_interval", 3)
+    for key, value in (("acc_interval", 3), ("acc", 10**400), ("acc", None), ("images", True)):
+        change(evaluated / "one/evaluation/metrics.json", key, value)
+        text = document(report_cli, evaluated)
+        assert "one/evaluation: " in text and "left out" in text
+        assert text.count("best.ckpt") == 1
+
+
+def test_a_command_that_cannot_be_read_costs_no_figures(report_cli: Cli, evaluated: Path) -> None:
+    change(evaluated / "one/evaluation/metrics.json", "command", "python -m 'src.evaluate")
     text = document(report_cli, evaluated)
-    assert "one/evaluation cannot be read: " in text
-    assert text.count("best.ckpt") == 1
+    assert text.count("best.ckpt") == 2 and "tta=flip" not in text
 
 
 def test_without_evaluations_nothing_is_said_of_them(report_cli: Cli, runs: Path) -> None:
