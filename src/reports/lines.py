@@ -29,16 +29,15 @@ class Line:
         group: the runs.
         words: of the first one's command line, without its seed.
         seeds: what they were seeded with.
+        name: what tells it from the others of its recipe; empty for the recipe as it is written.
+        shared: what all lines of the recipe change of it, where they change other things besides.
     """
 
     group: Group
     words: tuple[str, ...]
     seeds: tuple[str, ...]
-
-    @property
-    def name(self) -> str:
-        """What tells it from the others of its recipe; empty for the recipe as it is written."""
-        return self.group.settings[TYPED]
+    name: str
+    shared: str
 
     @property
     def named(self) -> list[tuple[str, Run]]:
@@ -61,11 +60,27 @@ def lines_of(report: Report, *chosen: str | None) -> list[Line]:
     """The finished runs of some recipes (None: of no recipe), those typed alike together."""
     runs = [run for run in report.finished if recipe_of(run) in chosen]
     told = [
-        replace(run, settings={**run.settings, TYPED: _changes(run), IMAGES: _images(run)})
+        replace(
+            run, settings={**run.settings, TYPED: " ".join(_changes(run)), IMAGES: _images(run)}
+        )
         for run in runs
     ]
     groups = group_runs(told, [TYPED, IMAGES], report.metric)
-    return [Line(group, _words(group.runs[0]), _seeds(group.runs)) for group in groups]
+    changes = [_changes(group.runs[0]) for group in groups]
+    shared = _shared(changes)
+    names = [" ".join(word for word in words if word not in shared) for words in changes]
+    return [
+        Line(group, _words(group.runs[0]), _seeds(group.runs), name, " ".join(shared))
+        for group, name in zip(groups, names, strict=True)
+    ]
+
+
+def _shared(changes: Sequence[Sequence[str]]) -> list[str]:
+    """The words that are in all of several; none where that would leave nothing of one of them."""
+    if len(changes) < 2:
+        return []
+    shared = [word for word in changes[0] if all(word in words for words in changes)]
+    return shared if all(set(words) - set(shared) for words in changes) else []
 
 
 def _images(run: Run) -> str:
@@ -90,10 +105,10 @@ def _seeds(runs: Sequence[Run]) -> tuple[str, ...]:
     return tuple(sorted(found, key=lambda seed: (len(seed), seed)))
 
 
-def _changes(run: Run) -> str:
+def _changes(run: Run) -> list[str]:
     """What a command line changes that decides anything and has no column of its own."""
-    return " ".join(
+    return [
         word
         for word in _words(run)
         if key_of(word) not in SHOWN and not is_incidental(key_of(word))
-    )
+    ]

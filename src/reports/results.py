@@ -94,8 +94,15 @@ def _overview(known: Iterable[Recipe], lines: dict[str, list[Line]]) -> str:
             f"{f'{line.name}: ' if line.name else ''}{_test(line.group)} ({_data(line.group)})"
             for line in lines[recipe.name]
         ]
-        rows.append([recipe.name, recipe.published or ABSENT, "; ".join(ours) or NOT_RUN])
+        told = "; ".join(ours) or NOT_RUN
+        shared = _shared(lines[recipe.name])
+        told = f"with {shared}: {told}" if shared else told
+        rows.append([recipe.name, recipe.published or ABSENT, told])
     return markdown_table(["recipe", "published", "ours: test (%)"], rows, words=3)
+
+
+def _shared(lines: Sequence[Line]) -> str:
+    return lines[0].shared if lines else ""
 
 
 def _recipe(recipe: Recipe, lines: Sequence[Line]) -> list[str]:
@@ -108,7 +115,8 @@ def _recipe(recipe: Recipe, lines: Sequence[Line]) -> list[str]:
 def _details(lines: Sequence[Line]) -> list[str]:
     rows = [_row(line) for line in lines]
     commands = "\n".join(line.command for line in lines)
-    parts = [markdown_table(HEADERS, rows, words=WORDS), f"```bash\n{commands}\n```"]
+    parts = [f"All with {escaped(_shared(lines))}:"] if _shared(lines) else []
+    parts += [markdown_table(HEADERS, rows, words=WORDS), f"```bash\n{commands}\n```"]
     runs = [run for line in lines for run in line.group.runs]
     sources = "; ".join(dict.fromkeys(_source(run) for run in runs))
     parts.append(f"Data: {sources}.")

@@ -166,3 +166,17 @@ def test_without_a_finished_run_there_is_nothing_to_draw(report_cli: Cli, tmp_pa
     assert done.code == 2
     assert "no finished run to draw" in done.err
     assert not list((tmp_path / "out").glob("*"))
+
+
+def test_what_all_runs_of_a_recipe_change_is_told_once(report_cli: Cli, tmp_path: Path) -> None:
+    for number, shortcut in enumerate("ABC"):
+        path = write_run(tmp_path / f"runs/{number}", f"model.shortcut={shortcut}")
+        typed(path, f"experiment={NAME}", f"model.shortcut={shortcut}", "trainer.max_steps=9")
+    assert report_cli("sweep=runs", "format=results", "output=out").code == 0
+    text = (tmp_path / "out/results.md").read_text()
+    assert line_of(text, NAME.replace("_", "\\_"))[2].startswith(
+        "with trainer.max\\_steps=9: model."
+    )
+    assert "\nAll with trainer.max\\_steps=9:\n" in text
+    assert [line_of(text, f"model.shortcut={name}")[5] for name in "ABC"] == ["1", "1", "1"]
+    assert text.count("trainer.max_steps=9\n") == 3, "in each of the commands"
