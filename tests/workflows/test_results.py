@@ -48,14 +48,17 @@ def test_what_was_evaluated_has_a_row_and_a_command(report_cli: Cli, evaluated: 
     assert str(evaluated) not in text
 
 
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("acc_interval", 3), ("acc", 10**400), ("acc", None), ("acc", float("nan")), ("images", True)],
+)
 def test_a_damaged_evaluation_is_named_and_the_others_stay(
-    report_cli: Cli, evaluated: Path
+    report_cli: Cli, evaluated: Path, key: str, value: object
 ) -> None:
-    for key, value in (("acc_interval", 3), ("acc", 10**400), ("acc", None), ("images", True)):
-        change(evaluated / "one/evaluation/metrics.json", key, value)
-        text = document(report_cli, evaluated)
-        assert "one/evaluation: " in text and "left out" in text
-        assert text.count("best.ckpt") == 1
+    change(evaluated / "one/evaluation/metrics.json", key, value)
+    text = document(report_cli, evaluated)
+    assert "one/evaluation: " in text and "left out" in text
+    assert text.count("best.ckpt") == 1
 
 
 def test_a_command_that_cannot_be_read_costs_no_figures(report_cli: Cli, evaluated: Path) -> None:
