@@ -5,7 +5,7 @@ import shlex
 from collections.abc import Iterable
 from pathlib import PurePosixPath
 
-__all__ = ["key_of", "movable", "shell"]
+__all__ = ["key_of", "portable", "shell"]
 
 PRIVATE = ("hydra.run.dir", "data.cache_dir", "output")
 """Where one machine puts things: nothing that a result depends on."""
@@ -16,7 +16,7 @@ def key_of(word: str) -> str:
     return word.lstrip("+~").partition("=")[0]
 
 
-def movable(words: Iterable[str]) -> list[str]:
+def portable(words: Iterable[str]) -> list[str]:
     """The words without the places of one machine: of a path elsewhere just its last name."""
     return [_without_folders(word) for word in words if key_of(word) not in PRIVATE]
 

@@ -1,6 +1,5 @@
 """What ``python -m src.evaluate`` left in run directories: other images, other weights, views."""
 
-import math
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +9,7 @@ from typing import Any
 from src.config.errors import one_line
 from src.files import read_json
 from src.reports.collect import Run
-from src.reports.commands import key_of, movable, shell
+from src.reports.commands import key_of, portable, shell
 from src.reports.settings import ABSENT
 from src.reports.tables import escaped, markdown_table
 from src.reports.wording import value_text, without_folders
@@ -26,6 +25,9 @@ WORDS = 3
 
 ACCURACY = "test/acc"
 """How an accuracy is written."""
+
+NEEDED = ("checkpoint", "data", "images", "acc", "acc_interval")
+"""Fields of ``metrics.json`` that every evaluation has."""
 
 DIRECTORY = "<its directory>"
 """What stands for a run in a command: the one on record is of one machine."""
@@ -78,7 +80,7 @@ def _read(file: Path) -> _Evaluation:
         ValueError, TypeError, KeyError: it is not what an evaluation writes.
     """
     content: dict[str, Any] = read_json(file)
-    missing = [key for key in ("checkpoint", "data", "images", "acc") if key not in content]
+    missing = [key for key in NEEDED if key not in content]
     if missing:
         raise ValueError(f"metrics.json: {missing[0]} is missing")
     low, high = (_percent(limit, "acc_interval") for limit in content["acc_interval"])
@@ -95,11 +97,9 @@ def _read(file: Path) -> _Evaluation:
 
 
 def _percent(value: object, name: str) -> str:
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    # In this order: an integer may be too large to be a float.
-    if not number or not 0 <= value <= 1 or math.isnan(value):  # type: ignore[operator,arg-type]
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
         raise ValueError(f"metrics.json: {name} is {str(value)[:20]!r}, not in 0..1")
-    return value_text(ACCURACY, value)  # type: ignore[arg-type]
+    return value_text(ACCURACY, value)
 
 
 def _count(value: object, name: str) -> int:
@@ -120,10 +120,11 @@ def _repeatable(command: object) -> str:
         words = shlex.split(command) if isinstance(command, str) else []
     except ValueError:
         return ""
-    return shell(_open(word) for word in movable(words))
+    return shell(_of_any_run(word) for word in portable(words))
 
 
-def _open(word: str) -> str:
+def _of_any_run(word: str) -> str:
+    """The word with the directory of the run left open."""
     key, value = key_of(word), word.partition("=")[2]
     if key == "run":
         return f"run={DIRECTORY}"

@@ -1,11 +1,10 @@
 """One picture of a comparison for a document: learning curves, and gradients by depth."""
 
 from statistics import fmean
-from textwrap import shorten
 from typing import TYPE_CHECKING
 
 from src.config import UserError
-from src.drawing import as_png, new_figure
+from src.drawing import as_png, new_figure, shorten
 from src.reports.curves import Curve, mean_curve
 from src.reports.groups import Group
 from src.reports.report import Report
@@ -63,7 +62,7 @@ def picture(report: Report) -> bytes:
 def _legend(figure: "Figure") -> None:
     """As many names in a row as there is room for; of a long one its beginning."""
     handles, names = figure.axes[1].get_legend_handles_labels()
-    short = [shorten(name, LETTERS, placeholder=" …") for name in names]
+    short = [shorten(name, LETTERS) for name in names]
     columns = max(1, min(3, LETTERS // (max(map(len, short)) + GAP)))
     figure.legend(
         handles,

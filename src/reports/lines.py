@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from src.config.identity import is_incidental
 from src.reports.collect import Run
-from src.reports.commands import key_of, movable, shell
+from src.reports.commands import key_of, portable, shell
 from src.reports.groups import Group, group_runs
 from src.reports.report import Report
 from src.reports.settings import SEEDS
@@ -96,7 +96,7 @@ def recipe_of(run: Run) -> str | None:
 
 def _words(run: Run) -> tuple[str, ...]:
     """The words of a run's command line, the recipe first, without its seed."""
-    words = [word for word in movable(run.overrides) if key_of(word) != SEEDS[0]]
+    words = [word for word in portable(run.overrides) if key_of(word) != SEEDS[0]]
     return tuple(sorted(words, key=lambda word: not word.startswith("experiment=")))
 
 

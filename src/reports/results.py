@@ -120,18 +120,18 @@ def _details(lines: Sequence[Line]) -> list[str]:
     runs = [run for line in lines for run in line.group.runs]
     sources = "; ".join(dict.fromkeys(_source(run) for run in runs))
     parts.append(f"Data: {sources}.")
-    parts += _watched(lines)
+    parts += _validated_on_test(lines)
     parts += [text for line in lines for text in _by_epoch(line)]
     return parts + evaluations([named for line in lines for named in line.named])
 
 
-def _watched(lines: Sequence[Line]) -> list[str]:
+def _validated_on_test(lines: Sequence[Line]) -> list[str]:
     """Whose validation images were those of the test set."""
-    watched = [line for line in lines if line.group.runs[0].validated_on == "test"]
-    if not watched:
+    those = [line for line in lines if line.group.runs[0].validated_on == "test"]
+    if not those:
         return []
-    names = "; ".join(line.name or AS_WRITTEN for line in watched)
-    which = "" if len(watched) == len(lines) else f", {names}"
+    names = "; ".join(line.name or AS_WRITTEN for line in those)
+    which = "" if len(those) == len(lines) else f", {names}"
     return [
         f"Validated on the test set (data.validate_on=test){which}: the validation column is of "
         "test images."
