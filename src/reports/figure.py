@@ -19,7 +19,7 @@ __all__ = ["picture"]
 MOST = 12
 """Groups that can be told apart; of more the best are shown."""
 
-LETTERS, GAP = 180, 8
+LETTERS, GAP = 160, 8
 """Of small print, what is as wide as the picture, and what a line's sample takes."""
 
 
@@ -60,9 +60,9 @@ def picture(report: Report) -> bytes:
 
 
 def _legend(figure: "Figure") -> None:
-    """As many names in a row as there is room for; of a long one its beginning."""
+    """As many names in a row as there is room for; of a long one its beginning and end."""
     handles, names = figure.axes[1].get_legend_handles_labels()
-    short = [shorten(name, LETTERS) for name in names]
+    short = [shorten(name, LETTERS, keep_end=True) for name in names]
     columns = max(1, min(3, LETTERS // (max(map(len, short)) + GAP)))
     figure.legend(
         handles,
