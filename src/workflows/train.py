@@ -13,6 +13,7 @@ from src.drawing import optional
 from src.files import write_json
 from src.runs import RunDirectory
 from src.runs.curves import draw_curves
+from src.training.checkpoint import AtomicCheckpointIO
 from src.training.classifier import ImageClassifier
 from src.training.signals import SignalWatch
 from src.training.tensorboard import begin_run, end_run
@@ -130,10 +131,12 @@ def _test(
         trainer.validate(classifier, datamodule=data, verbose=False)
     if which == "none":
         return {}
-    path = directory.best if which == "best" else None
-    (metrics,) = trainer.test(
-        classifier, datamodule=data, ckpt_path=path, weights_only=True, verbose=False
-    )
+    if which == "best":
+        # Not by ckpt_path: with it Lightning 2.6.6 gives every callback the state of that epoch,
+        # too, which swaps the raw weights in for averaged ones and turns back what was counted.
+        best = AtomicCheckpointIO().load_checkpoint(directory.best)
+        classifier.load_state_dict(best["state_dict"])
+    (metrics,) = trainer.test(classifier, datamodule=data, verbose=False)
     return {name: float(value) for name, value in metrics.items()}
 
 

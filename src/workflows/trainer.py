@@ -8,13 +8,14 @@ from lightning.fabric.plugins.environments import (
     LightningEnvironment,
     TorchElasticEnvironment,
 )
-from lightning.pytorch.callbacks import Callback, EarlyStopping, EMAWeightAveraging
+from lightning.pytorch.callbacks import Callback, EarlyStopping
 from lightning.pytorch.loggers import Logger
 
 from src.config import TrainConfig, as_user_errors
 from src.runs import RunDirectory
 from src.training.callbacks import (
     Divergence,
+    EMAWeightAveraging,
     EpochLine,
     FirstBatch,
     GracefulStop,
@@ -105,11 +106,7 @@ def build_callbacks(
     if settings.progress_bar:
         callbacks.append(ProgressBar())
     if settings.ema.enabled:
-        callbacks.append(
-            EMAWeightAveraging(
-                decay=settings.ema.decay, update_every_n_steps=settings.ema.every_n_steps
-            )
-        )
+        callbacks.append(EMAWeightAveraging(settings.ema.decay, settings.ema.every_n_steps))
     if settings.early_stopping.enabled:
         callbacks.append(
             EarlyStopping(

@@ -9,9 +9,11 @@ from src.training.callbacks.gradient_norms import GradientNorms
 from src.training.callbacks.progress import ProgressBar
 from src.training.callbacks.step_seed import StepSeed
 from src.training.callbacks.training_log import TrainingLog
+from src.training.callbacks.weight_averaging import EMAWeightAveraging
 
 __all__ = [
     "Divergence",
+    "EMAWeightAveraging",
     "EpochLine",
     "FirstBatch",
     "GracefulStop",
