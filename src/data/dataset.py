@@ -28,10 +28,11 @@ class Batch(NamedTuple):
         labels: int64 (N,).
         indices: int64 (N,), the images' places in the data set.
         targets: class probabilities (N, classes) where images are mixtures; None: the labels.
-        weight: of the batch's mean loss in the mean over all ranks: the number of ranks times
-            this one's share of the step's images. 0 where there was no image left for this rank:
-            it has one of another's, which must not count.
-        step_images: images of the step on all ranks together; None: these are all.
+        weight: factor of the batch's mean loss, so that the average over the ranks, and over the
+            batches that are accumulated for a step, is the mean over the step's images: ranks x
+            accumulated batches x own images / the step's images. 0 for a padding image, which a
+            rank without images gets because all ranks must take the step.
+        step_images: images of the batch on all ranks together; None: these are all.
     """
 
     images: Tensor

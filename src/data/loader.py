@@ -1,8 +1,10 @@
 """Batches in an order that is a function of (seed, epoch), so that any run can be continued."""
 
+import itertools
 import signal
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import cv2
@@ -26,6 +28,39 @@ def start() -> tuple[int, int]:
     return 0, 0
 
 
+def batch_sizes(
+    images: int, batch_size: int, *, ranks: int = 1, accumulate: int = 1, drop_last: bool = False
+) -> list[int]:
+    """Images in each batch of an epoch, over all ranks.
+
+    Full batches and the rest of the images in a last one, unless that would make a last step of
+    less than half the images of the others, or leave a rank with a single image: such a step counts
+    as much as any other and under batch norm undoes an epoch. The images are then spread evenly, and
+    the sizes differ by one.
+
+    Args:
+        images: of an epoch.
+        batch_size: the largest size.
+        ranks: processes that share each batch.
+        accumulate: batches an optimizer step; the last step of an epoch may have fewer.
+        drop_last: leave out the images that do not fill a last batch, or a last step.
+    """
+    full, rest = divmod(images, batch_size)
+    if drop_last:
+        return [batch_size] * (full - full % accumulate if full > accumulate else full)
+    step = batch_size * accumulate
+    number = full + (rest > 0)
+    alone = rest // ranks < 2 <= batch_size // ranks
+    if images > step and 0 < 2 * (images % step) < step:
+        number += -number % accumulate
+    elif number == 1 or rest == 0 or (2 * rest >= batch_size and not alone):
+        return [batch_size] * full + [rest] * (rest > 0)
+    if batch_size >= 2 * ranks:
+        number = min(number, images // (2 * ranks))
+    size, larger = divmod(images, number)
+    return [size + 1] * larger + [size] * (number - larger)
+
+
 @dataclass(frozen=True)
 class Order:
     """Which images are in which batch.
@@ -35,10 +70,11 @@ class Order:
         batch_size: images a step, over all ranks.
         seed: the order of an epoch is ``permutation(seed, epoch, N)``.
         shuffle: false goes through ``indices`` as they stand.
-        drop_last: leave out a last batch that is not full.
+        drop_last: leave out a last batch that is not full, see :func:`batch_sizes`.
         rank: which of the ``ranks`` processes this is; each takes every ``ranks``-th image of
             a batch, so the images of a step do not depend on how many processes share it.
         ranks: number of processes.
+        accumulate: batches an optimizer step.
 
     Raises:
         ValueError: a batch is too small for the ranks.
@@ -51,6 +87,7 @@ class Order:
     drop_last: bool = False
     rank: int = 0
     ranks: int = 1
+    accumulate: int = 1
 
     def __post_init__(self) -> None:
         """Check that there is an image for each rank."""
@@ -59,10 +96,21 @@ class Order:
                 f"data.batch_size={self.batch_size}: fewer images than the {self.ranks} devices"
             )
 
+    @cached_property
+    def _bounds(self) -> list[int]:
+        """Where each batch begins, and where the last one ends."""
+        sizes = batch_sizes(
+            len(self.indices),
+            self.batch_size,
+            ranks=self.ranks,
+            accumulate=self.accumulate,
+            drop_last=self.drop_last,
+        )
+        return list(itertools.accumulate(sizes, initial=0))
+
     def __len__(self) -> int:
         """Batches in an epoch."""
-        full, rest = divmod(len(self.indices), self.batch_size)
-        return full + (rest > 0 and not self.drop_last)
+        return len(self._bounds) - 1
 
     def batches(self, epoch: int, first: int = 0) -> Iterator[Tensor]:
         """The indices of each batch of an epoch for this rank, from batch ``first`` on.
@@ -74,14 +122,22 @@ class Order:
         if self.shuffle:
             order = order[permutation(self.seed, epoch, len(order), device=order.device)]
         for number in range(first, len(self)):
-            batch = order[number * self.batch_size : (number + 1) * self.batch_size]
+            batch = order[self._bounds[number] : self._bounds[number + 1]]
             yield batch[min(self.rank, len(batch) - 1) :: self.ranks]
 
-    def share(self, number: int) -> tuple[float, int]:
-        """What a batch of this rank counts, and the images of all: see :class:`Batch`."""
-        images = min(self.batch_size, len(self.indices) - number * self.batch_size)
+    def share(self, number: int, end: int | None = None) -> tuple[float, int]:
+        """What a batch of this rank counts, and the images of all: see :class:`Batch`.
+
+        Args:
+            number: of the batch in its epoch.
+            end: how many batches of the epoch are trained; None: all.
+        """
+        bounds, first = self._bounds, number - number % self.accumulate
+        last = min(first + self.accumulate, len(self) if end is None else end)
+        images = bounds[number + 1] - bounds[number]
         own = len(range(self.rank, images, self.ranks))
-        return self.ranks * own / images, images
+        step = bounds[last] - bounds[first]
+        return self.ranks * self.accumulate * own / step, images
 
 
 class ResidentImages:
@@ -113,14 +169,19 @@ class EpochLoader:
         order: Order,
         *,
         position: Position = start,
+        end: Callable[[], int] | None = None,
         partners: Partners | None = None,
         num_workers: int = 0,
         pin_memory: bool = False,
     ):
-        """Batches of ``source`` in ``order``; each followed by its mixing partners, if any."""
+        """Batches of ``source`` in ``order``; each followed by its mixing partners, if any.
+
+        ``end`` says how many batches of an epoch are trained, where that is not all of them.
+        """
         self.source = source
         self.order = order
         self.position = position
+        self.end = end
         self.partners = partners
         self._workers: DataLoader[Batch] | None = None
         if num_workers:
@@ -144,7 +205,7 @@ class EpochLoader:
         # Inside a generator: the workers start when the first batch is wanted, not before.
         fetched = map(self.source.fetch, self.indices()) if self._workers is None else self._workers
         for batch in fetched:
-            weight, images = self.order.share(number)
+            weight, images = self.order.share(number, self.end and self.end())
             yield batch._replace(weight=weight, step_images=images)
             number += 1
 

@@ -180,11 +180,13 @@ class ImageDataModule(L.LightningDataModule):
             drop_last=config.drop_last and training,
             rank=trainer.global_rank if trainer is not None else 0,
             ranks=ranks,
+            accumulate=trainer.accumulate_grad_batches if trainer is not None and training else 1,
         )
         return EpochLoader(
             ResidentImages(dataset, device) if resident else dataset,
             order,
             position=self._position if training else lambda: (0, 0),
+            end=(lambda: int(trainer.num_training_batches)) if trainer and training else None,
             partners=self._partners(order.indices) if training and self.augment.mixes else None,
             num_workers=0 if resident else config.num_workers,
             pin_memory=device.type == "cuda",

@@ -45,7 +45,7 @@ class ImageClassifier(L.LightningModule):
 
     A batch is a :class:`src.data.dataset.Batch`: uint8 or float images (N, C, H, W) in 0..255,
     int64 labels (N,), and, when images were mixed, float targets (N, classes). With several ranks
-    its weight says what its mean loss counts; 0 not to count it at all.
+    or accumulated batches its weight says what its mean loss counts; 0 not to count it at all.
 
     Attributes:
         network: ``normalize``, then ``backbone``.
@@ -101,7 +101,8 @@ class ImageClassifier(L.LightningModule):
         loss = self.loss(logits, batch.labels if batch.targets is None else batch.targets)
         if batch.weight:
             self.train_metrics.update(loss.detach(), logits.detach(), batch.labels)
-        # Gradients are averaged over ranks, as if each had equally many images.
+        # Gradients are averaged over ranks and accumulated batches, as if each had equally many
+        # images.
         return loss if batch.weight == 1 else loss * batch.weight
 
     def validation_step(self, batch: Any, batch_idx: int) -> None:

@@ -17,8 +17,8 @@ def explained(config: TrainConfig) -> Iterator[None]:
 
     Raises:
         RunFailed: in place of those errors.
-        UserError: for a checkpoint that cannot be used, and in place of Lightning's errors about
-            settings that do not go together.
+        UserError: for a checkpoint that cannot be used, for batches that batch norm cannot do
+            with, and in place of Lightning's errors about settings that do not go together.
     """
     try:
         yield
@@ -26,6 +26,13 @@ def explained(config: TrainConfig) -> Iterator[None]:
         raise UserError(one_line(error)) from error
     except (torch.OutOfMemoryError, MemoryError) as error:
         raise RunFailed(_memory(config)) from error
+    except ValueError as error:
+        if "more than 1 value per channel" in str(error):
+            raise UserError(
+                f"data.batch_size={config.data.batch_size}: batch norm cannot do with one image of "
+                "a single pixel, which is what this network makes of it; take more images a batch"
+            ) from error
+        raise
     except RuntimeError as error:
         if "can't allocate memory" in str(error) or "out of memory" in str(error):
             raise RunFailed(_memory(config)) from error

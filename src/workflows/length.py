@@ -4,6 +4,7 @@ from math import ceil, inf
 
 from src.config import TrainConfig, UserError
 from src.config.compose import named_settings
+from src.data.loader import batch_sizes
 from src.data.module import ImageDataModule
 from src.runs import RunDirectory
 from src.runs.results import read_run
@@ -18,10 +19,14 @@ def check_length(config: TrainConfig, data: ImageDataModule, directory: RunDirec
             its weights.
     """
     trainer, ema = config.trainer, config.callbacks.ema
-    full, rest = divmod(len(data.train_indices), config.data.batch_size)
-    batches = min(
-        full + (rest > 0 and not config.data.drop_last), trainer.limit_train_batches or inf
+    sizes = batch_sizes(
+        len(data.train_indices),
+        config.data.batch_size,
+        ranks=trainer.devices * trainer.num_nodes,
+        accumulate=trainer.accumulate_grad_batches,
+        drop_last=config.data.drop_last,
     )
+    batches = min(len(sizes), trainer.limit_train_batches or inf)
     epoch = ceil(batches / trainer.accumulate_grad_batches)
     steps = min(trainer.max_steps or inf, epoch * (trainer.max_epochs or inf))
     if ema.enabled and ema.every_n_steps > steps:

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from src.data.dataset import ImageDataset
-from src.data.loader import EpochLoader, Order, ResidentImages
+from src.data.loader import EpochLoader, Order, ResidentImages, batch_sizes
 
 
 def images(count: int) -> ImageDataset:
@@ -29,12 +29,22 @@ def test_an_epoch_is_a_permutation_that_depends_on_seed_and_epoch() -> None:
     assert indices(order, 1) != indices(Order(torch.arange(100, 150), batch_size=16, seed=1), 1)
 
 
-def test_the_last_short_batch_is_kept_unless_it_is_to_be_dropped() -> None:
-    everything = torch.arange(50)
-    assert [len(b) for b in indices(Order(everything, 16), 0)] == [16, 16, 16, 2]
-    dropped = Order(everything, 16, drop_last=True)
-    assert [len(b) for b in indices(dropped, 0)] == [16, 16, 16]
-    assert len(dropped) == 3
+@pytest.mark.parametrize(
+    ("images", "sizes"),
+    [(48, [16, 16, 16]), (56, [16, 16, 16, 8]), (50, [13, 13, 12, 12]), (49, [13, 12, 12, 12])],
+)
+def test_a_short_last_batch_is_kept_and_a_very_short_one_spread(
+    images: int, sizes: list[int]
+) -> None:
+    order = Order(torch.arange(images), 16)
+    assert [len(batch) for batch in indices(order, 0)] == sizes
+    assert len(order) == len(sizes)
+
+
+def test_what_does_not_fill_a_batch_or_a_step_can_be_left_out() -> None:
+    order = Order(torch.arange(90), 16, drop_last=True)
+    assert [len(batch) for batch in indices(order, 0)] == [16] * 5
+    assert len(Order(torch.arange(90), 16, drop_last=True, accumulate=2)) == 4
 
 
 def test_an_epoch_continued_in_the_middle_gets_just_the_rest() -> None:
@@ -103,3 +113,22 @@ def test_partners_follow_the_samples() -> None:
     batch = next(iter(loader))
     assert len(batch.indices) == 32
     assert torch.equal(batch.indices[16:], (batch.indices[:16] + 1) % 40)
+
+
+@pytest.mark.parametrize("accumulate", [1, 2, 3, 5])
+@pytest.mark.parametrize("ranks", [1, 2, 3])
+@pytest.mark.parametrize("batch_size", [2, 3, 6, 10])
+def test_no_step_has_fewer_than_half_of_its_share(
+    batch_size: int, ranks: int, accumulate: int
+) -> None:
+    if batch_size < ranks:
+        return
+    for images in range(batch_size, 3 * batch_size * accumulate + 2):
+        sizes = batch_sizes(images, batch_size, ranks=ranks, accumulate=accumulate)
+        assert sum(sizes) == images
+        assert max(sizes) <= max(batch_size, 4 * ranks), "no more memory"
+        if batch_size >= 2 * ranks:
+            assert min(sizes) >= 2 * ranks, "under batch norm one image alone is nothing"
+        steps = [sum(sizes[i : i + accumulate]) for i in range(0, len(sizes), accumulate)]
+        if batch_size >= 4 * ranks and len(steps) > 1:
+            assert 2 * min(steps) >= max(steps) - accumulate, (images, sizes)
