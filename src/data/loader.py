@@ -34,9 +34,9 @@ def batch_sizes(
     """Images in each batch of an epoch, over all ranks.
 
     Full batches and the rest of the images in a last one, unless that would make a last step of
-    less than half the images of the others, or leave a rank with a single image: such a step counts
-    as much as any other and under batch norm undoes an epoch. The images are then spread evenly, and
-    the sizes differ by one.
+    less than half the images of the others, or leave a rank with a single image: such a step
+    changes the weights as much as any other, and under batch norm undoes an epoch. The images are
+    then spread evenly, and the sizes differ by one.
 
     Args:
         images: of an epoch.

@@ -50,6 +50,7 @@ class ImageClassifier(L.LightningModule):
     Attributes:
         network: ``normalize``, then ``backbone``.
         progress: what the progress bar shows, set by whoever knows it.
+        learning_rates: by step, counted from 1, the rate of the first parameter group in it.
     """
 
     def __init__(
@@ -89,6 +90,7 @@ class ImageClassifier(L.LightningModule):
         self.val_metrics = LossAndAccuracy()
         self.test_metrics = LossAndAccuracy()
         self.progress: dict[str, str] = {}
+        self.learning_rates: dict[int, float] = {}
 
     def forward(self, images: Tensor) -> Tensor:
         """Logits (N, classes) of images (N, C, H, W) in 0..255."""
@@ -104,6 +106,10 @@ class ImageClassifier(L.LightningModule):
         # Gradients are averaged over ranks and accumulated batches, as if each had equally many
         # images.
         return loss if batch.weight == 1 else loss * batch.weight
+
+    def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
+        """Note the learning rate: the schedule moves on before the step's callbacks are called."""
+        self.learning_rates[self.trainer.global_step + 1] = float(optimizer.param_groups[0]["lr"])
 
     def validation_step(self, batch: Any, batch_idx: int) -> None:
         """Measure a batch."""

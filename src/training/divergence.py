@@ -20,7 +20,7 @@ OF_STEPS = "try a lower optimizer.lr, trainer.gradient_clip_norm=1 or trainer.pr
 
 def diverged(trainer: L.Trainer, what: str, step: int) -> RunFailed:
     """The error of a run in which ``what`` stopped being finite in ``step``, counted from 1."""
-    lr = float(trainer.optimizers[0].param_groups[0]["lr"])
+    lr = trainer.lightning_module.learning_rates[step]  # type: ignore[index]
     way_out = OF_FLOAT16 if trainer.precision == "16-mixed" else OF_STEPS
     if what.startswith(CAUSES[0]):
         way_out = OF_IMAGES

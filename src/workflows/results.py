@@ -35,6 +35,7 @@ def final_figures(
     row = best if which == "best" else last_values(rows)
     last_epoch = -(-trainer.global_step // steps_per_epoch(trainer))
     measured = next(item for item in trainer.callbacks if isinstance(item, TrainingLog))  # type: ignore[attr-defined]
+    speed = measured.run_speed()
     return {
         "val/acc": row.get("val/acc"),
         "val/loss": row.get("val/loss"),
@@ -50,7 +51,8 @@ def final_figures(
         "steps": trainer.global_step,
         "images": measured.images,
         "train_seconds": round(measured.seconds, 3),
-        "images_per_second": round(measured.images / max(measured.seconds, 1e-9), 2),
+        "startup_seconds": round(measured.startup_seconds, 3),
+        "images_per_second": speed and round(speed, 2),
         "fit_and_test_seconds": round(seconds, 3),
     }
 
@@ -114,10 +116,11 @@ def show(figures: dict[str, Any], path: Path) -> None:
     console = plain_console()
     console.print(table)
     console.print(f"results in {path}", soft_wrap=True)
+    speed = figures["images_per_second"]
     console.print(
         f"{_epochs(figures)}, {figures['steps']:,} steps, "
-        f"{figures['train_seconds']:.1f} s of training, "
-        f"{figures['images_per_second']:,.0f} images/s"
+        f"{figures['startup_seconds']:.1f} s to start, {figures['train_seconds']:.1f} s of training"
+        + (f", {speed:,.0f} images/s" if speed else "")
     )
 
 

@@ -44,9 +44,9 @@ def check_that_the_first_epoch_is_kept(run: RunDirectory) -> None:
 @pytest.mark.parametrize(
     ("where", "message"),
     [
-        ("loss", "train/loss is not finite at step 9 (epoch 2, lr 0.0"),
-        ("gradient", "the gradient is not finite at step 9 (epoch 2, lr 0.0"),
-        ("validation", "val/loss is nan at step 12 (epoch 2, lr 0.0"),
+        ("loss", "train/loss is not finite at step 9 (epoch 2, lr 0.0312519,"),
+        ("gradient", "the gradient is not finite at step 9 (epoch 2, lr 0.0312519,"),
+        ("validation", "val/loss is nan at step 12 (epoch 2, lr 0.0208363,"),
     ],
 )
 def test_the_step_and_what_was_first_are_named(

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
-from src.training.callbacks.training_log import TrainingLog
+from src.training.callbacks.training_log import TrainingLog, is_last
 from src.training.divergence import CAUSES, check_weights, diverged
 
 _NEVER = 1 << 62
@@ -54,7 +54,8 @@ class Divergence(L.Callback):
     ) -> None:
         """Look at the loss; read what has been found when it is time."""
         self._look_at(outputs["loss"], 1)
-        if not self.training_log.is_due(trainer, trainer.global_step, batch_idx):
+        moment = (trainer, trainer.global_step, batch_idx)
+        if not (self.training_log.is_due(*moment) or is_last(*moment)):
             return
         assert self._first is not None
         step, cause = divmod(int(self._first), len(CAUSES))

@@ -34,4 +34,5 @@ class EpochLine(L.Callback):
         )
         of = f"/{trainer.max_epochs}" if (trainer.max_epochs or -1) > 0 else ""
         speed = self.training_log.epoch_speed()
-        log.info("epoch %d%s  %s  %.0f img/s", trainer.current_epoch + 1, of, text, speed)
+        images = "" if speed is None else f"  {speed:.0f} img/s"
+        log.info("epoch %d%s  %s%s", trainer.current_epoch + 1, of, text, images)

@@ -12,38 +12,61 @@ from src.training.classifier import ImageClassifier
 class TrainingLog(L.Callback):
     """Logs ``train/loss``, ``train/acc``, ``lr`` and ``images_per_second`` every ``n`` steps.
 
-    The figures are means over the steps since the last reading. Reading them is the only time
-    a training step waits for the device.
+    The figures are means over the steps since the last reading, also where an epoch ends between
+    the two: a mean over the few images of a remainder would stand out from the others. An epoch of
+    fewer than ``n`` steps is read at its end. ``lr`` is the rate of the step that was just made.
+    Reading is the only time a training step waits for the device, but for the first of each shape
+    of batch.
 
     Attributes:
         images: trained on so far, over all ranks, resumed parts included.
-        seconds: spent training so far, validation and checkpoints left out.
+        timed_images: those of them that ``seconds`` is about.
+        seconds: spent training so far, without start-up, validation and checkpoints.
+        startup_seconds: spent until the end of the first step, and in later first steps with a
+            batch of another shape: there loader processes start, kernels are chosen and networks
+            compiled.
     """
 
     def __init__(self, every_n_steps: int):
-        """Read every ``every_n_steps`` optimizer steps, and at the end of each epoch."""
+        """Read every ``every_n_steps`` optimizer steps."""
         self.every_n_steps = every_n_steps
         self.images = 0
+        self.timed_images = 0
         self.seconds = 0.0
-        self._clock = 0.0
-        self._window_images = 0
+        self.startup_seconds = 0.0
+        self._clock: float | None = None
+        self._shapes: set[tuple[int, ...]] = set()
+        self._starting = False
+        # Since the last reading: images, seconds; sums; step.
+        self._window = (0, 0.0)
         self._before: dict[str, float] = {}
-        self._read_at = -1
+        self._read_at = 0
         self._further: tuple[list[str], Tensor] | None = None
-        self._epoch_start = (0, 0.0)
-
-    def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Start the clock."""
-        assert isinstance(pl_module, ImageClassifier)
-        self._before = pl_module.train_metrics.export()
-        self._epoch_start = (self.images, self.seconds)
-        self._clock = time.perf_counter()
+        self._epoch_start = (0, 0, 0.0)  # step, images, seconds
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Start the clock also where a resumed run begins in the middle of an epoch."""
-        self._epoch_start = (self.images, self.seconds)
+        assert isinstance(pl_module, ImageClassifier)
+        if not self._before:
+            self._before, self._read_at = pl_module.train_metrics.export(), trainer.global_step
+            self._epoch_start = (trainer.global_step, self.timed_images, self.seconds)
         self._clock = time.perf_counter()
-        self._read_at = trainer.global_step
+
+    def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Start the clock."""
+        self._epoch_start = (trainer.global_step, self.timed_images, self.seconds)
+        self._clock = time.perf_counter()
+
+    def on_train_batch_start(
+        self, trainer: L.Trainer, pl_module: L.LightningModule, batch: Any, batch_idx: int
+    ) -> None:
+        """Notice a batch of a shape that the network has not seen yet."""
+        assert isinstance(pl_module, ImageClassifier)
+        self._starting = batch.images.shape not in self._shapes
+        if self._starting and self._shapes:
+            pl_module.train_metrics.loss_sum.item()  # waits for the steps before
+            self.seconds += self._elapsed()
+        self._shapes.add(batch.images.shape)
 
     def on_train_batch_end(
         self,
@@ -54,65 +77,111 @@ class TrainingLog(L.Callback):
         batch_idx: int,
     ) -> None:
         """Count the batch; read the metrics when it is time."""
-        self._window_images += batch.step_images or len(batch.labels)
+        images = batch.step_images or len(batch.labels)
+        self.images += images
+        if self._starting:
+            outputs["loss"].item()  # waits for this step
+            self.startup_seconds += self._elapsed()
+        else:
+            self.timed_images += images
         if self.is_due(trainer, trainer.global_step, batch_idx):
             self._read(trainer, pl_module)
+        if is_last(trainer, trainer.global_step, batch_idx):
+            self.seconds += self._elapsed()
+            self._clock = None
+
+    def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Take what has not been read into the next epoch, whose sums begin at 0."""
+        assert isinstance(pl_module, ImageClassifier)
+        now = pl_module.train_metrics.export()
+        self._before = {name: self._before[name] - now[name] for name in now}
 
     def is_due(self, trainer: L.Trainer, steps: int, batch_idx: int) -> bool:
         """Whether the metrics are read after a batch with which ``steps`` steps are done."""
-        due = steps % self.every_n_steps == 0 and steps != self._read_at
-        return due or batch_idx + 1 == trainer.num_training_batches
+        unread = self._read_at <= self._epoch_start[0]
+        window_is_full = steps - self._read_at >= self.every_n_steps
+        return window_is_full or (unread and is_last(trainer, steps, batch_idx))
 
     def read_along(self, names: list[str], values: Tensor) -> None:
         """Log further figures with the next reading: ``values`` (N,), still on the device."""
         self._further = (names, values)
 
+    def _elapsed(self) -> float:
+        """Seconds of training since this was last asked."""
+        before, self._clock = self._clock, time.perf_counter()
+        return 0.0 if before is None else self._clock - before
+
     def _read(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         assert isinstance(pl_module, ImageClassifier)
         now = pl_module.train_metrics.export()
-        elapsed = time.perf_counter() - self._clock
+        self.seconds += self._elapsed()
         window = {key: now[key] - self._before[key] for key in now}
         count = max(window["count"], 1)
+        rate = pl_module.learning_rates[trainer.global_step]
         figures = {
             "train/loss": window["loss_sum"] / count,
             "train/acc": window["correct"] / count,
-            "lr": float(trainer.optimizers[0].param_groups[0]["lr"]),
-            "images_per_second": self._window_images / max(elapsed, 1e-9),
+            "lr": rate,
         }
+        progress = {
+            "loss": f"{figures['train/loss']:.3f}",
+            "acc": f"{figures['train/acc']:.3f}",
+        }
+        speed = self._speed(*self._window)
+        if speed is not None:
+            figures["images_per_second"] = speed
+            progress["img/s"] = f"{speed:,.0f}"
         if self._further is not None:
             names, values = self._further
             figures |= zip(names, values.tolist(), strict=True)
             self._further = None
-        self.images += self._window_images
-        self.seconds += elapsed
-        self._window_images, self._before, self._read_at = 0, now, trainer.global_step
-        pl_module.progress = {
-            "loss": f"{figures['train/loss']:.3f}",
-            "acc": f"{figures['train/acc']:.3f}",
-            "img/s": f"{figures['images_per_second']:,.0f}",
-        }
+        self._window = (self.timed_images, self.seconds)
+        self._before, self._read_at = now, trainer.global_step
+        pl_module.learning_rates = {trainer.global_step: rate}
+        pl_module.progress = progress
         # Counted from 0 as Lightning does, so that all rows of a step carry the same number.
-        step = max(trainer.global_step - 1, 0)
+        step = trainer.global_step - 1
         for logger in trainer.loggers:
             logger.log_metrics({**figures, "epoch": trainer.current_epoch}, step=step)
-        self._clock = time.perf_counter()
 
-    def epoch_speed(self) -> float:
-        """Images a second in this epoch so far, or in what a resumed run did of it."""
-        images, seconds = self._epoch_start
-        return (self.images - images) / max(self.seconds - seconds, 1e-9)
+    def _speed(self, images: int, seconds: float) -> float | None:
+        """Images a second since so many images and seconds; ``None`` where none was timed."""
+        timed = self.timed_images - images
+        return timed / max(self.seconds - seconds, 1e-9) if timed else None
+
+    def epoch_speed(self) -> float | None:
+        """Images a second in this epoch so far."""
+        return self._speed(*self._epoch_start[1:])
+
+    def run_speed(self) -> float | None:
+        """Images a second in the whole run."""
+        return self._speed(0, 0.0)
 
     def state_dict(self) -> dict[str, Any]:
         """Totals and what has been counted since the last reading, for a resumed run."""
-        unread = time.perf_counter() - self._clock if self._window_images else 0.0
+        unread = 0.0 if self._clock is None else time.perf_counter() - self._clock
         return {
             "images": self.images,
+            "timed_images": self.timed_images,
             "seconds": self.seconds + unread,
-            "window_images": self._window_images,
+            "startup_seconds": self.startup_seconds,
+            "window": list(self._window),
             "before": dict(self._before),
+            "read_at": self._read_at,
+            "epoch_start": list(self._epoch_start),
         }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take them up."""
+        """Take them up; of a run of version 0.1, which timed start-up as training, the totals."""
         self.images, self.seconds = state_dict["images"], state_dict["seconds"]
-        self._window_images, self._before = state_dict["window_images"], state_dict["before"]
+        self.timed_images = state_dict.get("timed_images", self.images)
+        if "startup_seconds" in state_dict:
+            self.startup_seconds = state_dict["startup_seconds"]
+            self._before, self._read_at = state_dict["before"], state_dict["read_at"]
+            self._window = tuple(state_dict["window"])
+            self._epoch_start = tuple(state_dict["epoch_start"])
+
+
+def is_last(trainer: L.Trainer, steps: int, batch_idx: int) -> bool:
+    """Whether an epoch ends with a batch, with which ``steps`` steps are done."""
+    return batch_idx + 1 == trainer.num_training_batches or steps == trainer.max_steps
