@@ -23,6 +23,9 @@ INCIDENTAL = (
 )
 """Settings, and groups of them, that change nothing of what is learned or measured."""
 
+ADDED = {"scheduler.total_epochs": None}
+"""Settings that are newer than version 0.1, with the value at which a run is as it was without."""
+
 DIGITS = 16
 
 
@@ -51,6 +54,10 @@ def key_of(settings: Mapping[str, Any]) -> str:
     Returns:
         16 hexadecimal digits of SHA-256.
     """
-    flat = {key: value for key, value in flatten(settings).items() if not is_incidental(key)}
+    flat = {
+        key: value
+        for key, value in flatten(settings).items()
+        if not is_incidental(key) and (key not in ADDED or value != ADDED[key])
+    }
     text = json.dumps(flat, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:DIGITS]

@@ -94,6 +94,7 @@ class CosineConfig(WarmupConfig):
 
     name: str = "cosine"
     final: float = number(0.0, ge=0, le=1)
+    total_epochs: float | None = number(None, gt=0)
 
 
 @dataclass
@@ -105,6 +106,7 @@ class OneCycleConfig(WarmupConfig):
     start: float = number(0.04, ge=0, le=1)
     final: float = number(1e-4, ge=0, le=1)
     anneal: str = choice("linear", "cos", "linear")
+    total_epochs: float | None = number(None, gt=0)
 
 
 OPTIMIZERS: dict[str, type] = {

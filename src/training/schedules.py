@@ -5,6 +5,7 @@ number k, counted from 0, is made with factor(k).
 """
 
 import inspect
+import logging
 import math
 from collections.abc import Callable, Sequence
 from itertools import pairwise
@@ -16,6 +17,8 @@ from torch.optim.lr_scheduler import LambdaLR
 from src.names import check_name
 
 __all__ = ["SCHEDULES", "build_schedule", "factor"]
+
+log = logging.getLogger(__name__)
 
 Factor = Callable[[int], float]
 
@@ -30,6 +33,15 @@ class Run(NamedTuple):
     def steps(self, length: float, unit: str) -> int:
         """Turn epochs (rounded to whole steps, fractions are fine) or steps into steps."""
         return round(length * (self.steps_per_epoch if unit == "epoch" else 1))
+
+    def drawn_over(self, total_epochs: float | None) -> int:
+        """The steps of a schedule for so many epochs; None: those of the run."""
+        if total_epochs is None:
+            return self.total_steps
+        steps = self.steps(total_epochs, "epoch")
+        if steps <= self.warmup_steps:
+            raise _refuse("total_epochs", "more than the warm-up has", total_epochs)
+        return steps
 
 
 def _refuse(option: str, accepted: str, value: object) -> ValueError:
@@ -69,26 +81,33 @@ def multistep(
     return lambda step: gamma ** sum(step >= milestone for milestone in passed)
 
 
-def cosine(run: Run, *, final: float = 0.0) -> Factor:
+def cosine(run: Run, *, final: float = 0.0, total_epochs: float | None = None) -> Factor:
     """Fall along half a cosine from 1, after the warm-up, to `final` after the last step.
 
     Loshchilov and Hutter, "SGDR", equation 5 (arXiv:1608.03983), without restarts. `final` is the
-    factor at `total_steps`, which no update uses: an update at a rate of 0 would be lost.
+    factor at `total_steps`, which no update uses: an update at a rate of 0 would be lost. It holds
+    from the end of `total_epochs` on, if they end before the run does.
     """
     if not 0 <= final < math.inf:
         raise _refuse("final", "0 or more", final)
-    length = max(1, run.total_steps - run.warmup_steps)
+    length = max(1, run.drawn_over(total_epochs) - run.warmup_steps)
     return lambda step: _anneal("cos", 1.0, final, (step - run.warmup_steps) / length)
 
 
 def onecycle(
-    run: Run, *, peak: float = 0.3, start: float = 0.04, final: float = 4e-6, anneal: str = "cos"
+    run: Run,
+    *,
+    peak: float = 0.3,
+    start: float = 0.04,
+    final: float = 4e-6,
+    anneal: str = "cos",
+    total_epochs: float | None = None,
 ) -> Factor:
     """Rise from `start` to 1 over the fraction `peak` of the steps, then fall to `final`.
 
     Smith and Topin, "Super-Convergence" (arXiv:1708.07120), with the steps and the defaults of
     torch's OneCycleLR: the last update has the factor `final`. A warm-up precedes the cycle and
-    ends at `start`.
+    ends at `start`; `final` holds from the end of `total_epochs` on, as in `cosine`.
     """
     if not 0 < peak < 1:
         raise _refuse("peak", "above 0 and below 1", peak)
@@ -97,7 +116,7 @@ def onecycle(
             raise _refuse(option, "0 or more", value)
     if anneal not in ("cos", "linear"):
         raise _refuse("anneal", "cos or linear", anneal)
-    last = run.total_steps - run.warmup_steps - 1
+    last = run.drawn_over(total_epochs) - run.warmup_steps - 1
     top = max(0.0, peak * (last + 1) - 1)
 
     def cycle(step: int) -> float:
@@ -196,6 +215,57 @@ def build_schedule(
     """Build the scheduler of a schedule, to be stepped once after each optimizer step.
 
     Every parameter group keeps its own learning rate and is scaled by the same factor. The state
-    is a dict of numbers. Arguments and errors are those of `factor`.
+    is a dict of numbers. Arguments and errors are those of `factor`. What of a schedule lies beyond
+    the run's end is warned of.
     """
-    return LambdaLR(optimizer, _schedule(name, total_steps, steps_per_epoch, **options))
+    factor = _schedule(name, total_steps, steps_per_epoch, **options)
+    _warn_of_unreached(Run(total_steps, steps_per_epoch, 0), options)
+    epochs = options.get("total_epochs") or total_steps / steps_per_epoch
+    return FactorSchedule(optimizer, factor, epochs)
+
+
+class FactorSchedule(LambdaLR):
+    """Scales the rate of each parameter group by a factor of the step.
+
+    Attributes:
+        epochs: that the factor is drawn over.
+    """
+
+    def __init__(self, optimizer: Optimizer, factor: Factor, epochs: float):
+        """Schedule ``optimizer``."""
+        self.epochs = epochs
+        super().__init__(optimizer, factor)
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on from a state by this schedule, also where the state is of a longer or shorter one.
+
+        The optimizer has been given its state before, with the rate that the other schedule had for
+        the next step; torch would use that rate once more.
+        """
+        epochs = self.epochs
+        super().load_state_dict(state_dict)
+        before, self.epochs = state_dict.get("epochs"), epochs
+        groups = self.optimizer.param_groups
+        old = groups[0]["lr"]
+        for group, base, factor in zip(groups, self.base_lrs, self.lr_lambdas, strict=True):
+            group["lr"] = base * factor(self.last_epoch)
+        self._last_lr = [group["lr"] for group in groups]
+        if groups[0]["lr"] != old:
+            keep = "<epochs>" if before is None else f"{before:g}"
+            log.info(
+                "the learning rate of step %d is %g by a schedule of %g epochs, no longer %g; "
+                "scheduler.total_epochs=%s keeps the schedule as it was",
+                *(self.last_epoch + 1, groups[0]["lr"], epochs, old, keep),
+            )
+
+
+def _warn_of_unreached(run: Run, options: dict[str, Any]) -> None:
+    unit = options.get("unit", "epoch")
+    for option in ("step_size", "milestones"):
+        lengths = options.get(option, [])
+        for length in lengths if isinstance(lengths, Sequence) else [lengths]:
+            if run.steps(length, unit) >= run.total_steps:
+                log.warning(
+                    "scheduler.%s: %s %g is never reached: the run ends after %g epochs, %d steps",
+                    *(option, unit, length, run.total_steps / run.steps_per_epoch, run.total_steps),
+                )

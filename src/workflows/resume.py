@@ -27,6 +27,7 @@ CHANGEABLE = (
     "data.resident",
     "data.root",
     "logger.tensorboard",
+    "scheduler.total_epochs",
     "test_checkpoint",
     "trainer.accelerator",
     "trainer.compile",

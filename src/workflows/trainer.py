@@ -8,13 +8,14 @@ from lightning.fabric.plugins.environments import (
     LightningEnvironment,
     TorchElasticEnvironment,
 )
-from lightning.pytorch.callbacks import Callback, EarlyStopping
+from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.loggers import Logger
 
 from src.config import TrainConfig, as_user_errors
 from src.runs import RunDirectory
 from src.training.callbacks import (
     Divergence,
+    EarlyStopping,
     EMAWeightAveraging,
     EpochLine,
     FirstBatch,
@@ -51,7 +52,7 @@ def build_trainer(
         UserError: the checkpoint to continue cannot be read.
     """
     settings = config.trainer
-    return L.Trainer(
+    trainer = L.Trainer(
         accelerator=compute.accelerator,
         devices=settings.devices,
         num_nodes=settings.num_nodes,
@@ -77,6 +78,10 @@ def build_trainer(
         use_distributed_sampler=False,
         default_root_dir=directory.path,
     )
+    # With max_steps Lightning 2.6.6 ends the epoch that a checkpoint was written at the end of once
+    # more: it logs the mean over no images and watches that.
+    trainer.fit_loop._iteration_based_training = lambda: False  # type: ignore[method-assign]
+    return trainer
 
 
 def cluster() -> ClusterEnvironment:

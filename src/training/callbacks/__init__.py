@@ -2,6 +2,7 @@
 
 from src.training.callbacks.checkpoints import best_checkpoint, last_checkpoint
 from src.training.callbacks.divergence import Divergence
+from src.training.callbacks.early_stopping import EarlyStopping
 from src.training.callbacks.epoch_line import EpochLine
 from src.training.callbacks.first_batch import FirstBatch
 from src.training.callbacks.graceful_stop import GracefulStop
@@ -14,6 +15,7 @@ from src.training.callbacks.weight_averaging import EMAWeightAveraging
 __all__ = [
     "Divergence",
     "EMAWeightAveraging",
+    "EarlyStopping",
     "EpochLine",
     "FirstBatch",
     "GracefulStop",
