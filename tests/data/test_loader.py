@@ -132,3 +132,22 @@ def test_no_step_has_fewer_than_half_of_its_share(
         steps = [sum(sizes[i : i + accumulate]) for i in range(0, len(sizes), accumulate)]
         if batch_size >= 4 * ranks and len(steps) > 1:
             assert 2 * min(steps) >= max(steps) - accumulate, (images, sizes)
+
+
+@pytest.mark.parametrize("accumulate", [1, 3])
+@pytest.mark.parametrize("ranks", [1, 2, 3])
+@pytest.mark.parametrize("end", [None, 8])
+def test_each_image_of_a_step_weighs_the_same(ranks: int, accumulate: int, end: int | None) -> None:
+    orders = [
+        Order(torch.arange(87), 8, rank=rank, ranks=ranks, accumulate=accumulate)
+        for rank in range(ranks)
+    ]
+    sizes = [[len(batch) for batch in order.batches(0)] for order in orders]
+    batches = range(end or len(orders[0]))
+    for first in batches[::accumulate]:
+        step = [(r, b) for r in range(ranks) for b in batches[first : first + accumulate]]
+        images = sum(sizes[rank][batch] for rank, batch in step)
+        for rank, batch in step:
+            weight, _ = orders[rank].share(batch, end)
+            # The gradient is divided by both.
+            assert weight / (ranks * accumulate) == pytest.approx(sizes[rank][batch] / images)
