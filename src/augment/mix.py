@@ -35,7 +35,7 @@ def _beta_table(alpha: float, device: torch.device) -> Tensor:
     step = (wanted - cdf[right - 1]) / (cdf[right] - cdf[right - 1])
     lower = (t[right - 1] + step * (t[right] - t[right - 1])) ** (1 / power)
     lower[-1] = 0.5
-    return torch.cat((lower, 1 - lower[:-1].flip(0))).to(device, torch.float32)
+    return torch.cat((lower, 1 - lower[:-1].flip(0))).float().to(device)
 
 
 def beta_quantile(uniform: Tensor, alpha: float) -> Tensor:

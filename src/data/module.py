@@ -41,6 +41,7 @@ class ImageDataModule(L.LightningDataModule):
         self.augment = augment
         self.seed = seed
         self.data: ImageData | None = None
+        self._resident: dict[tuple[ImageDataset, torch.device], ResidentImages] = {}
 
     def setup(self, stage: str | None = None) -> None:
         """Open the data set and split it; a second call does nothing.
@@ -169,9 +170,9 @@ class ImageDataModule(L.LightningDataModule):
         device = trainer.strategy.root_device if trainer is not None else torch.device("cpu")
         ranks = trainer.world_size if trainer is not None else 1
         size = config.batch_size if training else config.eval_batch_size
-        resident = self._is_resident(dataset, device)
+        resident = self._resident_images(dataset, device)
         # Where the images are, so that no step waits for its indices to be copied.
-        place = device if resident else torch.device("cpu")
+        place = torch.device("cpu") if resident is None else device
         order = Order(
             torch.from_numpy(indices).to(place),
             batch_size=size if training else max(size, ranks),
@@ -183,7 +184,7 @@ class ImageDataModule(L.LightningDataModule):
             accumulate=trainer.accumulate_grad_batches if trainer is not None and training else 1,
         )
         return EpochLoader(
-            ResidentImages(dataset, device) if resident else dataset,
+            resident or dataset,
             order,
             position=self._position if training else lambda: (0, 0),
             end=(lambda: int(trainer.num_training_batches)) if trainer and training else None,
@@ -202,14 +203,26 @@ class ImageDataModule(L.LightningDataModule):
         """Draws partners among the training images ``members``."""
         return lambda indices, epoch: members[self.augment.partners(indices, epoch, len(members))]
 
-    def _is_resident(self, dataset: ImageDataset, device: torch.device) -> bool:
+    def _resident_images(
+        self, dataset: ImageDataset, device: torch.device
+    ) -> ResidentImages | None:
+        """The images on the device, once for all loaders; None where they stay on the host."""
+        key = (dataset, device)
+        if key not in self._resident and self._are_resident(device):
+            self._resident[key] = ResidentImages(dataset, device)
+        return self._resident.get(key)
+
+    def _are_resident(self, device: torch.device) -> bool:
         """Whether the images go to the device for good; on a CPU they are mapped memory."""
         if self.config.resident != "auto":
             return self.config.resident == "always"
         if device.type != "cuda" or self.config.num_workers:
             return False
         free, _ = torch.cuda.mem_get_info(device)
-        return dataset.images.nbytes <= RESIDENT_SHARE * free
+        # What lies there already is not free, and belongs to the sum.
+        there = sum(images.images.nbytes for images in self._resident.values())
+        both = self.train_set.images.nbytes + self.test_set.images.nbytes
+        return both <= RESIDENT_SHARE * (free + there)
 
 
 def measure(images: np.ndarray, indices: np.ndarray) -> tuple[list[float], list[float]]:

@@ -1,10 +1,10 @@
 """Whether one network is better than another on the same images."""
 
 from dataclasses import dataclass
-from math import comb
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import binomtest
 
 from src.evaluation.predictions import Predictions
 
@@ -54,6 +54,5 @@ def mcnemar(first_only: int, second_only: int) -> float:
 
     The exact form of McNemar's test (Psychometrika 12, 1947, page 153): two-sided, binomial.
     """
-    count, fewer = first_only + second_only, min(first_only, second_only)
-    tail = sum(comb(count, i) for i in range(fewer + 1))
-    return min(1.0, 2 * tail / 2**count)
+    count = first_only + second_only
+    return float(binomtest(first_only, count).pvalue) if count else 1.0

@@ -1,13 +1,12 @@
 """Figures that say how good predictions are."""
 
-import math
 from collections.abc import Sequence
-from statistics import NormalDist
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.stats import binomtest
 from torchmetrics.functional.classification import (
     multiclass_calibration_error,
     multiclass_confusion_matrix,
@@ -88,11 +87,5 @@ def wilson_interval(right: int, count: int, level: float = LEVEL) -> tuple[float
     Raises:
         ValueError: not 0 <= right <= count, or no image.
     """
-    if not 0 <= right <= count or count < 1:
-        raise ValueError(f"{right} of {count} images right: no share of them")
-    z = NormalDist().inv_cdf(0.5 + level / 2)
-    share = right / count
-    centre = share + z * z / (2 * count)
-    reach = z * math.sqrt(share * (1 - share) / count + z * z / (4 * count * count))
-    scale = 1 + z * z / count
-    return max(0.0, (centre - reach) / scale), min(1.0, (centre + reach) / scale)
+    low, high = binomtest(right, count).proportion_ci(level, method="wilson")
+    return float(low), float(high)

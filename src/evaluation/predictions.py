@@ -133,8 +133,8 @@ def classify(
     for start in range(0, len(images), batch_size):
         part = torch.tensor(images[start : start + batch_size]).permute(0, 3, 1, 2).to(device)
         with torch.autocast(device.type, dtype=autocast, enabled=autocast is not None):
-            logits = [network(view(part)) for view in views]
-        check_finite(torch.stack(logits))
-        shares = [F.softmax(each.double(), dim=1) for each in logits]
-        found.append(torch.stack(shares).mean(dim=0).cpu().numpy())
+            logits = torch.stack([network(view(part)) for view in views])
+        check_finite(logits)
+        # On the CPU: Apple's GPUs have no float64.
+        found.append(F.softmax(logits.cpu().double(), dim=2).mean(dim=0).numpy())
     return np.concatenate(found)

@@ -102,7 +102,7 @@ class ImageClassifier(L.LightningModule):
         logits = self(batch.images).float()
         loss = self.loss(logits, batch.labels if batch.targets is None else batch.targets)
         if batch.weight:
-            self.train_metrics.update(loss.detach(), logits.detach(), batch.labels)
+            self.train_metrics.update(loss.detach(), logits.detach(), batch.labels, batch.targets)
         # Gradients are averaged over ranks and accumulated batches, as if each had equally many
         # images.
         return loss if batch.weight == 1 else loss * batch.weight

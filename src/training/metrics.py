@@ -9,6 +9,9 @@ from torchmetrics import Metric
 class LossAndAccuracy(Metric):
     """Mean loss and top-1 accuracy over images, summed over ranks when it is computed.
 
+    An image that is a mixture of two classes counts as right by the share of the class that was
+    predicted.
+
     Sums stay on the device: nothing waits for it before :meth:`compute` is read.
     """
 
@@ -21,13 +24,27 @@ class LossAndAccuracy(Metric):
         """Start at no images."""
         super().__init__()
         self.add_state("loss_sum", torch.zeros(()), dist_reduce_fx="sum")
-        self.add_state("correct", torch.zeros((), dtype=torch.int64), dist_reduce_fx="sum")
+        self.add_state("correct", torch.zeros(()), dist_reduce_fx="sum")
         self.add_state("count", torch.zeros((), dtype=torch.int64), dist_reduce_fx="sum")
 
-    def update(self, loss: Tensor, logits: Tensor, labels: Tensor) -> None:
-        """Add a batch: its mean loss, its logits (N, classes) and int64 labels (N,)."""
+    def update(
+        self, loss: Tensor, logits: Tensor, labels: Tensor, targets: Tensor | None = None
+    ) -> None:
+        """Add a batch.
+
+        Args:
+            loss: its mean loss.
+            logits: (N, classes).
+            labels: int64 (N,).
+            targets: float (N, classes), the shares of the classes in each image; None: the labels.
+        """
         self.loss_sum = self.loss_sum + loss * len(labels)
-        self.correct = self.correct + (logits.argmax(dim=1) == labels).sum()
+        predicted = logits.argmax(dim=1)
+        if targets is None:
+            correct = (predicted == labels).sum()
+        else:
+            correct = targets.gather(1, predicted[:, None]).sum()
+        self.correct = self.correct + correct
         self.count = self.count + len(labels)
 
     def compute(self) -> dict[str, Tensor]:

@@ -5,7 +5,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from src.evaluation.predictions import VIEWS, predict
+from src.evaluation.predictions import VIEWS, classify, predict
+from tests.fixtures.datasets import random_images
 
 
 class Corner(nn.Module):
@@ -80,3 +81,27 @@ class _ToFloat(nn.Module):
 
     def forward(self, pixels: Tensor) -> Tensor:
         return self.network(pixels.float())
+
+
+class OnAppleGpu(torch.Tensor):
+    """A tensor on a device without float64, as ``mps`` is one."""
+
+    def double(self) -> torch.Tensor:
+        raise TypeError("Cannot convert a MPS Tensor to float64 dtype")
+
+    def cpu(self) -> torch.Tensor:  # type: ignore[override]
+        return self.as_subclass(torch.Tensor)
+
+
+class AppleNetwork(nn.Module):
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return images.float().mean(dim=(2, 3)).as_subclass(OnAppleGpu)
+
+
+@pytest.mark.parametrize("views", ["none", "flip"])
+def test_probabilities_are_taken_on_the_cpu_for_not_every_gpu_has_float64(views: str) -> None:
+    images = random_images(5)
+    found = classify(AppleNetwork(), images, device=torch.device("cpu"), views=VIEWS[views])
+    assert found.dtype == np.float64
+    means = torch.from_numpy(images.mean(axis=(1, 2)))
+    np.testing.assert_allclose(found, means.softmax(dim=1).numpy(), rtol=1e-4)

@@ -87,3 +87,15 @@ def test_precision_is_chosen_by_the_hardware_unless_it_is_given(
     for capability, expected in (((7, 5), "32-true"), ((9, 0), "bf16-mixed")):
         monkeypatch.setattr(torch.cuda, "get_device_capability", lambda c=capability: c)
         assert choose_precision("auto", "gpu") == expected
+
+
+def test_accuracy_of_mixed_images_is_the_share_of_the_predicted_class() -> None:
+    module = classifier()
+    predicted = module(batch().images).argmax(dim=1)
+    other = (predicted + 1) % 3
+    one_hot = nn.functional.one_hot
+    targets = 0.7 * one_hot(predicted, 3).float() + 0.3 * one_hot(other, 3)
+    # The smaller share is the image's own, as it is with half of all mixtures.
+    mixed = batch(targets)._replace(labels=other)
+    module.training_step(mixed, 0)
+    assert module.train_metrics.compute()["acc"].item() == pytest.approx(0.7)
