@@ -1,7 +1,7 @@
 """Batches in an order that is a function of (seed, epoch), so that any run can be continued."""
 
 import itertools
-import signal
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -253,5 +253,7 @@ def _quiet_worker(worker: int) -> None:
     # OpenCV's own threads and a forked process can wait for each other for ever.
     cv2.setNumThreads(0)
     torch.set_num_threads(1)
-    # Ctrl-C in a terminal reaches these processes too, with the handler of the one they are of.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # Ctrl-C in a terminal and torchrun's SIGTERM reach a whole process group. It is the rank that
+    # answers them, and until it has stopped it needs its batches. To ignore SIGTERM would not do:
+    # at the interpreter's exit multiprocessing ends its children by it, and waits for them.
+    os.setpgid(0, 0)

@@ -132,3 +132,25 @@ def test_ctrl_c_in_a_terminal_means_the_run_and_not_its_loader_processes(
     way = f"continue with resume={run.path} '{TRUST}'"
     assert training.err == f"interrupted by SIGINT at step 1; {way}\n"
     assert torch.load(run.last, weights_only=True)["global_step"] == 1
+
+
+def test_sigterm_of_torchrun_means_the_ranks_and_not_their_loader_processes(
+    cli: Cli, images: str, tmp_path: Path
+) -> None:
+    """It signals the whole process group of each rank."""
+    run, go_on = RunDirectory(tmp_path / "run"), tmp_path / "go_on"
+    words = [images, *LONG, f"hydra.run.dir={run.path}", "data.num_workers=2", "trainer=ddp"]
+    torchrun = ("torch.distributed.run", "--nproc-per-node=2", "-m")
+    training = Training(tmp_path, *words, launcher=torchrun, HOLD_UNTIL=str(go_on))
+    assert training.until(lambda: training.steps() == 2), training.err
+    training.send(signal.SIGTERM)
+    assert training.until(lambda: "stopping after this step" in training.out), training.err
+    go_on.touch()
+    training.end()
+    assert state(run) == "interrupted", training.err
+    way = f"continue with resume={run.path} '{TRUST}'"
+    assert f"interrupted by SIGTERM at step 1; {way}\n" in training.err
+    assert torch.load(run.last, weights_only=True)["global_step"] == 1
+    words = ["trainer.devices=1", "trainer.max_epochs=1", "data.num_workers=0"]
+    done = cli(f"resume={run.path}", TRUST, *words)
+    assert done.code == 0, done.err
