@@ -99,9 +99,7 @@ def _launch(config_name: str, workflow: str, full_error: str) -> int:
         _add(word, arguments.overrides)
     continuation = None
     if config_name == "train":
-        continuation = find_continuation(
-            arguments.overrides, arguments.multirun, save=this_rank().first
-        )
+        continuation = find_continuation(arguments.overrides, arguments.multirun)
     if continuation and arguments.cfg:
         print(continuation.text)
         return 0
@@ -158,7 +156,8 @@ def _continue(config_name: str, continuation: Continuation, workflow: str) -> in
         "hydra.output_subdir=null",
         *rank_words(),
     ]
-    return _run_single(config_name, lambda cfg: _do(continuation.config, workflow))
+    begun = {"begun": continuation.save} if this_rank().first else {}
+    return _run_single(config_name, lambda cfg: _do(continuation.config, workflow, **begun))
 
 
 def start(config_name: str, job: Job) -> None:
@@ -173,9 +172,9 @@ def start(config_name: str, job: Job) -> None:
         os.environ[FULL_ERROR] = before
 
 
-def _do(config: TrainConfig, workflow: str) -> float | None:
+def _do(config: TrainConfig, workflow: str, **hooks: Callable[[], None]) -> float | None:
     directory = RunDirectory(Path(HydraConfig.get().runtime.output_dir))
-    metrics = import_module(workflow).run(config, directory)
+    metrics = import_module(workflow).run(config, directory, **hooks)
     value = metrics.get(config.run.objective)
     return float("nan") if value is None else float(value)
 
