@@ -19,7 +19,7 @@ from omegaconf import DictConfig
 
 from src.config import ConfigError, Interrupted, RunFailed, TrainConfig, UserError, check
 from src.config.check import CONF
-from src.config.compose import Plan, explain, plan
+from src.config.compose import Plan, explain, parse, plan
 from src.config.errors import one_line
 from src.runs import RunDirectory
 from src.runs.record import remember_command
@@ -93,6 +93,7 @@ def _launch(config_name: str, workflow: str, full_error: str) -> int:
     if arguments.help or arguments.hydra_help or arguments.shell_completion or arguments.info:
         start(config_name, lambda cfg: None)
         return 0
+    _check_hydra(config_name, arguments.config_name, arguments.overrides)
     if arguments.cfg and arguments.multirun:
         raise ConfigError(f"--cfg {arguments.cfg} shows one run: leave out -m and give one value")
     for word in enter(arguments.overrides, arguments.multirun):
@@ -110,6 +111,20 @@ def _launch(config_name: str, workflow: str, full_error: str) -> int:
         start(config_name, lambda cfg: None)
         return 0
     return _begin(config_name, workflow, asked, arguments.overrides, full_error)
+
+
+def _check_hydra(config_name: str, named: str | None, overrides: list[str]) -> None:
+    """Refuse settings of Hydra that this command cannot work with."""
+    if named not in (None, config_name) and (CONF / f"{named}.yaml").exists():
+        raise ConfigError(
+            f"--config-name {named}: is the configuration of src.{named}; leave it out"
+        )
+    for item in parse(overrides):
+        if item.key_or_group == "hydra.output_subdir" and item.value() != ".hydra":
+            raise ConfigError(
+                f"{item.input_line}: later commands read a run's configuration in .hydra; "
+                "leave it out"
+            )
 
 
 def _begin(

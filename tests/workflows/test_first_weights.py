@@ -13,10 +13,10 @@ from tests.fixtures.cli import TINY, Cli
 class FromFile(nn.Module):
     """A network that starts from a file."""
 
-    def __init__(self, num_classes: int, weights_path: str | None = None):
+    def __init__(self, num_classes: int, in_channels: int = 3, weights_path: str | None = None):
         super().__init__()
         self.layers = nn.Sequential(nn.Flatten(), nn.LazyLinear(num_classes))
-        self.layers(torch.zeros(1, 3, 32, 32))
+        self.layers(torch.zeros(1, in_channels, 32, 32))
         if weights_path is not None:
             self.load_state_dict(torch.load(weights_path, weights_only=True))
 

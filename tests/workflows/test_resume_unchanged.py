@@ -50,9 +50,7 @@ def test_a_resume_that_cannot_start_changes_nothing(
     assert snapshot(run) == before
 
 
-def test_a_resume_that_starts_writes_its_new_settings(
-    cli: Cli, cifar: str, tmp_path: Path
-) -> None:
+def test_a_resume_that_starts_writes_its_new_settings(cli: Cli, cifar: str, tmp_path: Path) -> None:
     run = RunDirectory(tmp_path / "r")
     assert cli(cifar, *WORDS, f"hydra.run.dir={run.path}").code == 0
     done = cli(f"resume={run.path}", "trainer.max_epochs=2")
