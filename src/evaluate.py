@@ -15,4 +15,8 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    if not __package__:
+        # Started as a file, Python looks for its modules beside it.
+        print("error: start it as python -m src.evaluate", file=sys.stderr)
+        sys.exit(2)
     main()

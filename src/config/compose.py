@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, QuotedString
 from hydra.errors import ConfigCompositionException, HydraException, OverrideParseException
@@ -79,8 +80,8 @@ def plan(config_name: str, overrides: list[str], multirun: bool = False) -> Plan
         ConfigError: an override that does not parse, names no option or setting, or makes a
             configuration that :func:`src.config.check` refuses; names the job in a sweep.
     """
-    parsed = parse(overrides)
     with initialize_config_dir(config_dir=str(CONF), version_base="1.3"):
+        parsed = parse(overrides)
         fixed = [item.input_line for item in parsed if not item.is_sweep_override()]
         base = composed(config_name, [line for line in fixed if line is not None], hydra=True)
         hydra = base.hydra
@@ -144,7 +145,9 @@ def parse(overrides: list[str]) -> list[Override]:
         ConfigError: a word that is not of that grammar.
     """
     try:
-        parsed = OverridesParser.create().parse_overrides(overrides)
+        # Patterns, glob(*), are looked up among the options of an initialized Hydra.
+        loader = GlobalHydra.instance().config_loader() if GlobalHydra().is_initialized() else None
+        parsed = OverridesParser.create(loader).parse_overrides(overrides)
     except (OverrideParseException, ValueError) as error:
         raise _not_understood(getattr(error, "override", " ".join(overrides))) from error
     for item in parsed:
@@ -220,6 +223,11 @@ def explain(error: Exception, config_name: str = "train") -> str:
         if options:
             hint = nearest(option, options)
             return f"{group}={option}: no such option{hint} (accepted: {', '.join(options)})"
+    if twice := re.search(r"Multiple values for ([^ ]+)\. To override .* use '(.+)'", text):
+        group, line = twice.groups()
+        return f"{group}: has an option already; leave out the + (in a file: {line})"
+    if present := re.search(r"An item is already at '([^']+)'", text):
+        return f"+{present.group(1)}: is there already; leave out the +"
     if unknown := re.search(r"Could not override '([^']+)'", text):
         key = unknown.group(1)
         groups = sorted(path.name for path in CONF.iterdir() if path.is_dir())

@@ -25,15 +25,22 @@ class RunRecord:
     was killed outright.
     """
 
-    def __init__(self, directory: RunDirectory, content: dict[str, Any]):
-        """Hold ``content``, the fields of ``directory``'s record."""
+    def __init__(self, directory: RunDirectory, content: dict[str, Any], *, begun: bool = True):
+        """Hold ``content``, the fields of ``directory``'s record; written once it has begun."""
         self.directory = directory
         self.content = content
+        self.begun = begun
+
+    def begin(self) -> None:
+        """Write the record from now on: a resumed run keeps its old one until it trains."""
+        self.begun = True
+        self.update()
 
     def update(self, **fields: Any) -> None:
-        """Set fields and write the file."""
+        """Set fields and write the file, if the run has begun."""
         self.content.update(fields)
-        write_json(self.directory.record, self.content)
+        if self.begun:
+            write_json(self.directory.record, self.content)
 
     def close(self, state: str, reason: str | None = None) -> None:
         """Write how the run ended, and from which checkpoint it could be continued."""
@@ -42,7 +49,7 @@ class RunRecord:
 
 
 def open_record(directory: RunDirectory, *, seed: int, resumed: bool) -> RunRecord:
-    """Start the record of a run, or take up that of a resumed one.
+    """Start the record of a run, or take up that of a resumed one, which is not written yet.
 
     Raises:
         FileExistsError: the directory already holds a run and ``resumed`` is false.
@@ -71,7 +78,7 @@ def open_record(directory: RunDirectory, *, seed: int, resumed: bool) -> RunReco
         }
         again = {"command": content["command"], "started": _now(), "commit": content["commit"]}
         content |= kept | {"resumed": [*before.get("resumed", []), again]}
-    record = RunRecord(directory, content)
+    record = RunRecord(directory, content, begun=not resumed)
     record.update()
     return record
 

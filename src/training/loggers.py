@@ -21,17 +21,15 @@ class CsvLogger(Logger):
     """
 
     def __init__(self, path: Path, resume_step: int | None = None):
-        """Write to ``path``; keep only its rows before ``resume_step``, if that is given."""
+        """Write to ``path``; keep only its rows before ``resume_step``, if that is given.
+
+        The file stays as it is until the first row is appended.
+        """
         super().__init__()
         self.path = path
         self.columns = ["step", "epoch"]
-        if path.exists() and getattr(rank_zero_only, "rank", 0) == 0:
-            # Half a line is what a crash may leave; its letters may be none.
-            with path.open(newline="", errors="replace") as file:
-                reader = csv.DictReader(file)
-                rows = [row for row in reader if (row.get("step") or "").isdigit()]
-                self.columns = list(reader.fieldnames or self.columns)
-            self._write([r for r in rows if resume_step is None or int(r["step"]) < resume_step])
+        self._resume_step = resume_step
+        self._opened = False
 
     @property
     def name(self) -> str:
@@ -46,6 +44,8 @@ class CsvLogger(Logger):
     @rank_zero_only
     def log_metrics(self, metrics: Mapping[str, Any], step: int | None = None) -> None:
         """Append one row."""
+        if not self._opened:
+            self._open()
         row = {key: _plain(value) for key, value in metrics.items()}
         row["step"] = step or 0
         new = [key for key in row if key not in self.columns]
@@ -60,6 +60,19 @@ class CsvLogger(Logger):
     @rank_zero_only
     def log_hyperparams(self, *args: Any, **kwargs: Any) -> None:
         """Nothing: the settings stand in ``.hydra/config.yaml``."""
+
+    def _open(self) -> None:
+        """Take up what an earlier part of the run has written."""
+        self._opened = True
+        if not self.path.exists():
+            return
+        # Half a line is what a crash may leave; its letters may be none.
+        with self.path.open(newline="", errors="replace") as file:
+            reader = csv.DictReader(file)
+            rows = [row for row in reader if (row.get("step") or "").isdigit()]
+            self.columns = list(reader.fieldnames or self.columns)
+        end = self._resume_step
+        self._write([row for row in rows if end is None or int(row["step"]) < end])
 
     def _rows(self) -> list[dict[str, Any]]:
         if not self.path.exists():

@@ -57,8 +57,12 @@ class TensorBoard(TensorBoardLogger):
 
     @rank_zero_only
     def save(self) -> None:
-        """Flush; Lightning's would add a ``hparams.yaml`` with nothing in it."""
-        self.experiment.flush()
+        """Flush; Lightning's would add a ``hparams.yaml`` with nothing in it.
+
+        It calls this before training, when a resumed run's files are to stay as they are.
+        """
+        if self._experiment is not None:
+            self._experiment.flush()
 
 
 @rank_zero_only

@@ -19,7 +19,7 @@ from omegaconf import DictConfig
 
 from src.config import ConfigError, Interrupted, RunFailed, TrainConfig, UserError, check
 from src.config.check import CONF
-from src.config.compose import Plan, explain, plan
+from src.config.compose import Plan, explain, parse, plan
 from src.config.errors import one_line
 from src.runs import RunDirectory
 from src.runs.record import remember_command
@@ -93,15 +93,14 @@ def _launch(config_name: str, workflow: str, full_error: str) -> int:
     if arguments.help or arguments.hydra_help or arguments.shell_completion or arguments.info:
         start(config_name, lambda cfg: None)
         return 0
+    _check_hydra(config_name, arguments.config_name, arguments.overrides)
     if arguments.cfg and arguments.multirun:
         raise ConfigError(f"--cfg {arguments.cfg} shows one run: leave out -m and give one value")
     for word in enter(arguments.overrides, arguments.multirun):
         _add(word, arguments.overrides)
     continuation = None
     if config_name == "train":
-        continuation = find_continuation(
-            arguments.overrides, arguments.multirun, save=this_rank().first
-        )
+        continuation = find_continuation(arguments.overrides, arguments.multirun)
     if continuation and arguments.cfg:
         print(continuation.text)
         return 0
@@ -112,6 +111,20 @@ def _launch(config_name: str, workflow: str, full_error: str) -> int:
         start(config_name, lambda cfg: None)
         return 0
     return _begin(config_name, workflow, asked, arguments.overrides, full_error)
+
+
+def _check_hydra(config_name: str, named: str | None, overrides: list[str]) -> None:
+    """Refuse settings of Hydra that this command cannot work with."""
+    if named not in (None, config_name) and (CONF / f"{named}.yaml").exists():
+        raise ConfigError(
+            f"--config-name {named}: is the configuration of src.{named}; leave it out"
+        )
+    for item in parse(overrides):
+        if item.key_or_group == "hydra.output_subdir" and item.value() != ".hydra":
+            raise ConfigError(
+                f"{item.input_line}: later commands read a run's configuration in .hydra; "
+                "leave it out"
+            )
 
 
 def _begin(
@@ -158,7 +171,8 @@ def _continue(config_name: str, continuation: Continuation, workflow: str) -> in
         "hydra.output_subdir=null",
         *rank_words(),
     ]
-    return _run_single(config_name, lambda cfg: _do(continuation.config, workflow))
+    begun = {"begun": continuation.save} if this_rank().first else {}
+    return _run_single(config_name, lambda cfg: _do(continuation.config, workflow, **begun))
 
 
 def start(config_name: str, job: Job) -> None:
@@ -173,9 +187,9 @@ def start(config_name: str, job: Job) -> None:
         os.environ[FULL_ERROR] = before
 
 
-def _do(config: TrainConfig, workflow: str) -> float | None:
+def _do(config: TrainConfig, workflow: str, **hooks: Callable[[], None]) -> float | None:
     directory = RunDirectory(Path(HydraConfig.get().runtime.output_dir))
-    metrics = import_module(workflow).run(config, directory)
+    metrics = import_module(workflow).run(config, directory, **hooks)
     value = metrics.get(config.run.objective)
     return float("nan") if value is None else float(value)
 

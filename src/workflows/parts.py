@@ -46,12 +46,26 @@ def build_backbone(model: ResNetConfig | dict[str, Any], classes: int, channels:
     return network
 
 
+_WITHOUT: dict[str, Any] = {
+    "checkpoint": None,
+    "checkpoint_path": "",  # timm 1.0 tests whether it is empty
+    "pretrained": False,
+    "weights": None,
+    "weights_backbone": None,
+    "weights_path": None,
+}
+"""What a network's options for its first weights are set to where it gets others."""
+
+
 def untrained(model: ResNetConfig | dict[str, Any]) -> ResNetConfig | dict[str, Any]:
-    """A network's settings without weights that would be downloaded and then replaced."""
+    """A network's settings without first weights, which those of its training replace.
+
+    They would be downloaded, or read from a file that may be gone: the keys are those of
+    torchvision, timm and of classes that name theirs likewise.
+    """
     if not isinstance(model, dict):
         return model
-    without = {"weights": None, "pretrained": False}
-    return model | {key: without[key] for key in without if key in model}
+    return model | {key: _WITHOUT[key] for key in _WITHOUT if key in model}
 
 
 def optimizer_factory(settings: Any) -> "OptimizerFactory":

@@ -22,6 +22,9 @@ class Recording(Protocol):
     def update(self, **fields: Any) -> None:
         """Add them to the record."""
 
+    def begin(self) -> None:
+        """Write the record of a resumed run, which its old one stands for until then."""
+
 
 class _Unrecorded:
     """The record is the first rank's."""
@@ -29,10 +32,15 @@ class _Unrecorded:
     def update(self, **fields: Any) -> None:
         """Do nothing."""
 
+    def begin(self) -> None:
+        """Do nothing."""
+
 
 @contextmanager
 def recorded(directory: RunDirectory, config: TrainConfig) -> Iterator[Recording]:
     """Open the record of a run and close it with how the run ended, on whichever rank it did.
+
+    That of a resumed run stays as it was until ``begin`` is called.
 
     Raises:
         UserError: the directory already holds a run, cannot be written, or belongs to a run that

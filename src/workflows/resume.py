@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 
 from src.config import ConfigError, TrainConfig, UserError, as_user_errors, check
 from src.config.compose import find_value, parse
@@ -51,22 +51,27 @@ class Continuation:
         directory: the run.
         config: its configuration, with the settings changed on the command line.
         text: the same as YAML.
+        changed: the same as it is to be saved, if a setting differs from the run's own.
     """
 
     directory: RunDirectory
     config: TrainConfig
     text: str
+    changed: DictConfig | None
+
+    def save(self) -> None:
+        """Write settings that have changed into the run, once it goes on with them."""
+        if self.changed is not None:
+            with as_user_errors(), replacing(self.directory.config) as file:
+                OmegaConf.save(self.changed, file)
 
 
-def find_continuation(
-    overrides: list[str], multirun: bool, *, save: bool = True
-) -> Continuation | None:
+def find_continuation(overrides: list[str], multirun: bool) -> Continuation | None:
     """The run that a ``resume=<directory>`` among the overrides names, if there is one.
 
     Args:
         overrides: the command line's ``key=value`` words.
         multirun: whether ``-m`` was given.
-        save: whether settings that have changed are written into the run.
 
     Raises:
         UserError: no run, no checkpoint or no configuration is there, the run is complete,
@@ -90,10 +95,8 @@ def find_continuation(
     for settings in (config.model, config.optimizer):
         check_buildable(directory.config, settings, _trusted(overrides))
     _check_unfinished(directory, config)
-    if changed and save:
-        with as_user_errors(), replacing(directory.config) as file:
-            OmegaConf.save(cfg, file)
-    return Continuation(directory, config, OmegaConf.to_yaml(cfg).rstrip())
+    text = OmegaConf.to_yaml(cfg).rstrip()
+    return Continuation(directory, config, text, cfg if changed else None)
 
 
 def _trusted(overrides: list[str]) -> tuple[str, ...]:

@@ -3,9 +3,11 @@
 import logging
 import time
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 import lightning as L
+from lightning.pytorch.callbacks import LambdaCallback
 
 from src.config import TrainConfig
 from src.data.module import ImageDataModule
@@ -42,8 +44,13 @@ from src.workflows.trainer import build_trainer
 log = logging.getLogger(__name__)
 
 
-def run(config: TrainConfig, directory: RunDirectory) -> dict[str, Any]:
+def run(
+    config: TrainConfig, directory: RunDirectory, begun: Callable[[], None] = lambda: None
+) -> dict[str, Any]:
     """Train and test as ``config`` says, and leave everything in ``directory``.
+
+    Nothing of a resumed run changes before it trains, but for lines in its log; ``begun`` is
+    called then.
 
     Returns:
         The final figures, as in ``metrics.json``; on further ranks none.
@@ -58,11 +65,15 @@ def run(config: TrainConfig, directory: RunDirectory) -> dict[str, Any]:
     words = [plain_override("resume", str(directory.path))]
     watch = SignalWatch(saved, [*words, *trust_words(config.model, config.optimizer)])
     with recorded(directory, config) as recording, explained(config), watch:
-        return _run(config, directory, recording, watch)
+        return _run(config, directory, recording, watch, begun)
 
 
 def _run(
-    config: TrainConfig, directory: RunDirectory, recording: Recording, watch: SignalWatch
+    config: TrainConfig,
+    directory: RunDirectory,
+    recording: Recording,
+    watch: SignalWatch,
+    begun: Callable[[], None],
 ) -> dict[str, Any]:
     first = this_rank().first
     with prepared_in_turn():
@@ -77,7 +88,6 @@ def _run(
         classifier, summary = build_classifier(config, data, compute)
     if first:
         check_room(directory.path, bytes_of_checkpoints(config, summary.parameters))
-        directory.summary.write_text(summary.as_table() + "\n")
     if config.callbacks.model_summary:
         log.info("%s", summary.as_table())
     log.info("training on %s", hardware.describe(compute, config.trainer))
@@ -91,11 +101,24 @@ def _run(
     resume = directory.last if config.run.resume and directory.last.exists() else None
     form_group(compute.accelerator)
     trainer = build_trainer(config, directory, compute, resume, watch)
-    if config.logger.tensorboard:
-        pages = {"configuration": as_yaml(config), "model": summary.as_table()}
-        begin_run(trainer.loggers, flat_settings(config), pages, chosen_settings(directory))
+
+    def begin(*_: object) -> None:
+        recording.begin()
+        begun()
+        if first:
+            directory.summary.write_text(summary.as_table() + "\n")
+        if config.logger.tensorboard:
+            pages = {"configuration": as_yaml(config), "model": summary.as_table()}
+            begin_run(trainer.loggers, flat_settings(config), pages, chosen_settings(directory))
+
+    # As late as that: everything that can keep a run from training has been done.
+    trainer.callbacks.insert(0, LambdaCallback(on_train_start=begin))  # type: ignore[attr-defined]
     began = time.perf_counter()
     trainer.fit(classifier, datamodule=data, ckpt_path=resume, weights_only=True)
+    if config.run.resume:
+        # Where nothing was left to train, the hook has not been called.
+        recording.begin()
+        begun()
     which = trainer.strategy.broadcast(_which_weights(config, directory))
     tested = _test(which, directory, trainer, classifier, data)
     seconds = time.perf_counter() - began

@@ -49,6 +49,11 @@ def words_of_job(words: Iterable[str]) -> list[str]:
     return [word for word in words if not word.lstrip("+~").startswith(OF_THE_SWEEP)]
 
 
+def _continues(job: Job, before: RunSummary) -> bool:
+    """Whether a job goes on from a checkpoint."""
+    return before.state in ("interrupted", "killed") and bool(job.directory.states)
+
+
 @dataclass(frozen=True)
 class Runner:
     """Does the jobs of a sweep, wherever an engine calls it: it can be sent to another process.
@@ -101,6 +106,9 @@ class Runner:
             stop=self.stop.wanted,
         )
         after = read_run(job.directory.path)
+        if code and received is None and _continues(job, before) and after.reason == before.reason:
+            log.error("job %s: could not go on (exit code %d); stays %s", name, code, after.state)
+            return
         if after.state in ("waiting", "killed"):
             self._write_end(job, code, stopped=received is not None)
             after = read_run(job.directory.path)
@@ -117,7 +125,7 @@ class Runner:
         """The command of a single run."""
         path = job.directory.path
         module = ["-m", f"src.{self.command}"]
-        if before.state in ("interrupted", "killed") and job.directory.states:
+        if _continues(job, before):
             log.info("job %s: continues from %s", path.name, job.directory.states[0])
             # What the sweep's own command line names, the user has trusted by typing it.
             settings = cast(dict[str, Any], OmegaConf.to_container(cfg, resolve=True))
