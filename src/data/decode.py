@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from src.data.formats import unsupported
 from src.data.headers import objection
 from src.data.integrity import damage
 
@@ -69,6 +70,8 @@ def _read(buffer: bytes, flags: int, name: str) -> NDArray[np.uint8]:
     except cv2.error:
         image = None
     if image is None:
+        if kind := unsupported(buffer):
+            raise ValueError(f"{name} is {kind}, which OpenCV cannot read: convert it")
         raise ValueError(f"{name} cannot be decoded: it is damaged or not an image")
     return _to_bytes(image, name)
 
@@ -84,7 +87,7 @@ def decode(
     writes it: what Pillow does.
 
     Args:
-        buffer: the file's content: png, jpg, bmp, webp, tif, ppm or pgm.
+        buffer: the file's content: one of ``IMAGE_SUFFIXES``, whatever its name.
         name: what to call the file in an error.
         channels: 3 for RGB, 1 for grey, None for what the file holds.
         size: (height, width) to resize to, see :func:`resize`; None keeps the file's.

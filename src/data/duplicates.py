@@ -1,11 +1,11 @@
-"""Images that are in the training set and in the test set: what is tested there was learnt."""
+"""Images that are there twice: in training and test set, or in two classes."""
 
 import hashlib
 from collections.abc import Iterator
 
 from src.data.types import Duplicates, ImageSet
 
-__all__ = ["find_duplicates"]
+__all__ = ["count_contradictions", "find_duplicates"]
 
 
 def _digests(images: ImageSet) -> Iterator[bytes]:
@@ -26,3 +26,12 @@ def find_duplicates(train: ImageSet, test: ImageSet) -> Duplicates | None:
         return None
     first, twin = found[0]
     return Duplicates(len(found), test.names[first], train.names[twin])
+
+
+def count_contradictions(images: ImageSet) -> int:
+    """How many images have the pixels of an image of another class; N images (N, H, W, C)."""
+    digests = list(_digests(images))
+    classes: dict[bytes, set[int]] = {}
+    for digest, label in zip(digests, images.labels.tolist(), strict=True):
+        classes.setdefault(digest, set()).add(label)
+    return sum(len(classes[digest]) > 1 for digest in digests)

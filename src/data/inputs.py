@@ -4,7 +4,7 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -12,13 +12,11 @@ from numpy.typing import NDArray
 
 from src.data.content import read_file
 from src.data.decode import decode, fit, opencv_alone, resize
-from src.data.sources.layout import EXTENSIONS, is_hidden
+from src.data.formats import IMAGE_SUFFIXES, not_read
+from src.data.sources.layout import is_hidden, is_image
 from src.names import printable
 
 __all__ = ["Found", "InputBatch", "find_images", "read_batches"]
-
-SUFFIXES = (*EXTENSIONS, ".avif", ".dib", ".gif", ".jp2", ".jpe", ".pbm", ".pnm")
-"""What is taken from folders and patterns: what OpenCV reads in 8 or 16 bits."""
 
 THUMBNAIL = 128
 """The longer side of a thumbnail in pixels; what is smaller stays as it is."""
@@ -34,10 +32,12 @@ class Found:
     Attributes:
         files: paths in natural order, each once; they may still turn out not to be images.
         problems: a line for each folder that cannot be read.
+        others: the visible files in folders that are no images by their suffix.
     """
 
     files: list[Path]
     problems: list[str]
+    others: list[Path] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -71,10 +71,16 @@ def find_images(source: str) -> Found:
     """
     path = Path(source).expanduser()
     problems: list[str] = []
+    others: list[Path] = []
     if path.is_dir():
-        files = list(_walk(path, _parents(path), problems))
+        visible = list(_walk(path, _parents(path), problems))
+        files = [file for file in visible if is_image(file.name)]
+        others = [file for file in visible if not is_image(file.name)]
         if not files and not problems:
-            raise ValueError(f"{printable(path)}: no images in this folder ({' '.join(SUFFIXES)})")
+            said = f"; {not_read(map(str, others))}" if others else ""
+            raise ValueError(
+                f"{printable(path)}: no images in this folder ({' '.join(IMAGE_SUFFIXES)}){said}"
+            )
     elif os.path.lexists(path):
         files = [path]
     else:
@@ -82,9 +88,9 @@ def find_images(source: str) -> Found:
         if not files and not problems:
             raise ValueError(
                 f"{printable(path)}: no such file or folder, and a pattern of no images "
-                f"({' '.join(SUFFIXES)})"
+                f"({' '.join(IMAGE_SUFFIXES)})"
             )
-    return Found(sorted(dict.fromkeys(files), key=_natural), problems)
+    return Found(sorted(dict.fromkeys(files), key=_natural), problems, others)
 
 
 def _matches(pattern: Path, problems: list[str]) -> Iterator[Path]:
@@ -94,8 +100,8 @@ def _matches(pattern: Path, problems: list[str]) -> Iterator[Path]:
         if any(map(is_hidden, path.relative_to(root).parts)):
             continue
         if path.is_dir():
-            yield from _walk(path, _parents(path), problems)
-        elif _is_image(path.name):
+            yield from filter(_by_suffix, _walk(path, _parents(path), problems))
+        elif is_image(path.name):
             yield path
 
 
@@ -120,12 +126,12 @@ def _walk(folder: Path, above: tuple[tuple[int, int], ...], problems: list[str])
             continue
         if path.is_dir():
             yield from _walk(path, (*above, here), problems)
-        elif _is_image(path.name):
+        else:
             yield path
 
 
-def _is_image(name: str) -> bool:
-    return name.lower().endswith(SUFFIXES) and not is_hidden(name)
+def _by_suffix(path: Path) -> bool:
+    return is_image(path.name)
 
 
 def _natural(path: Path) -> list[list[str | int]]:

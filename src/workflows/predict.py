@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from src.config import ConfigError, as_user_errors
 from src.config.after import PredictConfig
+from src.data.formats import not_read
 from src.data.inputs import Found, InputBatch, find_images, read_batches
 from src.drawing import optional
 from src.evaluation.contact_sheet import SHEET, draw_contact_sheet
@@ -73,7 +74,10 @@ def run(settings: PredictConfig, changes: list[Override]) -> int:
     if settings.output:
         place = Path(settings.output).expanduser()
     # A picture that an earlier call left in the folder is no input of this one.
+    others = [file for file in found.others if place not in file.parents]
     found = Found([file for file in found.files if file != place / PICTURE], found.problems)
+    if skipped := not_read(file.name for file in others):
+        print(skipped, file=sys.stderr)
     device, autocast = choose_inference(settings.accelerator, settings.precision, trained.precision)
     ask = partial(
         classify,

@@ -1,5 +1,6 @@
 """Images in class folders: layouts, archives, what is wrong with them."""
 
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -229,3 +230,38 @@ def test_folders_without_end_are_refused(tmp_path: Path):
     deep.mkdir(parents=True)
     with pytest.raises(ValueError, match="over 64 folders within each other"):
         open_source(tmp_path)
+
+
+@pytest.mark.parametrize("kind", ["folder", ".tar", ".zip"])
+def test_what_opencv_reads_is_read_and_the_rest_is_counted_by_suffix(kind: str, tmp_path: Path):
+    files = {f"{name}/{number}.jfif": PIXEL for name in ("a", "b") for number in range(10)}
+    files |= {f"a/{number}.heic": b"x" for number in range(2)} | {"b/notes.txt": b"x"}
+    data = read(store(tmp_path, kind, files))
+    assert len(data.train) + len(data.test) == 20
+    assert "not read: 2 .heic, 1 .txt" in data.source
+
+
+def test_heic_under_another_name_is_called_so(tmp_path: Path):
+    files = class_folder_files(train=2, test=1)
+    files["train/cat/0000.png"] = b"\0\0\0\x18ftypheic" + bytes(64)
+    with pytest.raises(ValueError, match="is HEIC, which OpenCV cannot read"):
+        read(store(tmp_path, "folder", files))
+
+
+def test_the_same_image_in_two_classes_is_warned_of(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+):
+    files = class_folder_files(train=4, test=1)
+    first, *_ = (name for name in files if name.startswith("train/cat/"))
+    files["train/dog/twin.png"] = files[first]
+    read(store(tmp_path, "folder", files))
+    assert "2 images lie in two or more classes" in caplog.text
+
+
+def test_backslashes_of_a_zip_separate_folders(tmp_path: Path):
+    files = class_folder_files(train=2, test=1)
+    path = tmp_path / "windows.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in files.items():
+            archive.writestr(name.replace("/", "\\"), content)
+    assert same(read(path), read(store(tmp_path, "folder", files)))

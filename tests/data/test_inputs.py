@@ -66,3 +66,10 @@ def test_a_thumbnail_keeps_proportions_and_colours(tmp_path: Path) -> None:
     write_files(tmp_path, {"a.png": encode(random_images(1)[0].repeat(16, 0).repeat(8, 1))})
     (batch,) = read_batches([tmp_path / "a.png"], size=(8, 8), channels=1, batch_size=1)
     assert batch.thumbnails[0].shape == (128, 64, 3)
+
+
+def test_what_is_left_out_of_a_folder_is_listed(tmp_path: Path) -> None:
+    place = write_files(tmp_path / "in", {"a.jfif": IMAGE, "b.heic": b"x", "c/d.txt": b"x"})
+    found = find_images(str(place))
+    assert [file.name for file in found.files] == ["a.jfif"]
+    assert sorted(file.name for file in found.others) == ["b.heic", "d.txt"]

@@ -148,11 +148,14 @@ def zip_entries(path: Path, total_limit: int) -> Iterator[Entry]:
             raise RefusedError(
                 f"{path} holds entries that lie over each other, such as {largest.filename!r}"
             )
+        # Old Windows tools separate folders by backslashes, which is against the format.
+        windows = not any("/" in info.filename for info in infos)
         for info in infos:
+            name = info.filename.replace("\\", "/") if windows else info.filename
             kind = stat.S_IFMT(info.external_attr >> 16)
             plain = kind in (0, stat.S_IFREG, stat.S_IFDIR)
             read = partial(_read_zip, archive, info)
-            yield Entry(info.filename, info.file_size, plain, info.is_dir(), read)
+            yield Entry(name, info.file_size, plain, name.endswith("/"), read)
 
 
 def _read_zip(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:

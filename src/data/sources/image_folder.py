@@ -2,7 +2,7 @@
 
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from src.data.decode_pool import Decoded, decode_files
+from src.data.duplicates import count_contradictions
+from src.data.formats import not_read
 from src.data.sources.archive import read_members
 from src.data.sources.base import ReadOptions, fingerprint_of
 from src.data.sources.layout import Layout, arrange, is_hidden, is_image
@@ -32,7 +34,9 @@ def _pick(decoded: Decoded, labels: NDArray[np.int64], indices: NDArray[np.int64
     return ImageSet(decoded.images[indices], labels[indices], names)
 
 
-def _assemble(decoded: Decoded, folders: list[str], where: str, options: ReadOptions) -> ImageData:
+def _assemble(
+    decoded: Decoded, folders: list[str], where: str, options: ReadOptions, others: Sequence[str]
+) -> ImageData:
     """Sort decoded images into training and test set; alike for folders and archives."""
     layout = arrange([*decoded.names, *decoded.skipped], folders, where)
     count = len(decoded.names)
@@ -51,11 +55,15 @@ def _assemble(decoded: Decoded, folders: list[str], where: str, options: ReadOpt
         train, test = train[kept], train[held_out]
     if decoded.skipped:
         _log.warning("%s%s", where, _skipped(decoded.skipped))
+    known = np.flatnonzero(labels >= 0)
+    if twice := count_contradictions(_pick(decoded, labels, known)):
+        _log.warning("%s: %d images lie in two or more classes, pixel for pixel", where, twice)
+    left_out = f"; {not_read(others)}" if others else ""
     return ImageData(
         _pick(decoded, labels, train),
         _pick(decoded, labels, test),
         layout.classes,
-        f"images in {where} ({layout.note}{_skipped(decoded.skipped)})",
+        f"images in {where} ({layout.note}{_skipped(decoded.skipped)}{left_out})",
     )
 
 
@@ -96,12 +104,19 @@ class ImageArchive:
                 are not those of classes (:func:`src.data.sources.layout.arrange`).
         """
         folders: list[str] = []
-        decoded = _decode(self._files(folders), options)
-        return _assemble(decoded, folders, str(self.location), options)
+        others: list[str] = []
+        decoded = _decode(self._files(folders, others), options)
+        return _assemble(decoded, folders, str(self.location), options, others)
 
-    def _files(self, folders: list[str]) -> Iterator[tuple[str, bytes]]:
+    def _files(self, folders: list[str], others: list[str]) -> Iterator[tuple[str, bytes]]:
+        def wanted(stored: str) -> bool:
+            name = _plain(stored)
+            if not is_image(name) and not is_hidden(name):
+                others.append(name)
+            return is_image(name)
+
         seen: set[str] = set()
-        for stored, content in read_members(self.location, lambda name: is_image(_plain(name))):
+        for stored, content in read_members(self.location, wanted):
             name = _plain(stored)
             if content is None:
                 folders.append(name.rstrip("/"))
@@ -125,19 +140,23 @@ class ImageFolder:
         location: the directory.
         files: path below it and status of each image, sorted by path.
         folders: the paths of the folders below it.
+        others: the paths of the visible files that are no images by their suffix.
     """
 
     location: Path
     files: tuple[tuple[str, os.stat_result], ...]
     folders: tuple[str, ...]
+    others: tuple[str, ...] = ()
 
     @classmethod
     def scan(cls, root: Path) -> "ImageFolder":
         """List the images below a directory; links to folders are followed."""
         files: list[tuple[str, os.stat_result]] = []
         folders: list[str] = []
-        _walk(root, "", (), files, folders)
-        return cls(root, tuple(sorted(files, key=lambda file: file[0])), tuple(sorted(folders)))
+        others: list[str] = []
+        _walk(root, "", (), files, folders, others)
+        files.sort(key=lambda file: file[0])
+        return cls(root, tuple(files), tuple(sorted(folders)), tuple(others))
 
     @property
     def description(self) -> str:
@@ -164,7 +183,7 @@ class ImageFolder:
             name for (name, _), label in zip(self.files, layout.label, strict=True) if label >= 0
         ]
         decoded = _decode(((name, self.location / name) for name in used), options)
-        return _assemble(decoded, list(self.folders), str(self.location), options)
+        return _assemble(decoded, list(self.folders), str(self.location), options, self.others)
 
 
 def _walk(
@@ -173,6 +192,7 @@ def _walk(
     above: tuple[tuple[int, int], ...],
     files: list[tuple[str, os.stat_result]],
     folders: list[str],
+    others: list[str],
 ) -> None:
     status = folder.stat()
     here = (status.st_dev, status.st_ino)
@@ -187,9 +207,11 @@ def _walk(
                 continue
             if entry.is_dir():
                 folders.append(name)
-                _walk(Path(entry.path), f"{name}/", (*above, here), files, folders)
+                _walk(Path(entry.path), f"{name}/", (*above, here), files, folders, others)
             elif is_image(entry.name):
                 files.append((name, _status(entry)))
+            else:
+                others.append(name)
 
 
 def _status(entry: os.DirEntry[str]) -> os.stat_result:

@@ -6,11 +6,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from src.data.formats import IMAGE_SUFFIXES
 from src.names import printable
 
 __all__ = ["EXPECTED", "EXTENSIONS", "Layout", "arrange", "is_hidden", "is_image", "seen_from_here"]
 
-EXTENSIONS = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm")
+EXTENSIONS = IMAGE_SUFFIXES
 EXPECTED = (
     "expected are train/<class>/<image> and test/<class>/<image>, or <class>/<image>, with images "
     f"in {', '.join(EXTENSIONS)}"
