@@ -55,8 +55,7 @@ def _assemble(
         train, test = train[kept], train[held_out]
     if decoded.skipped:
         _log.warning("%s%s", where, _skipped(decoded.skipped))
-    known = np.flatnonzero(labels >= 0)
-    if twice := count_contradictions(_pick(decoded, labels, known)):
+    if twice := count_contradictions(decoded.images, labels):
         _log.warning("%s: %d images lie in two or more classes, pixel for pixel", where, twice)
     left_out = f"; {not_read(others)}" if others else ""
     return ImageData(
