@@ -59,7 +59,7 @@ class LossAndAccuracy(Metric):
             dist.all_reduce(total)
             sums = list(total)
         loss_sum, correct, count = (value.item() for value in sums)
-        return {"loss_sum": float(loss_sum), "correct": int(correct), "count": int(count)}
+        return {"loss_sum": float(loss_sum), "correct": float(correct), "count": int(count)}
 
     def restore(self, sums: dict[str, float]) -> None:
         """Continue from exported sums, which the first rank takes."""
