@@ -11,7 +11,7 @@ from torch import nn
 
 from src.exporting.formats import INPUT
 
-__all__ = ["ENGINES", "Engine"]
+__all__ = ["ENGINES", "OPENCV", "Engine"]
 
 Images = NDArray[np.float32]
 Engine = Callable[[Images], NDArray[np.float32]]
@@ -61,8 +61,11 @@ def _safetensors(path: Path, network: nn.Module) -> Engine:
     return torch_engine(again)
 
 
+OPENCV = "cv2.dnn"
+"""Does not know all of ONNX: what it makes of a right file may be wrong."""
+
 ENGINES: dict[str, dict[str, Callable[[Path, nn.Module], Engine]]] = {
-    "onnx": {"ONNX Runtime": _onnx_runtime, "cv2.dnn": _opencv},
+    "onnx": {"ONNX Runtime": _onnx_runtime, OPENCV: _opencv},
     "torch_export": {"torch.export": _torch_export},
     "safetensors": {"safetensors": _safetensors},
 }

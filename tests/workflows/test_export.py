@@ -87,24 +87,52 @@ def test_safetensors_are_the_weights(export_cli: Cli, runs: Path) -> None:
     assert all(torch.equal(found[name], value) for name, value in state.items())
 
 
+def compute_otherwise(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """Let a program that loads the file multiply what comes out."""
+    load = engines.ENGINES["onnx"][name]
+
+    def off(path: Path, network: Any) -> engines.Engine:
+        engine = load(path, network)
+        return lambda pixels: engine(pixels) * np.float32(1.001)
+
+    monkeypatch.setitem(engines.ENGINES["onnx"], name, off)
+
+
 def test_what_computes_something_else_is_not_kept(
     export_cli: Cli, runs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = runs / "one/export/best.onnx"
     path.parent.mkdir()
     path.write_text("an earlier export")
-    load = engines.ENGINES["onnx"]["cv2.dnn"]
-
-    def off(path: Path, network: Any) -> engines.Engine:
-        engine = load(path, network)
-        return lambda pixels: engine(pixels) * np.float32(1.001)
-
-    monkeypatch.setitem(engines.ENGINES["onnx"], "cv2.dnn", off)
+    compute_otherwise(monkeypatch, "ONNX Runtime")
     done = export_cli(f"run={runs / 'one'}")
     assert done.code == 1
-    assert "cv2.dnn computes something else" in done.err
+    assert "ONNX Runtime computes something else" in done.err
     assert path.read_text() == "an earlier export"
     assert [item.name for item in path.parent.iterdir()] == ["best.onnx"]
+
+
+def test_a_file_that_is_right_is_kept_whatever_opencv_makes_of_it(
+    export_cli: Cli, runs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compute_otherwise(monkeypatch, "cv2.dnn")
+    done = export_cli(f"run={runs / 'one'}")
+    assert done.code == 0, done.err
+    assert "cv2.dnn computes something else from the exported file" in done.out + done.err
+    assert (runs / "one/export/best.onnx").exists()
+
+
+def test_a_file_that_is_right_is_kept_where_opencv_cannot_read_it(
+    export_cli: Cli, runs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(path: Path, network: Any) -> engines.Engine:
+        raise cv2.error("no such layer")
+
+    monkeypatch.setitem(engines.ENGINES["onnx"], "cv2.dnn", fail)
+    done = export_cli(f"run={runs / 'one'}")
+    assert done.code == 0, done.err
+    assert "cv2.dnn cannot compute the exported file: no such layer" in done.out + done.err
+    assert "Traceback" not in done.out + done.err
 
 
 def test_damaged_figures_of_the_run_are_one_line(export_cli: Cli, runs: Path) -> None:
