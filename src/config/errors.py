@@ -33,6 +33,18 @@ def one_line(error: BaseException) -> str:
     return " ".join(str(error).split()) or type(error).__name__
 
 
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that memory has run out, of the CPU or of a device.
+
+    torch's OutOfMemoryError is a RuntimeError with ``out of memory`` in its message.
+    """
+    text = str(error)
+    return isinstance(error, MemoryError) or (
+        isinstance(error, RuntimeError)
+        and ("out of memory" in text or "can't allocate memory" in text)
+    )
+
+
 class Interrupted(BaseException):
     """A run that stopped on a signal.
 

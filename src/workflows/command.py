@@ -11,9 +11,10 @@ from hydra._internal.utils import get_args_parser
 from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf
 
-from src.config import ConfigError
+from src.config import ConfigError, RunFailed
 from src.config.check import CONF
 from src.config.compose import composed, parse
+from src.config.errors import is_out_of_memory
 from src.runs.record import remember_command
 from src.workflows.launch import exit_with, start
 from src.workflows.place import hydra_override
@@ -68,7 +69,14 @@ def _command(
         return 0
     settings = check(cfg)
     _log_to_screen()
-    return int(import_module(workflow).run(settings, changes))
+    try:
+        return int(import_module(workflow).run(settings, changes))
+    except (MemoryError, RuntimeError) as error:
+        if not is_out_of_memory(error):
+            raise
+        size = getattr(settings, "batch_size", 1)
+        way_out = f" with batch_size={size}; try batch_size={size // 2}" if size > 1 else ""
+        raise RunFailed(f"out of memory{way_out}") from error
 
 
 def _help(config_name: str) -> str:

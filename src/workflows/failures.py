@@ -3,11 +3,10 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import torch
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 
 from src.config import RunFailed, TrainConfig, UserError
-from src.config.errors import one_line
+from src.config.errors import is_out_of_memory, one_line
 from src.training.checkpoint import CheckpointError
 
 
@@ -24,8 +23,6 @@ def explained(config: TrainConfig) -> Iterator[None]:
         yield
     except (MisconfigurationException, CheckpointError) as error:
         raise UserError(one_line(error)) from error
-    except (torch.OutOfMemoryError, MemoryError) as error:
-        raise RunFailed(_memory(config)) from error
     except ValueError as error:
         if "more than 1 value per channel" in str(error):
             raise UserError(
@@ -33,8 +30,8 @@ def explained(config: TrainConfig) -> Iterator[None]:
                 "a single pixel, which is what this network makes of it; take more images a batch"
             ) from error
         raise
-    except RuntimeError as error:
-        if "can't allocate memory" in str(error) or "out of memory" in str(error):
+    except (MemoryError, RuntimeError) as error:
+        if is_out_of_memory(error):
             raise RunFailed(_memory(config)) from error
         if "Error(s) in loading state_dict" in str(error):
             raise UserError(f"the checkpoint is of another network: {one_line(error)}") from error
