@@ -23,7 +23,7 @@ INCIDENTAL = (
 )
 """Settings, and groups of them, that change nothing of what is learned or measured."""
 
-ADDED = {"scheduler.total_epochs": None}
+ADDED: dict[str, Any] = {"data.exclude": [], "scheduler.total_epochs": None}
 """Settings that are newer than version 0.1, with the value at which a run is as it was without."""
 
 DIGITS = 16

@@ -52,6 +52,7 @@ class DataConfig:
     num_workers: int = number(0, ge=0, le=256)
     resident: str = choice("auto", "auto", "always", "never")
     on_bad_image: str = choice("error", "error", "skip")
+    exclude: list[str] = field(default_factory=list)
     cache_dir: str | None = None
 
 

@@ -25,7 +25,7 @@ from src.files import replacing, write_json
 
 __all__ = ["FORMAT", "cache_places", "cached"]
 
-FORMAT = 2  # a change of what is stored makes every older entry stale
+FORMAT = 3  # a change of what is stored makes every older entry stale
 _MANIFEST = "manifest.json"
 _FOLDER = "cifar-images"  # below the user's cache directory
 _BLOCK, _BLOCKS = 16 << 10, 64
@@ -108,7 +108,10 @@ def cached(
 
 def _arrays(data: ImageData) -> dict[str, NDArray[Any]]:
     result: dict[str, NDArray[Any]] = {}
-    for part, images in (("train", data.train), ("test", data.test)):
+    parts = {"train": data.train, "validation": data.validation, "test": data.test}
+    for part, images in parts.items():
+        if images is None:
+            continue
         # No file name and no archive member contains a zero byte.
         names = "\0".join(images.names).encode(errors="surrogateescape")
         result[f"{part}_images"] = images.images
@@ -150,10 +153,17 @@ def _load_if_sound(entry: Path) -> ImageData | None:
             if [list(array.shape), str(array.dtype)] != [expected["shape"], expected["dtype"]]:
                 raise ValueError(f"{path.name} is {array.dtype} {array.shape}")
             arrays[name] = array
-        train, test = _image_set(arrays, "train"), _image_set(arrays, "test")
         found = manifest["duplicates"]
-        duplicates = None if found is None else Duplicates(**found)
-        return ImageData(train, test, tuple(manifest["classes"]), manifest["source"], duplicates)
+        return ImageData(
+            _image_set(arrays, "train"),
+            _image_set(arrays, "test"),
+            tuple(manifest["classes"]),
+            manifest["source"],
+            _image_set(arrays, "validation") if "validation_images" in arrays else None,
+            manifest["test_held_out"],
+            None if found is None else Duplicates(**found),
+            tuple(manifest["warnings"]),
+        )
     except (OSError, ValueError, KeyError, TypeError, AttributeError, AssertionError) as error:
         _log.warning("the decoded images in %s are damaged and made anew: %s", entry, error)
         return None
@@ -175,7 +185,9 @@ def _store(data: ImageData, entry: Path) -> None:
     manifest = {
         "source": data.source,
         "classes": data.classes,
+        "test_held_out": data.test_held_out,
         "duplicates": data.duplicates and asdict(data.duplicates),
+        "warnings": data.warnings,
         "arrays": described,
     }
     write_json(entry / _MANIFEST, manifest)

@@ -9,8 +9,12 @@ from src.data.types import ImageData
 __all__ = ["open_images"]
 
 
-def open_images(config: DataConfig) -> ImageData:
+def open_images(config: DataConfig, *, training: bool = True) -> ImageData:
     """Load, or decode and keep, the images of ``config``.
+
+    Args:
+        config: where they are.
+        training: whether they must be fit to be trained on, see :func:`load_images`.
 
     Raises:
         ValueError: the images are not what the configuration says; names the key.
@@ -27,4 +31,6 @@ def open_images(config: DataConfig) -> ImageData:
         download=config.download,
         cache_dir=Path(config.cache_dir) if config.cache_dir else None,
         seed=config.split_seed,
+        exclude=config.exclude,
+        training=training,
     )

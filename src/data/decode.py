@@ -47,9 +47,11 @@ def _may_be_transparent(buffer: bytes) -> bool:
     return buffer[:4] in (b"RIFF", b"II*\0", b"MM\0*")
 
 
-def _to_bytes(image: NDArray[np.generic], name: str) -> NDArray[np.uint8]:
+def _to_bytes(image: NDArray[np.generic], name: str, peaks: list[int] | None) -> NDArray[np.uint8]:
     """Bring 16-bit samples to 8 bits: 0..65535 to 0..255, rounded to the nearest."""
     if image.dtype == np.uint16:
+        if peaks is not None:
+            peaks.append(int(image.max()))
         return ((image.astype(np.uint32) * 255 + 32767) // 65535).astype(np.uint8)
     if image.dtype != np.uint8:
         raise ValueError(
@@ -64,7 +66,9 @@ def _over_white(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return ((image[..., :3] * alpha + 255 * (255 - alpha) + 127) // 255).astype(np.uint8)
 
 
-def _read(buffer: bytes, flags: int, name: str) -> NDArray[np.uint8]:
+def _read(
+    buffer: bytes, flags: int, name: str, peaks: list[int] | None = None
+) -> NDArray[np.uint8]:
     try:
         image = cv2.imdecode(np.frombuffer(buffer, np.uint8), flags)
     except cv2.error:
@@ -73,11 +77,16 @@ def _read(buffer: bytes, flags: int, name: str) -> NDArray[np.uint8]:
         if kind := unsupported(buffer):
             raise ValueError(f"{name} is {kind}, which OpenCV cannot read: convert it")
         raise ValueError(f"{name} cannot be decoded: it is damaged or not an image")
-    return _to_bytes(image, name)
+    return _to_bytes(image, name, peaks)
 
 
 def decode(
-    buffer: bytes, name: str, *, channels: int | None = None, size: tuple[int, int] | None = None
+    buffer: bytes,
+    name: str,
+    *,
+    channels: int | None = None,
+    size: tuple[int, int] | None = None,
+    peaks: list[int] | None = None,
 ) -> NDArray[np.uint8]:
     """Decode one image file.
 
@@ -91,6 +100,7 @@ def decode(
         name: what to call the file in an error.
         channels: 3 for RGB, 1 for grey, None for what the file holds.
         size: (height, width) to resize to, see :func:`resize`; None keeps the file's.
+        peaks: gets the highest sample of an image with 16 bits a channel, 0..65535.
 
     Returns:
         uint8 (H, W, C).
@@ -104,7 +114,7 @@ def decode(
     wrong = damage(buffer) or objection(buffer)
     if wrong:
         raise ValueError(f"{name} {wrong}")
-    image = _read(buffer, cv2.IMREAD_ANYDEPTH | cv2.IMREAD_ANYCOLOR, name)
+    image = _read(buffer, cv2.IMREAD_ANYDEPTH | cv2.IMREAD_ANYCOLOR, name, peaks)
     if _may_be_transparent(buffer):
         stored = _read(buffer, cv2.IMREAD_UNCHANGED, name)
         if stored.ndim == 3 and stored.shape[2] == 4 and stored[..., 3].min() < 255:

@@ -34,11 +34,13 @@ class Decoded:
         images: uint8 (N, H, W, C).
         names: the N files' names.
         skipped: names of the files that could not be decoded.
+        peak: the highest sample of the files with 16 bits a channel; None if there are none.
     """
 
     images: NDArray[np.uint8]
     names: list[str]
     skipped: list[str]
+    peak: int | None = None
 
 
 _File = tuple[str, "bytes | Path"]
@@ -49,6 +51,7 @@ class _Wanted:
     channels: int | None
     size: tuple[int, int] | None
     skip: bool
+    peaks: list[int]
 
 
 @dataclass(frozen=True)
@@ -64,7 +67,9 @@ def _decode_batch(files: list[_File], wanted: _Wanted) -> _Batch:
         try:
             shown = printable(name)
             buffer = content if isinstance(content, bytes) else read_file(content, shown)
-            image = decode(buffer, shown, channels=wanted.channels, size=wanted.size)
+            image = decode(
+                buffer, shown, channels=wanted.channels, size=wanted.size, peaks=wanted.peaks
+            )
         except ValueError as error:
             if not wanted.skip:
                 advice = "data.on_bad_image=skip leaves such files out"
@@ -126,8 +131,9 @@ def decode_files(
     names: list[str] = []
     skipped: list[str] = []
     side: tuple[int, ...] | None = None
+    peaks: list[int] = []
     with opencv_alone():
-        for batch in _run(files, _Wanted(channels, size, skip)):
+        for batch in _run(files, _Wanted(channels, size, skip, peaks)):
             names.extend(batch.names)
             skipped.extend(batch.skipped)
             for name, image in zip(batch.names, batch.images, strict=True):
@@ -138,7 +144,8 @@ def decode_files(
     if not images:
         return Decoded(np.empty((0, 0, 0, channels or 3), np.uint8), names, skipped)
     deepest = max(part.shape[3] for part in images)
-    return Decoded(np.concatenate([to_channels(i, deepest) for i in images]), names, skipped)
+    array = np.concatenate([to_channels(i, deepest) for i in images])
+    return Decoded(array, names, skipped, max(peaks, default=None))
 
 
 def _stack(images: list[NDArray[np.uint8]]) -> list[NDArray[np.uint8]]:

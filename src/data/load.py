@@ -1,6 +1,8 @@
 """The one entry to image data: find, decode, cache, check."""
 
 import logging
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -11,7 +13,7 @@ from src.data.cache import cache_places, cached
 from src.data.decode import resize_images, to_channels
 from src.data.duplicates import find_duplicates
 from src.data.registry import get_dataset
-from src.data.sanity import check_data, warn_of
+from src.data.sanity import check_data, check_labels, warn_of
 from src.data.sources import ReadOptions, Source, open_source
 from src.data.sources.shapes import TEST_SIZE, TRAIN_SIZE, Shapes
 from src.data.types import ImageData, ImageSet
@@ -36,6 +38,8 @@ def load_images(
     seed: int = 0,
     train_size: int | None = None,
     test_size: int | None = None,
+    exclude: Sequence[str] = (),
+    training: bool = True,
 ) -> ImageData:
     """Load a data set, whatever its format, decoded and checked.
 
@@ -56,6 +60,9 @@ def load_images(
         seed: draws ``shapes``, and picks the test images of class folders without a test folder.
             Two runs are comparable if theirs are equal.
         train_size, test_size: how many images of ``shapes`` to draw (10,000 and 2,000).
+        exclude: patterns of files and folders that are left out of images in folders.
+        training: whether the images must be fit to be trained on; False: they are looked at alone,
+            and may lack training images or classes.
 
     Returns:
         Training and test images, uint8 (N, H, W, C), possibly memory-mapped and read-only.
@@ -79,9 +86,11 @@ def load_images(
             raise ValueError(f"train_size and test_size are options of shapes, not of {name}")
         path = find_files(info, None if root is None else Path(root), allow_download=download)
         known = info.name if info.files else None
-        source = open_source(path, fine_labels=labels == "fine", dataset=known)
+        source = open_source(
+            path, fine_labels=labels == "fine", dataset=known, exclude=tuple(exclude)
+        )
     size = None if image_size is None else (image_size, image_size)
-    options = ReadOptions(size, channels, on_bad_image == "skip", seed)
+    options = ReadOptions(size, channels, on_bad_image == "skip", seed, training)
     chosen_dir = None if cache_dir is None else Path(cache_dir).expanduser()
     data = cached(
         _identity(source, options),
@@ -89,8 +98,11 @@ def load_images(
         lambda: _read(source, options),
         required=chosen_dir is not None,
     )
-    check_data(data, num_classes)
-    warn_of(data.duplicates, len(data.test))
+    if training:
+        check_data(data, num_classes)
+    else:
+        check_labels(data)
+    warn_of(data)
     return data
 
 
@@ -120,7 +132,9 @@ def _read(source: Source, options: ReadOptions) -> ImageData:
     _log.info("reading %s", source.description)
     data = source.read(options)
     train, test = _converted(data.train, options), _converted(data.test, options)
-    return ImageData(train, test, data.classes, data.source, find_duplicates(train, test))
+    validation = None if data.validation is None else _converted(data.validation, options)
+    duplicates = find_duplicates(train, test)
+    return replace(data, train=train, test=test, validation=validation, duplicates=duplicates)
 
 
 def _converted(images: ImageSet, options: ReadOptions) -> ImageSet:

@@ -68,6 +68,9 @@ class ImageDataModule(L.LightningDataModule):
             self.train_indices, self.val_indices = everything, np.arange(len(self.test_set))
             self.val_set = self.test_set
             log.warning("validating on the test set, as data.validate_on=test asks")
+        elif self.data.validation is not None:
+            self.val_set = ImageDataset.from_set(self.data.validation, self.classes)
+            self.train_indices, self.val_indices = everything, np.arange(len(self.val_set))
         else:
             self._check_classes(self.data.train.labels)
             self.train_indices, self.val_indices = stratified_split(
@@ -135,18 +138,27 @@ class ImageDataModule(L.LightningDataModule):
         """One line: what is trained, validated and tested on."""
         assert self.data is not None
         height, width, channels = self.image_shape
+        drawn = f" ({' and '.join(self.held_out)} held out of the training images)"
         return (
             f"{self.data.source}: {len(self.train_indices):,} training, "
             f"{len(self.val_indices):,} {self.config.validate_on}, {len(self.test_set):,} test "
-            f"images of {height}x{width}x{channels}, {len(self.classes)} classes"
+            f"images{drawn if self.held_out else ''} of {height}x{width}x{channels}, "
+            f"{len(self.classes)} classes"
         )
+
+    @property
+    def held_out(self) -> list[str]:
+        """What was taken out of the training images: ``validation``, ``test``, both or neither."""
+        assert self.data is not None
+        validation = ["validation"] if self.val_set is self.train_set else []
+        return [*validation, *(["test"] if self.data.test_held_out else [])]
 
     def train_dataloader(self) -> EpochLoader:
         """Shuffled batches from where the trainer stands."""
         return self._loader(self.train_set, self.train_indices, training=True)
 
     def val_dataloader(self) -> EpochLoader:
-        """The held-out images, or the test images with ``validate_on: test``."""
+        """The validation images, or the test images with ``validate_on: test``."""
         return self._loader(self.val_set, self.val_indices)
 
     def test_dataloader(self) -> EpochLoader:
@@ -221,8 +233,9 @@ class ImageDataModule(L.LightningDataModule):
         free, _ = torch.cuda.mem_get_info(device)
         # What lies there already is not free, and belongs to the sum.
         there = sum(images.images.nbytes for images in self._resident.values())
-        both = self.train_set.images.nbytes + self.test_set.images.nbytes
-        return both <= RESIDENT_SHARE * (free + there)
+        sets = {self.train_set, self.val_set, self.test_set}
+        needed = sum(dataset.images.nbytes for dataset in sets)
+        return needed <= RESIDENT_SHARE * (free + there)
 
 
 def measure(images: np.ndarray, indices: np.ndarray) -> tuple[list[float], list[float]]:

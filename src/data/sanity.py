@@ -1,22 +1,41 @@
 """Is what has been read fit to be trained on?"""
 
 import logging
+from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
-from src.data.types import Duplicates, ImageData
+from src.data.types import ImageData
 from src.names import printable
 
-__all__ = ["check_data", "warn_of"]
+__all__ = ["check_classes", "check_data", "check_labels", "warn_of"]
 
 _log = logging.getLogger(__name__)
+
+
+def check_labels(data: ImageData) -> None:
+    """Raise ValueError for two classes of one name and for a label that names no class."""
+    count = len(data.classes)
+    named = {name: data.classes.count(name) for name in data.classes}
+    twice = next((name for name, times in named.items() if times > 1), None)
+    if twice is not None:
+        raise ValueError(f"{named[twice]} classes in {data.source} are called {printable(twice)}")
+    for images in filter(None, (data.train, data.validation, data.test)):
+        # The loss passes over a label of -100 without a word, and others crash a GPU.
+        bad = np.flatnonzero((images.labels < 0) | (images.labels >= count))
+        if bad.size:
+            name, label = printable(images.names[bad[0]]), images.labels[bad[0]]
+            raise ValueError(
+                f"{name} in {data.source} has label {label}; labels are 0 to {count - 1}"
+            )
 
 
 def check_data(data: ImageData, num_classes: int | None) -> None:
     """Raise ValueError for what would go wrong, or worse, unnoticed, in training.
 
-    That is: another number of classes than wanted, two of one name, a part without images, a label
-    that names no class, and a class without a training image.
+    That is: another number of classes than wanted, a part without images, and what
+    :func:`check_labels` and :func:`check_classes` look for.
 
     Args:
         data: what is to be trained and tested on.
@@ -29,35 +48,53 @@ def check_data(data: ImageData, num_classes: int | None) -> None:
             f"data.num_classes={num_classes}, but there are {count} classes in {data.source}: "
             f"{shown}"
         )
-    named = {name: data.classes.count(name) for name in data.classes}
-    twice = next((name for name, times in named.items() if times > 1), None)
-    if twice is not None:
-        raise ValueError(f"{named[twice]} classes in {data.source} are called {printable(twice)}")
-    for part, images in (("training", data.train), ("test", data.test)):
-        if len(images) == 0:
-            raise ValueError(f"there are no {part} images in {data.source}")
-        # The loss passes over a label of -100 without a word, and others crash a GPU.
-        bad = np.flatnonzero((images.labels < 0) | (images.labels >= count))
-        if bad.size:
-            name, label = printable(images.names[bad[0]]), images.labels[bad[0]]
-            raise ValueError(
-                f"{name} in {data.source} has label {label}; labels are 0 to {count - 1}"
-            )
-    counts = np.bincount(data.train.labels, minlength=count)
-    if np.count_nonzero(counts) < 2:
+    check_labels(data)
+    held_out = data.test.labels[: len(data.test) if data.test_held_out else 0]
+    labels = np.concatenate([data.train.labels, held_out])
+    check_classes(data.classes, labels, data.test_held_out, data.source)
+    if not len(data.test):
+        raise ValueError(f"there are no test images in {data.source}")
+
+
+def check_classes(
+    classes: Sequence[str], labels: NDArray[np.int64], test_held_out: bool, where: str
+) -> None:
+    """Raise ValueError unless there are two classes, each with training images.
+
+    Args:
+        classes: the name of each label.
+        labels: of the training images, before any are held out: int64 (N,), each 0 or above.
+        test_held_out: whether the test images are taken from them.
+        where: the images, for the message.
+    """
+    if not labels.size:
+        raise ValueError(f"there are no training images in {where}")
+    counts = np.bincount(labels, minlength=len(classes))
+    present = [printable(name) for name, count in zip(classes, counts, strict=True) if count]
+    if len(present) < 2:
         raise ValueError(
-            f"the training images in {data.source} are of a single class; at least two are needed"
+            f"the training images in {where} are of a single class, {present[0]}; at least two are "
+            "needed"
         )
-    if not counts.all():
-        absent = int(counts.argmin())
+    if len(present) < len(classes):
+        label = int(counts.argmin())
         raise ValueError(
-            f"class {printable(data.classes[absent])} (label {absent}) has no training image in "
-            f"{data.source}"
+            f"class {printable(classes[label])} (label {label}) has no training image in {where}; "
+            f"those that have: {', '.join(present[:10])}" + (", ..." if len(present) > 10 else "")
+        )
+    if test_held_out and counts.min() < 2:
+        name = printable(classes[int(counts.argmin())])
+        raise ValueError(
+            f"class {name} has a single image in {where}; without images for testing at least two "
+            "are needed, one of them to test on"
         )
 
 
-def warn_of(duplicates: Duplicates | None, count: int) -> None:
-    """Log a warning where some of ``count`` test images are training images as well."""
+def warn_of(data: ImageData) -> None:
+    """Log what a user should know: the source's warnings, and test images to be trained on."""
+    for line in data.warnings:
+        _log.warning("%s", line)
+    duplicates, count = data.duplicates, len(data.test)
     if duplicates is not None:
         _log.warning(
             "%d of the %d test images are training images too, pixel for pixel, such as %s (%s); "

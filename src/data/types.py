@@ -57,11 +57,30 @@ class ImageData:
         test: the test images.
         classes: the name of each label.
         source: one line for the log: what the data was recognised as, and where.
+        validation: the images that the source has for validation; None if it has none.
+        test_held_out: whether the test images were taken from the training images, because the
+            source has none for testing.
         duplicates: images that are in both sets, if there are any and they were looked for.
+        warnings: what a user should know of the images, a line each.
     """
 
     train: ImageSet
     test: ImageSet
     classes: tuple[str, ...]
     source: str
+    validation: ImageSet | None = None
+    test_held_out: bool = False
     duplicates: Duplicates | None = None
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def whole(self) -> ImageSet:
+        """The images of all parts as one set, sorted by name."""
+        parts = [part for part in (self.train, self.validation, self.test) if part]
+        names = [name for part in parts for name in part.names]
+        order = sorted(range(len(names)), key=names.__getitem__)
+        return ImageSet(
+            np.concatenate([part.images for part in parts])[order],
+            np.concatenate([part.labels for part in parts])[order],
+            [names[index] for index in order],
+        )

@@ -5,7 +5,7 @@ from typing import Any
 
 from src.config import TrainConfig, UserError
 from src.config.after import EvaluateConfig
-from src.data.types import ImageData
+from src.data.types import ImageSet
 from src.evaluation.comparison import Comparison, compare
 from src.evaluation.predictions import Predictions
 from src.files import write_json
@@ -44,7 +44,7 @@ def find_other(settings: EvaluateConfig, trained: Trained) -> Trained | None:
 def compare_with(
     trained: Trained,
     other: Trained,
-    data: ImageData,
+    images: ImageSet,
     predictions: Predictions,
     theirs: Predictions,
     place: Path,
@@ -54,8 +54,8 @@ def compare_with(
     Args:
         trained: the run that is evaluated.
         other: the one it is compared with.
-        data: the images that both were asked about.
-        predictions: what the first said of the test images.
+        images: the images that both were asked about.
+        predictions: what the first said of them.
         theirs: what the other said.
         place: the folder of the results.
 
@@ -82,7 +82,7 @@ def compare_with(
             for index in found.disagreed:
                 guesses = (names[predictions.classes[index]], names[theirs.classes[index]])
                 label = names[predictions.labels[index]]
-                writer.writerow([index, data.test.names[index], label, *guesses])
+                writer.writerow([index, images.names[index], label, *guesses])
     show_comparison(predictions, theirs, found, differences, place)
 
 

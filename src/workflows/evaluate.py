@@ -1,16 +1,19 @@
 """Evaluate a trained run on its test images or on others, and against another run."""
 
 import hashlib
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from hydra.core.override_parser.types import Override
 
 from src.config import UserError, as_user_errors
 from src.config.after import EvaluateConfig
+from src.config.schema import DataConfig
 from src.data.configured import open_images
-from src.data.types import ImageData
+from src.data.types import ImageData, ImageSet
 from src.drawing import optional, write_figure, write_picture
 from src.evaluation.measures import confusion, measure
 from src.evaluation.pictures import (
@@ -21,12 +24,15 @@ from src.evaluation.pictures import (
 )
 from src.evaluation.predictions import VIEWS, Predictions, predict
 from src.files import write_json
+from src.names import printable
 from src.runs.record import command_line
 from src.workflows.against import COMPARISON, DISAGREEMENTS, compare_with, find_other
 from src.workflows.evaluated import show_evaluation
 from src.workflows.hardware import choose_inference
 from src.workflows.outputs import prepare, remove, table, written
 from src.workflows.trained import Trained, load_trained, with_other_data
+
+log = logging.getLogger(__name__)
 
 METRICS, TABLE = "metrics.json", "predictions.csv"
 MATRIX, CALIBRATION, WORST = "confusion.png", "calibration.png", "worst.png"
@@ -44,27 +50,28 @@ def run(settings: EvaluateConfig, changes: list[Override]) -> int:
         settings.ckpt or settings.run or "", settings.checkpoint, trust=tuple(settings.trust)
     )
     other = find_other(settings, trained)
+    config = with_other_data(trained, changes).data
     with as_user_errors():
-        data = open_images(with_other_data(trained, changes).data)
-    _check_images(trained, data)
+        data = open_images(config, training=False)
+    images = _images(trained, config, data)
     place = trained.directory.path / _name(trained, changes)
     if settings.output:
         place = Path(settings.output).expanduser()
     prepare(place)
-    predictions = _predict(trained, data, settings)
+    predictions = _predict(trained, images, settings)
     figures = _figures(trained, data, settings, predictions)
     if settings.tta != "none":
-        augmented = _predict(trained, data, settings, settings.tta)
+        augmented = _predict(trained, images, settings, settings.tta)
         figures["tta"] = {"views": settings.tta, **measure(augmented, trained.classes)}
-    theirs = None if other is None else _predict(other, data, settings)
+    theirs = None if other is None else _predict(other, images, settings)
     with written(place):
         remove(place, FILES)
         write_json(place / METRICS, figures)
-        _write_predictions(place / TABLE, predictions, data.test.names, trained.classes)
-        _draw(place, predictions, data, trained)
+        _write_predictions(place / TABLE, predictions, images.names, trained.classes)
+        _draw(place, predictions, images, trained)
     show_evaluation(figures, trained, place)
     if other is not None and theirs is not None:
-        compare_with(trained, other, data, predictions, theirs, place)
+        compare_with(trained, other, images, predictions, theirs, place)
     return 0
 
 
@@ -94,28 +101,52 @@ def _meant(change: Override) -> str:
     return f"{key}={value}"
 
 
-def _check_images(trained: Trained, data: ImageData) -> None:
-    if data.classes != trained.classes:
-        raise UserError(
-            f"{data.source}: its classes are {', '.join(data.classes[:12])}; the network knows "
-            f"{', '.join(trained.classes[:12])}"
-        )
-    channels = data.test.images.shape[-1]
+def _images(trained: Trained, config: DataConfig, data: ImageData) -> ImageSet:
+    """The images to evaluate, labelled as the network's classes are.
+
+    Those for testing; all there are where other images than the run's have none for testing.
+
+    Raises:
+        UserError: there are none, or they have classes or channels that the network does not know.
+    """
+    own = trained.config.data
+    others = (config.name, _place(config)) != (own.name, _place(own))
+    images = data.test
+    if data.test_held_out and others:
+        images = data.whole
+        log.info("%s has no images for testing: all are evaluated", data.source)
+    if not len(images):
+        raise UserError(f"there are no test images in {data.source}")
+    channels = images.images.shape[-1]
     if channels != trained.image_shape[2]:
         raise UserError(
             f"{data.source}: images of {channels} channels, and the network takes "
             f"{trained.image_shape[2]}; set data.channels={trained.image_shape[2]}"
         )
+    present = [data.classes[label] for label in np.unique(images.labels)]
+    unknown = [name for name in present if name not in trained.classes]
+    if unknown:
+        raise UserError(
+            f"{data.source}: the network knows no class {', '.join(map(printable, unknown[:12]))}; "
+            f"it knows {', '.join(map(printable, trained.classes[:12]))}"
+        )
+    known = {name: number for number, name in enumerate(trained.classes)}
+    labels = np.array([known.get(name, -1) for name in data.classes])[images.labels]
+    return ImageSet(images.images, labels, images.names)
+
+
+def _place(config: DataConfig) -> Path | None:
+    return None if config.root is None else Path(config.root).expanduser().resolve()
 
 
 def _predict(
-    trained: Trained, data: ImageData, settings: EvaluateConfig, views: str = "none"
+    trained: Trained, images: ImageSet, settings: EvaluateConfig, views: str = "none"
 ) -> Predictions:
     device, autocast = choose_inference(settings.accelerator, settings.precision, trained.precision)
     return predict(
         trained.network.to(device),
-        data.test.images,
-        data.test.labels,
+        images.images,
+        images.labels,
         device=device,
         autocast=autocast,
         views=VIEWS[views],
@@ -148,7 +179,7 @@ def _write_predictions(
             writer.writerow([index, name, classes[label], classes[guess], *shares])
 
 
-def _draw(place: Path, predictions: Predictions, data: ImageData, trained: Trained) -> None:
+def _draw(place: Path, predictions: Predictions, images: ImageSet, trained: Trained) -> None:
     title = accuracy_title(predictions)
     with optional(place / MATRIX):
         matrix = confusion(predictions, len(trained.classes))
@@ -156,5 +187,5 @@ def _draw(place: Path, predictions: Predictions, data: ImageData, trained: Train
     with optional(place / CALIBRATION):
         write_figure(place / CALIBRATION, calibration_figure(predictions, title))
     with optional(place / WORST):
-        worst = worst_mistakes(predictions, data.test.images, trained.classes)
+        worst = worst_mistakes(predictions, images.images, trained.classes)
         write_picture(place / WORST, worst)

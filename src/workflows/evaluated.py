@@ -28,11 +28,14 @@ def show_evaluation(figures: dict[str, Any], trained: Trained, place: Path) -> N
     classes = Table()
     for name in ("class", "images", "precision", "recall"):
         classes.add_column(name, justify="left" if name == "class" else "right")
+    absent = [printable(name) for name, row in figures["classes"].items() if not row["images"]]
     for name, row in figures["classes"].items():
         classes.add_row(
             printable(name), f"{row['images']:,}", _share(row["precision"]), _share(row["recall"])
         )
     console.print(classes)
+    if absent:
+        console.print(f"no images of: {', '.join(absent)}", soft_wrap=True)
     console.print("ECE: expected calibration error, the gap between confidence and accuracy")
     console.print(f"results in {place}", soft_wrap=True)
 

@@ -173,6 +173,7 @@ def _facts(data: ImageDataModule) -> dict[str, Any]:
         "val_images": len(data.val_indices),
         "test_images": len(data.test_set),
         "validate_on": data.config.validate_on,
+        "held_out": data.held_out,
         "split_hash": data.split_hash,
     }
 

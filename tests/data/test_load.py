@@ -198,7 +198,9 @@ def test_labels_out_of_range(cifar10: Path, monkeypatch: pytest.MonkeyPatch):
 def test_a_single_class_in_training(tmp_path: Path):
     one = python2_pickle({b"data": to_rows(random_images(3)), b"labels": [4] * 3})
     files = {name: one for name in cifar10_python_files() if name != "batches.meta"}
-    refused("of a single class; at least two", "cifar10", write_files(tmp_path / "c", files))
+    refused(
+        "of a single class, [a-z]+; at least two", "cifar10", write_files(tmp_path / "c", files)
+    )
 
 
 def test_differing_sizes_name_the_option(folder: Path):

@@ -105,16 +105,27 @@ def test_all_of_them_are_left_out_on_request(cli: Cli, tmp_path: Path) -> None:
 
 
 FOLDERS: dict[str, tuple[dict[str, bytes], tuple[str, ...]]] = {
-    "an empty class": (GOOD | {"train/emu/notes.txt": b""}, ("class folder train/emu",)),
+    "parts or classes": (
+        {
+            f"{top}/{name.removeprefix('train/')}": GOOD[name]
+            for top in "ab"
+            for name in GOOD
+            if "train" in name
+        },
+        ("a/, b/ hold folders of the same names (cat, dog)",),
+    ),
     "a class of the test alone": (
         GOOD | {"test/emu/0.png": encode(NOISE)},
-        ("class emu is in test/ but not in train/",),
+        ("class emu (label 2) has no training image",),
     ),
     "a single class": (
         {name: content for name, content in GOOD.items() if "cat" in name},
         ("a single class, cat",),
     ),
-    "an image outside": (GOOD | {"train/x.png": encode(NOISE)}, ("train/x.png lies in no class",)),
+    "parts without classes": (
+        {f"{top}/{number}.png": encode(NOISE) for top in ("Train", "Test") for number in range(2)},
+        ("Test/, Train/ hold images but no folders of classes",),
+    ),
     "another size": (
         GOOD | {"train/dog/odd.png": encode(random_images(1, size=9)[0])},
         ("train/dog/odd.png is 9x9", "data.image_size"),

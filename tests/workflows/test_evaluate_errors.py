@@ -95,7 +95,7 @@ def test_a_damaged_run_is_one_line(
         (["run=runs/one", "batchsize=3"], "did you mean batch_size"),
         (["run=runs/one", "data.rot=x"], "data.rot: no such setting"),
         (["run=runs/one", "data=cifar11"], "did you mean cifar10"),
-        (["run=runs/one", "data=shapes"], "its classes are circle"),
+        (["run=runs/one", "data=shapes"], "knows no class circle"),
         (["run=runs/one", "data.root=a,b"], "data=<option> or data.<key>=<value> is meant"),
         (["run=runs/one", "data.root=nothing", "data.download=false"], "data.root=nothing"),
         (["run=runs/one", "precision=16-mixed", "accelerator=cpu"], "float16 needs a GPU"),

@@ -9,7 +9,8 @@ from src.data.sources.base import ReadOptions, Source
 from src.data.sources.cifar_binary import CifarBinary
 from src.data.sources.cifar_python import CifarPython
 from src.data.sources.image_folder import ImageArchive, ImageFolder
-from src.data.sources.layout import EXPECTED, is_image, seen_from_here
+from src.data.sources.layout import EXPECTED, seen_from_here
+from src.data.sources.selection import is_image
 
 __all__ = ["ReadOptions", "Source", "open_source"]
 
@@ -19,7 +20,13 @@ _KNOWN = (
 )
 
 
-def open_source(root: Path, *, fine_labels: bool = True, dataset: str | None = None) -> Source:
+def open_source(
+    root: Path,
+    *,
+    fine_labels: bool = True,
+    dataset: str | None = None,
+    exclude: tuple[str, ...] = (),
+) -> Source:
     """Recognise the format of what is at a path.
 
     Args:
@@ -27,17 +34,26 @@ def open_source(root: Path, *, fine_labels: bool = True, dataset: str | None = N
         fine_labels: CIFAR-100's 100 classes; False: its 20.
         dataset: name of the data set that is looked for (:func:`list_datasets`): its archive is
             taken among several in a folder, and ``fashion_mnist`` names the classes of idx files.
+        exclude: patterns of files and folders of images that are left out.
 
     Raises:
-        ValueError: there is nothing at the path, or nothing that is recognised.
+        ValueError: there is nothing at the path, nothing that is recognised, or nothing that
+            patterns apply to.
     """
     root = Path(root)
     if not root.exists():
         raise ValueError(
             f"data.root={root} does not exist{seen_from_here(root)}; {_KNOWN} is expected there"
         )
+    source = _open(root, fine_labels, dataset, exclude)
+    if exclude and not isinstance(source, ImageArchive | ImageFolder):
+        raise ValueError(f"data.exclude is for images in folders, not for {source.description}")
+    return source
+
+
+def _open(root: Path, fine_labels: bool, dataset: str | None, exclude: tuple[str, ...]) -> Source:
     if not root.is_dir():
-        return _open_file(root, fine_labels)
+        return _open_file(root, fine_labels, exclude)
     wanted = [dataset] if dataset else list_datasets()
     inside = [root / name for known in wanted for name in get_dataset(known).accepted]
     for folder in [root, *filter(Path.is_dir, inside)]:
@@ -45,10 +61,13 @@ def open_source(root: Path, *, fine_labels: bool = True, dataset: str | None = N
         if source is not None:
             return source
     for archive in filter(Path.is_file, inside):
-        return _open_file(archive, fine_labels)
-    images = ImageFolder.scan(root)
+        return _open_file(archive, fine_labels, exclude)
+    images = ImageFolder.scan(root, exclude)
     if not images.files:
-        raise ValueError(f"data.root={root} holds nothing known: {_KNOWN} is expected; {EXPECTED}")
+        left_out = "".join(f"; {note}" for note in images.left_out)
+        raise ValueError(
+            f"data.root={root} holds nothing known{left_out}; {_KNOWN} is expected; {EXPECTED}"
+        )
     return images
 
 
@@ -61,7 +80,7 @@ def _open_batches(folder: Path, fine_labels: bool, dataset: str | None) -> Sourc
     )
 
 
-def _open_file(path: Path, fine_labels: bool) -> Source:
+def _open_file(path: Path, fine_labels: bool, exclude: tuple[str, ...]) -> Source:
     if archive_kind(path) is None:
         raise ValueError(
             f"data.root={path} is a file of no known format; {_KNOWN} is expected, in a folder or "
@@ -74,5 +93,5 @@ def _open_file(path: Path, fine_labels: bool) -> Source:
     return (
         CifarPython.recognise(path, first, fine_labels)
         or CifarBinary.recognise(path, first, fine_labels)
-        or ImageArchive(path)
+        or ImageArchive(path, exclude)
     )

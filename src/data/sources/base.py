@@ -21,12 +21,15 @@ class ReadOptions:
         channels: 3 for RGB, 1 for grey; None: as the files are.
         skip_bad: leave out images that cannot be decoded instead of raising.
         seed: decides which images are held out where there is no test set.
+        training: whether every class must have training images; what is read does not depend on
+            it.
     """
 
     size: tuple[int, int] | None = None
     channels: int | None = None
     skip_bad: bool = False
     seed: int = 0
+    training: bool = True
 
 
 class Source(Protocol):

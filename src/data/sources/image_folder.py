@@ -1,20 +1,19 @@
 """Images in class folders, in a directory or in an archive."""
 
-import logging
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from src.data.decode_pool import Decoded, decode_files
 from src.data.duplicates import count_contradictions
-from src.data.formats import not_read
+from src.data.sanity import check_classes
 from src.data.sources.archive import read_members
 from src.data.sources.base import ReadOptions, fingerprint_of
-from src.data.sources.layout import Layout, arrange, is_hidden, is_image
+from src.data.sources.layout import FolderLayout, parse_folder_layout
+from src.data.sources.selection import Selection
 from src.data.split import stratified_split
 from src.data.types import ImageData, ImageSet
 from src.names import printable
@@ -26,54 +25,77 @@ _NAMED = 3  # examples of skipped files
 DEPTH = 64
 """Folders within each other that are followed: more than anybody sorts images into."""
 
-_log = logging.getLogger(__name__)
-
-
-def _pick(decoded: Decoded, labels: NDArray[np.int64], indices: NDArray[np.int64]) -> ImageSet:
-    names = [decoded.names[index] for index in indices]
-    return ImageSet(decoded.images[indices], labels[indices], names)
-
 
 def _assemble(
-    decoded: Decoded, folders: list[str], where: str, options: ReadOptions, others: Sequence[str]
+    decoded: Decoded,
+    layout: FolderLayout,
+    names: list[str],
+    where: str,
+    options: ReadOptions,
+    left_out: Sequence[str],
 ) -> ImageData:
-    """Sort decoded images into training and test set; alike for folders and archives."""
-    layout = arrange([*decoded.names, *decoded.skipped], folders, where)
-    count = len(decoded.names)
-    labels = np.array(layout.label[:count], dtype=np.int64)
-    in_test = np.array(layout.in_test[:count], dtype=bool)
+    """Sort decoded images into the parts of a data set; alike for folders and archives.
+
+    Args:
+        decoded: the images.
+        layout: of ``names``.
+        names: of the images, the skipped ones and those that take no part.
+        where: the root, for messages.
+        options: how the images are read.
+        left_out: notes of what is not among ``names``.
+    """
+    index = {name: number for number, name in enumerate(names)}
+    places = [index[name] for name in decoded.names]
+    count = len(places)
+    labels = np.array([layout.labels[place] for place in places], dtype=np.int64)
     # By name, not by place in an archive: packing the same files anew changes nothing.
     order = np.array(sorted(range(count), key=decoded.names.__getitem__), dtype=np.int64)
-    train = order[(labels[order] >= 0) & ~in_test[order]]
-    test = order[in_test[order]]
-    gone = set(range(len(layout.classes))) - set(labels[train].tolist())
-    if gone:
-        name = printable(layout.classes[min(gone)])
-        raise ValueError(f"{where}: class {name} has no training image that can be decoded")
-    if not layout.has_test:
-        kept, held_out = stratified_split(labels[train], _TEST_FRACTION, options.seed)
-        train, test = train[kept], train[held_out]
-    if decoded.skipped:
-        _log.warning("%s%s", where, _skipped(decoded.skipped))
-    if twice := count_contradictions(decoded.images, labels):
-        _log.warning("%s: %d images lie in two or more classes, pixel for pixel", where, twice)
-    left_out = f"; {not_read(others)}" if others else ""
+    parts = np.array([layout.parts[place] for place in places], dtype=object)[order]
+    train, validation, test = (order[parts == part] for part in ("train", "validation", "test"))
+    held_out = not len(test)
+    if held_out and len(train) and np.unique(labels[train], return_counts=True)[1].min() > 1:
+        kept, chosen = stratified_split(labels[train], _TEST_FRACTION, options.seed)
+        train, test = train[kept], train[chosen]
+
+    def picked(indices: np.ndarray) -> ImageSet:
+        names = [decoded.names[index] for index in indices]
+        return ImageSet(decoded.images[indices], labels[indices], names)
+
+    skipped = _skipped(decoded.skipped)
+    notes = [*layout.notes, *skipped, *left_out]
     return ImageData(
-        _pick(decoded, labels, train),
-        _pick(decoded, labels, test),
+        picked(train),
+        picked(test),
         layout.classes,
-        f"images in {where} ({layout.note}{_skipped(decoded.skipped)}{left_out})",
+        f"images in {where} ({'; '.join(notes)})",
+        validation=picked(validation) if len(validation) else None,
+        test_held_out=held_out,
+        warnings=_warnings(decoded, labels, where, [*layout.notes[1:], *skipped]),
     )
 
 
-def _skipped(names: list[str]) -> str:
+def _skipped(names: list[str]) -> list[str]:
     if not names:
-        return ""
-    examples = ", ".join(map(printable, sorted(names)[:_NAMED])) + (
-        ", ..." if len(names) > _NAMED else ""
-    )
+        return []
+    examples = ", ".join(map(printable, sorted(names)[:_NAMED]))
+    more = ", ..." if len(names) > _NAMED else ""
     plural = "s" if len(names) > 1 else ""
-    return f"; {len(names)} unreadable image{plural} skipped: {examples}"
+    return [f"{len(names)} unreadable image{plural} skipped: {examples}{more}"]
+
+
+def _warnings(
+    decoded: Decoded, labels: np.ndarray, where: str, notes: list[str]
+) -> tuple[str, ...]:
+    warnings = [f"{where}: {note}" for note in notes]
+    if twice := count_contradictions(decoded.images, labels):
+        warnings.append(f"{where}: {twice} images lie in two or more classes, pixel for pixel")
+    if decoded.peak is not None and decoded.peak < 2**15:
+        warnings.append(
+            f"{where}: no sample of the 16-bit images is above {decoded.peak} of 65535, so that "
+            f"none is above {round(decoded.peak / 257)} of 255 in 8 bits; scale the files to the "
+            "whole range"
+        )
+    return tuple(warnings)
 
 
 def _decode(files: Iterator[tuple[str, bytes | Path]], options: ReadOptions) -> Decoded:
@@ -82,9 +104,15 @@ def _decode(files: Iterator[tuple[str, bytes | Path]], options: ReadOptions) -> 
 
 @dataclass(frozen=True)
 class ImageArchive:
-    """An archive of images in class folders."""
+    """An archive of images in class folders.
+
+    Attributes:
+        location: the file.
+        exclude: patterns of what is left out, see :class:`Selection`.
+    """
 
     location: Path
+    exclude: tuple[str, ...] = ()
 
     @property
     def description(self) -> str:
@@ -93,32 +121,33 @@ class ImageArchive:
 
     def fingerprint(self) -> str:
         """Changes with what the images depend on."""
-        return fingerprint_of([(str(self.location), self.location.stat())])
+        return fingerprint_of([(str(self.location), self.location.stat())], self.exclude)
 
     def read(self, options: ReadOptions) -> ImageData:
         """Decode every image while the archive is being unpacked.
 
         Raises:
             ValueError: the archive or an image is damaged, images differ in size, or the folders
-                are not those of classes (:func:`src.data.sources.layout.arrange`).
+                are not understood (:func:`src.data.sources.layout.parse_folder_layout`).
         """
         folders: list[str] = []
-        others: list[str] = []
-        decoded = _decode(self._files(folders, others), options)
-        return _assemble(decoded, folders, str(self.location), options, others)
+        selection = Selection(self.exclude)
+        decoded = _decode(self._files(folders, selection), options)
+        names, where = [*decoded.names, *decoded.skipped], str(self.location)
+        layout = parse_folder_layout(names, folders, where)
+        return _assemble(decoded, layout, names, where, options, selection.notes)
 
-    def _files(self, folders: list[str], others: list[str]) -> Iterator[tuple[str, bytes]]:
+    def _files(self, folders: list[str], selection: Selection) -> Iterator[tuple[str, bytes]]:
         def wanted(stored: str) -> bool:
-            name = _plain(stored)
-            if not is_image(name) and not is_hidden(name):
-                others.append(name)
-            return is_image(name)
+            return selection.reaches(_plain(stored)) and selection.takes(_plain(stored))
 
         seen: set[str] = set()
         for stored, content in read_members(self.location, wanted):
             name = _plain(stored)
             if content is None:
-                folders.append(name.rstrip("/"))
+                folder = name.rstrip("/")
+                if folder and selection.reaches(folder) and selection.enters(folder):
+                    folders.append(folder)
                 continue
             if name in seen:
                 raise ValueError(f"{self.location} holds {printable(name)} twice")
@@ -139,23 +168,28 @@ class ImageFolder:
         location: the directory.
         files: path below it and status of each image, sorted by path.
         folders: the paths of the folders below it.
-        others: the paths of the visible files that are no images by their suffix.
+        left_out: notes of what is not taken.
     """
 
     location: Path
     files: tuple[tuple[str, os.stat_result], ...]
     folders: tuple[str, ...]
-    others: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
 
     @classmethod
-    def scan(cls, root: Path) -> "ImageFolder":
-        """List the images below a directory; links to folders are followed."""
+    def scan(cls, root: Path, exclude: tuple[str, ...] = ()) -> "ImageFolder":
+        """List the images below a directory; links to folders are followed.
+
+        Args:
+            root: the directory.
+            exclude: patterns of what is left out, see :class:`Selection`.
+        """
         files: list[tuple[str, os.stat_result]] = []
         folders: list[str] = []
-        others: list[str] = []
-        _walk(root, "", (), files, folders, others)
+        selection = Selection(exclude)
+        _walk(root, "", (), files, folders, selection)
         files.sort(key=lambda file: file[0])
-        return cls(root, tuple(files), tuple(sorted(folders)), tuple(others))
+        return cls(root, tuple(files), tuple(sorted(folders)), tuple(selection.notes))
 
     @property
     def description(self) -> str:
@@ -166,23 +200,23 @@ class ImageFolder:
         """Changes with what the images depend on."""
         return fingerprint_of(self.files, str(self.location), self.folders)
 
-    def layout(self) -> Layout:
-        """How the folders are understood. Raises ValueError, see :func:`arrange`."""
-        return arrange([name for name, _ in self.files], self.folders, str(self.location))
-
     def read(self, options: ReadOptions) -> ImageData:
         """Decode every image.
 
         Raises:
-            ValueError: an image is damaged, images differ in size, or the folders are not those
-                of classes (:func:`src.data.sources.layout.arrange`).
+            ValueError: an image is damaged, images differ in size, or the folders are not
+                understood (:func:`src.data.sources.layout.parse_folder_layout`).
         """
-        layout = self.layout()  # before an hour of decoding rather than after
-        used = [
-            name for (name, _), label in zip(self.files, layout.label, strict=True) if label >= 0
-        ]
+        where = str(self.location)
+        names = [name for name, _ in self.files]
+        layout = parse_folder_layout(names, self.folders, where)
+        if options.training:  # before an hour of decoding rather than after
+            pairs = zip(layout.labels, layout.parts, strict=True)
+            labels = np.array([label for label, part in pairs if part == "train"], dtype=np.int64)
+            check_classes(layout.classes, labels, "test" not in layout.parts, where)
+        used = [name for name, label in zip(names, layout.labels, strict=True) if label >= 0]
         decoded = _decode(((name, self.location / name) for name in used), options)
-        return _assemble(decoded, list(self.folders), str(self.location), options, self.others)
+        return _assemble(decoded, layout, names, where, options, self.left_out)
 
 
 def _walk(
@@ -191,7 +225,7 @@ def _walk(
     above: tuple[tuple[int, int], ...],
     files: list[tuple[str, os.stat_result]],
     folders: list[str],
-    others: list[str],
+    selection: Selection,
 ) -> None:
     status = folder.stat()
     here = (status.st_dev, status.st_ino)
@@ -202,15 +236,12 @@ def _walk(
     with os.scandir(folder) as entries:
         for entry in entries:
             name = prefix + entry.name
-            if is_hidden(entry.name):
-                continue
-            if entry.is_dir():
+            if not entry.is_dir():
+                if selection.takes(name):
+                    files.append((name, _status(entry)))
+            elif selection.enters(name):
                 folders.append(name)
-                _walk(Path(entry.path), f"{name}/", (*above, here), files, folders, others)
-            elif is_image(entry.name):
-                files.append((name, _status(entry)))
-            else:
-                others.append(name)
+                _walk(Path(entry.path), f"{name}/", (*above, here), files, folders, selection)
 
 
 def _status(entry: os.DirEntry[str]) -> os.stat_result:

@@ -1,26 +1,31 @@
 """What class and what part of the data an image belongs to, by the path of its file."""
 
 import re
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from src.data.formats import IMAGE_SUFFIXES
 from src.names import printable
 
-__all__ = ["EXPECTED", "EXTENSIONS", "Layout", "arrange", "is_hidden", "is_image", "seen_from_here"]
+__all__ = ["EXPECTED", "FolderLayout", "parse_folder_layout", "seen_from_here"]
 
-EXTENSIONS = IMAGE_SUFFIXES
 EXPECTED = (
     "expected are train/<class>/<image> and test/<class>/<image>, or <class>/<image>, with images "
-    f"in {', '.join(EXTENSIONS)}"
+    f"in {', '.join(IMAGE_SUFFIXES)}"
 )
-_HIDDEN = re.compile(r"(^|/)(\.|__MACOSX(/|$))")
-_TRAIN = "train"
-_TESTS = ("test", "val", "valid", "validation")  # the first one there is the test set
+_PARTS = {
+    "train": ("train", "training"),
+    "validation": ("validation", "valid", "val", "dev"),
+    "test": ("test", "testing", "eval", "evaluation"),
+}
+"""The words that Hugging Face's data folders recognise the parts of a data set by."""
 
-_Parts = tuple[str, ...]
+_SEPARATORS = re.compile(r"[-._ 0-9]+")
+_NAMED = 3  # examples in a note
+
+_Path = tuple[str, ...]
 
 
 def seen_from_here(root: Path) -> str:
@@ -29,63 +34,52 @@ def seen_from_here(root: Path) -> str:
 
 
 @dataclass(frozen=True)
-class Layout:
+class FolderLayout:
     """Where the images belong.
 
     Attributes:
-        classes: sorted alphabetically.
-        label: for each image its class, -1 where it takes no part.
-        in_test: for each image whether it is in the folder of test images.
-        has_test: whether there is such a folder.
-        note: how the folders were understood, for the log.
+        classes: of all parts, sorted alphabetically.
+        labels: for each image its class, -1 where it takes no part.
+        parts: for each image ``train``, ``validation`` or ``test``, empty where it takes no part.
+        notes: how the folders were understood, and what is not used.
     """
 
     classes: tuple[str, ...]
-    label: list[int]
-    in_test: list[bool]
-    has_test: bool
-    note: str
+    labels: list[int]
+    parts: list[str]
+    notes: list[str]
 
 
-def is_hidden(name: str) -> bool:
-    """Whether a path or a folder above it is hidden, or is macOS's metadata."""
-    return _HIDDEN.search(name) is not None
+@dataclass(frozen=True)
+class _Top:
+    """A folder at the top: how many images it holds itself, and in each folder within it."""
+
+    name: str
+    direct: int
+    folders: Counter[str]
+
+    @property
+    def names_a_part(self) -> str | None:
+        """``train``, ``validation`` or ``test``: that of the words in its name, if it is one."""
+        words = set(_SEPARATORS.split(self.name.lower()))
+        parts = [part for part, known in _PARTS.items() if words.intersection(known)]
+        return parts[0] if len(parts) == 1 else None
+
+    @property
+    def named_exactly(self) -> bool:
+        return any(self.name.lower() in known for known in _PARTS.values())
+
+    @property
+    def part(self) -> str | None:
+        """The part it is, by its name; a folder that holds images itself is a class."""
+        return self.names_a_part if self.folders.total() > self.direct else None
 
 
-def is_image(name: str) -> bool:
-    """Whether a path is a visible image, by its extension."""
-    return name.lower().endswith(EXTENSIONS) and not is_hidden(name)
+def parse_folder_layout(names: Sequence[str], folders: Iterable[str], where: str) -> FolderLayout:
+    """Work out classes and parts, from ``[wrapper/][part/]class/…/image`` or ``class/part/image``.
 
-
-def _without_wrapper(images: list[_Parts], folders: list[_Parts]) -> tuple[list[_Parts], ...]:
-    """Take off the one folder around everything that archives often have."""
-    tops = {parts[0] for parts in images}
-    wrapped = len(tops) == 1 and min(len(parts) for parts in images) > 2
-    if not wrapped or tops <= {_TRAIN, *_TESTS}:
-        return images, folders
-    (top,) = tops
-    inside = [parts[1:] for parts in folders if parts[0] == top and len(parts) > 1]
-    return [parts[1:] for parts in images], inside
-
-
-def _used_folders(
-    images: list[_Parts], folders: list[_Parts], where: str
-) -> tuple[tuple[str, ...], str]:
-    """Which top folders are parts of the data, training first, and the note for the log."""
-    tops = {parts[0] for parts in images + folders}
-    test = next((top for top in _TESTS if top in tops), None)
-    if _TRAIN not in tops:
-        if test is not None:
-            raise ValueError(f"{where} has {test}/ but no {_TRAIN}/; {EXPECTED}")
-        return (), "class folders, a tenth of every class held out as the test set"
-    note = f"{_TRAIN}/ and {test}/" if test else f"{_TRAIN}/, a tenth held out as the test set"
-    used = (_TRAIN, test) if test else (_TRAIN,)
-    unused = sorted(tops.difference(used))
-    return used, note + (f", not used: {', '.join(unused)}" if unused else "")
-
-
-def arrange(names: Sequence[str], folders: Iterable[str], where: str) -> Layout:
-    """Work out classes, training and test images.
+    A part is known by a word in the name of its folder, whatever its case. A folder in which most
+    images lie directly is a class, whatever its name.
 
     Args:
         names: the images' paths below the root, separated by slashes.
@@ -93,66 +87,165 @@ def arrange(names: Sequence[str], folders: Iterable[str], where: str) -> Layout:
         where: the root, for errors.
 
     Raises:
-        ValueError: there are no images, a single class, an empty class folder, an image outside
-            of any class folder, a test class that is not trained, a class too small to hold any
-            image out, or no ``train`` beside ``test``.
+        ValueError: there are no images in class folders, or it cannot be told whether folders are
+            classes or parts; the message has both readings.
     """
-    if not names:
-        raise ValueError(f"{where} holds no images; {EXPECTED}")
-    images, inner = _without_wrapper(
-        [tuple(name.split("/")) for name in names],
-        [tuple(folder.split("/")) for folder in folders if folder and not is_hidden(folder)],
+    paths: dict[int, _Path] = {i: tuple(name.split("/")) for i, name in enumerate(names)}
+    notes = _empty(paths.values(), folders)
+    paths = _parts_first(_without_wrapper(_in_folders(paths)))
+    if not paths:
+        raise ValueError(f"{where} holds no images in folders of classes; {EXPECTED}")
+    strays = [name for i, name in enumerate(names) if i not in paths]
+    tops = _tops(paths.values())
+    parts = {top.name: part for top in tops if (part := top.part)}
+    if parts:
+        others = [top for top in tops if not top.part]
+        _check_others(parts, tops, others, where)
+        notes[:0] = [_listed(parts)]
+        notes += [f"not used: {', '.join(_counted(top) for top in others)}"] if others else []
+        paths = _without_inner_wrappers(paths, parts)
+        strays += [names[i] for i, path in paths.items() if len(path) == 2 and path[0] in parts]
+        placed = {
+            i: (parts[path[0]], path[1])
+            for i, path in paths.items()
+            if path[0] in parts and len(path) > 2
+        }
+    else:
+        _check_classes(tops, where)
+        notes[:0] = ["class folders"]
+        placed = {i: ("train", path[0]) for i, path in paths.items()}
+    if strays:
+        notes.append(f"in no class folder: {_shortened(sorted(strays))}")
+    classes = tuple(sorted({name for _, name in placed.values()}))
+    numbers = {name: number for number, name in enumerate(classes)}
+    return FolderLayout(
+        classes,
+        [numbers[placed[i][1]] if i in placed else -1 for i in range(len(names))],
+        [placed[i][0] if i in placed else "" for i in range(len(names))],
+        notes,
     )
-    used, note = _used_folders(images, inner, where)
-    flat = not used
-    # From here on a path is (part, class, ..., file); the one part of a flat layout is "".
-    if flat:
-        images, inner = [("", *parts) for parts in images], [("", *parts) for parts in inner]
-    parts_used = used or ("",)
-    counts = {part: Counter[str]() for part in parts_used}
-    for name, parts in zip(names, images, strict=True):
-        if parts[0] in counts:
-            if len(parts) < 3:
-                raise ValueError(f"{where}: {printable(name)} lies in no class folder; {EXPECTED}")
-            counts[parts[0]][parts[1]] += 1
-    has_test = len(parts_used) == 2
-    _check(counts, [p for p in inner if len(p) == 2 and p[0] in counts], has_test, where)
-    classes = tuple(sorted(counts[parts_used[0]]))
-    index = {name: number for number, name in enumerate(classes)}
-    label = [index[parts[1]] if parts[0] in counts else -1 for parts in images]
-    in_test = [has_test and parts[0] == parts_used[1] for parts in images]
-    return Layout(classes, label, in_test, has_test, note)
 
 
-def _check(
-    counts: dict[str, Counter[str]], class_folders: list[_Parts], has_test: bool, where: str
+def _in_folders(paths: Mapping[int, _Path]) -> dict[int, _Path]:
+    return {i: path for i, path in paths.items() if len(path) > 1}
+
+
+def _tops(paths: Iterable[_Path]) -> list[_Top]:
+    direct, inside = Counter[str](), defaultdict[str, Counter[str]](Counter)
+    for path in paths:
+        if len(path) == 2:
+            direct[path[0]] += 1
+        else:
+            inside[path[0]][path[1]] += 1
+    return [_Top(name, direct[name], inside[name]) for name in sorted({*direct, *inside})]
+
+
+def _without_wrapper(paths: Mapping[int, _Path]) -> dict[int, _Path]:
+    """Take off the one folder around everything that archives often have."""
+    tops = _tops(paths.values())
+    if len(tops) != 1 or tops[0].direct >= tops[0].folders.total():
+        return dict(paths)
+    inside = _in_folders({i: path[1:] for i, path in paths.items()})
+    within = _tops(inside.values())
+    # cat/train/1.png is an image of the class cat; data/train/cat/1.png is in a wrapper.
+    parts_of_a_class = all(top.names_a_part and not top.part for top in within)
+    is_part = tops[0].part and (tops[0].named_exactly or not all(top.part for top in within))
+    if parts_of_a_class or is_part:
+        return dict(paths)
+    return inside
+
+
+def _parts_first(paths: dict[int, _Path]) -> dict[int, _Path]:
+    """Bring ``class/part/image`` into the order of ``part/class/image``."""
+    tops = _tops(paths.values())
+    within = [_Top(name, count, Counter()) for top in tops for name, count in top.folders.items()]
+    deep = any(len(path) > 3 for path in paths.values())
+    if deep or any(top.direct for top in tops) or all(top.names_a_part for top in tops):
+        return paths
+    if not all(folder.names_a_part for folder in within):
+        return paths
+    return {i: (path[1], path[0], *path[2:]) for i, path in paths.items()}
+
+
+def _without_inner_wrappers(
+    paths: Mapping[int, _Path], parts: Mapping[str, str]
+) -> dict[int, _Path]:
+    """Take off a folder around all classes of a part: ``seg_train/seg_train/<class>/<image>``."""
+    inner: dict[str, str] = {}
+    for top in _tops(paths.values()):
+        if top.name in parts and len(top.folders) == 1 and not top.direct:
+            (inner[top.name],) = top.folders
+    shallow = {path[0] for path in paths.values() if len(path) == 3}
+    of_train = {inner[top] for top in inner if parts[top] == "train" and top not in shallow}
+    result = dict(paths)
+    for part, name in inner.items():
+        same_part = _Top(name, 0, Counter()).names_a_part == parts[part] and part not in shallow
+        if name in of_train or same_part:
+            result |= {i: (part, *path[2:]) for i, path in paths.items() if path[0] == part}
+    return result
+
+
+def _check_others(
+    parts: Mapping[str, str], tops: Sequence[_Top], others: Sequence[_Top], where: str
 ) -> None:
-    for part, name in class_folders:
-        if not counts[part][name]:
-            folder = f"{part}/{name}".lstrip("/")
+    """Refuse folders beside parts that may be parts, or classes as the parts may be."""
+    classes = {name for top in tops if top.name in parts for name in top.folders}
+    certain = len(set(parts.values())) > 1
+    exact = all(top.named_exactly for top in tops if top.name in parts)
+    for top in others:
+        if classes.intersection(top.folders) or not (certain or (exact and top.direct)):
+            part, other = printable(next(iter(parts))), printable(top.name)
             raise ValueError(
-                f"{where}: class folder {printable(folder)} holds no images; {EXPECTED}"
+                f"{where}: {part}/ may be a part of the data or a class, and so may {other}/. If "
+                f"they are parts, call {other}/ train, val or test, or leave it out with "
+                f"'data.exclude=[{other}]'; if they are classes, put all of them into a folder "
+                "called train"
             )
-    train, *tests = counts.values()
-    if not train:
-        raise ValueError(f"{where}: {_TRAIN}/ holds no images; {EXPECTED}")
-    for part, test in zip(list(counts)[1:], tests, strict=True):
-        if not test:
-            raise ValueError(f"{where}: {part}/ holds no images; {EXPECTED}")
-        alone = sorted(set(test) - set(train))
-        if alone:
-            raise ValueError(
-                f"{where}: class {printable(alone[0])} is in {part}/ but not in {_TRAIN}/; the "
-                f"training images have the classes {printable(', '.join(sorted(train)))}"
-            )
-    if len(train) < 2:
-        (only,) = train
+
+
+def _check_classes(tops: Sequence[_Top], where: str) -> None:
+    """Refuse top folders that may be the parts of a data set rather than its classes."""
+    listed = f"{_shortened([top.name + '/' for top in tops])}"
+    if all(top.names_a_part for top in tops):
         raise ValueError(
-            f"{where} has a single class, {printable(only)}; at least two are needed, {EXPECTED}"
+            f"{where}: {listed} hold images but no folders of classes. If they are parts, put the "
+            "images of each into folders of their classes; if they are classes, put all of them "
+            "into a folder called train"
         )
-    smallest = min(train, key=lambda name: train[name])
-    if not has_test and train[smallest] < 2:
+    first = set(tops[0].folders)
+    same = all(set(top.folders) == first and not top.direct for top in tops)
+    if len(tops) > 1 and len(first) > 1 and same:
         raise ValueError(
-            f"{where}: class {printable(smallest)} has a single image; without a test/ folder at "
-            "least two are needed, one of them to test on"
+            f"{where}: {listed} hold folders of the same names ({_shortened(sorted(first))}). If "
+            "they are parts of the data, call them train, val and test; if they are classes, put "
+            "all of them into a folder called train"
         )
+
+
+def _empty(paths: Iterable[_Path], folders: Iterable[str]) -> list[str]:
+    """A note of the outermost folders without any image."""
+    used = {path[:depth] for path in paths for depth in range(1, len(path))}
+    split = {tuple(folder.split("/")) for folder in folders if folder}
+    empty = sorted(f for f in split if f not in used and (len(f) == 1 or f[:-1] in used))
+    return [f"without images: {_shortened(['/'.join(f) + '/' for f in empty])}"] if empty else []
+
+
+def _listed(parts: Mapping[str, str]) -> str:
+    """``train/ and test/``, ``Training/ as train, val/ as validation``, in this order."""
+    words = [
+        f"{printable(name)}/" + ("" if name == part else f" as {part}")
+        for kind in _PARTS
+        for name, part in parts.items()
+        if part == kind
+    ]
+    return " and ".join(filter(None, (", ".join(words[:-1]), words[-1])))
+
+
+def _counted(top: _Top) -> str:
+    count = top.direct + top.folders.total()
+    return f"{printable(top.name)}/ ({count:,} image{'s' if count > 1 else ''})"
+
+
+def _shortened(names: Sequence[str]) -> str:
+    shown = ", ".join(map(printable, names[:_NAMED]))
+    return shown + (f" and {len(names) - _NAMED} more" if len(names) > _NAMED else "")

@@ -1,0 +1,84 @@
+"""Which files and folders of a source are taken as images, and a count of the others."""
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import PurePosixPath
+
+from src.data.formats import IMAGE_SUFFIXES, not_read
+from src.names import printable
+
+__all__ = ["SYSTEM_FOLDERS", "Selection", "is_hidden", "is_image"]
+
+_HIDDEN = re.compile(r"(^|/)(\.|__MACOSX(/|$))")
+SYSTEM_FOLDERS = {
+    *("@eaDir", "@Recycle", "@Recently-Snapshot", "#recycle", "#snapshot"),  # of NAS devices
+    *("$RECYCLE.BIN", "RECYCLER", "System Volume Information", "lost+found", "Thumbnails"),
+}
+"""Folders that NAS devices and operating systems make: thumbnails, what was deleted."""
+
+
+def is_hidden(name: str) -> bool:
+    """Whether a path or a folder above it is hidden, or is macOS's metadata."""
+    return _HIDDEN.search(name) is not None
+
+
+def is_image(name: str) -> bool:
+    """Whether a path is a visible image, by its suffix."""
+    return name.lower().endswith(IMAGE_SUFFIXES) and not is_hidden(name)
+
+
+class Selection:
+    """Decides over the paths of one source.
+
+    Hidden files and folders, folders that operating systems and NAS devices make, and what matches
+    an excluded pattern are left out; so is a file that is no image by its suffix.
+
+    Args:
+        exclude: patterns for files and folders, as ``pathlib``'s ``match`` understands them: one
+            without a slash is for a name anywhere, one with slashes for the end of a path.
+    """
+
+    def __init__(self, exclude: Sequence[str] = ()):
+        self._exclude = exclude
+        self._others: list[str] = []
+        self._system: set[str] = set()
+        self._excluded = Counter[str](dict.fromkeys(exclude, 0))
+
+    def enters(self, folder: str) -> bool:
+        """Whether a folder, by its path, is looked into; those above it are taken to be."""
+        name = PurePosixPath(folder).name
+        if name in SYSTEM_FOLDERS:
+            self._system.add(name)
+        return not (is_hidden(folder) or name in SYSTEM_FOLDERS or self._is_excluded(folder))
+
+    def takes(self, file: str) -> bool:
+        """Whether a file, by its path, is an image that is wanted; folders above are entered."""
+        if is_hidden(file) or self._is_excluded(file):
+            return False
+        if not is_image(file):
+            self._others.append(file)
+            return False
+        return True
+
+    def reaches(self, file: str) -> bool:
+        """Whether all the folders above a file are entered."""
+        above = list(PurePosixPath(file).parents)[-2::-1]
+        return all(self.enters(str(folder)) for folder in above)
+
+    def _is_excluded(self, path: str) -> bool:
+        pattern = next((p for p in self._exclude if PurePosixPath(path).match(p)), None)
+        if pattern is not None:
+            self._excluded[pattern] += 1
+        return pattern is not None
+
+    @property
+    def notes(self) -> list[str]:
+        """What was left out, for the log; hidden files are not worth a word."""
+        system = ", ".join(map(printable, sorted(self._system)))
+        excluded = ", ".join(f"{printable(p)} ({n:,})" for p, n in self._excluded.items())
+        return [
+            *([not_read(self._others)] if self._others else []),
+            *([f"folders of the system passed over: {system}"] if system else []),
+            *([f"excluded: {excluded}"] if excluded else []),
+        ]
