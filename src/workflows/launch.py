@@ -6,6 +6,7 @@ Everything up to the first job needs no torch, so a mistake is answered in about
 import logging
 import os
 import sys
+import warnings
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
@@ -26,6 +27,7 @@ from src.runs.record import remember_command
 from src.workflows.interruption import answering_signals, ignore_signals_at_exit
 from src.workflows.lifeline import hold_lifeline
 from src.workflows.place import claim, claim_sweep, hydra_override
+from src.workflows.quiet import quiet_warnings
 from src.workflows.ranks import enter, this_rank
 from src.workflows.resume import Continuation, find_continuation
 from src.workflows.screen import FILE_ONLY, write_any_letter
@@ -58,6 +60,7 @@ def launch(config_name: str, workflow: str) -> NoReturn:
 def exit_with(do: Callable[[], int]) -> NoReturn:
     """Exit with the code that ``do`` returns, or that of the error it raises, said in one line."""
     write_any_letter()
+    quiet_warnings()
     full_error = os.environ.get(FULL_ERROR) == "1"
     # A log that cannot be written is no reason to fill the screen with tracebacks.
     logging.raiseExceptions = full_error
@@ -98,6 +101,8 @@ def _launch(config_name: str, workflow: str, full_error: str) -> int:
         raise ConfigError(f"--cfg {arguments.cfg} shows one run: leave out -m and give one value")
     for word in enter(arguments.overrides, arguments.multirun):
         _add(word, arguments.overrides)
+    if not this_rank().first:
+        warnings.simplefilter("ignore")  # the first rank has the same
     continuation = None
     if config_name == "train":
         continuation = find_continuation(arguments.overrides, arguments.multirun)

@@ -2,7 +2,6 @@
 
 import logging
 import time
-import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -60,7 +59,6 @@ def run(
         RunFailed: training diverged or ran out of memory or disk.
         Interrupted: a signal stopped it; the message says how to go on.
     """
-    quiet_libraries()
     saved = directory.last if config.callbacks.checkpoint else None
     words = [plain_override("resume", str(directory.path))]
     watch = SignalWatch(saved, [*words, *trust_words(config.model, config.optimizer)])
@@ -176,18 +174,3 @@ def _facts(data: ImageDataModule) -> dict[str, Any]:
         "held_out": data.held_out,
         "split_hash": data.split_hash,
     }
-
-
-def quiet_libraries() -> None:
-    """Keep advertisements and hints that are not for the user off the screen."""
-    if not this_rank().first:
-        warnings.filterwarnings("ignore")
-    for name in ("lightning.pytorch", "lightning.fabric", "lightning"):
-        logging.getLogger(name).setLevel(logging.ERROR)
-    for message in (
-        "treespec, LeafSpec",
-        "Checkpoint directory .* exists and is not empty",
-        "It is recommended to use .*sync_dist=True",  # the metrics have added up the ranks
-        "Could not find the monitored key",  # before the first validation
-    ):
-        warnings.filterwarnings("ignore", message=f".*{message}")

@@ -34,6 +34,7 @@ from src.training.signals import SignalWatch
 from src.training.tensorboard import TensorBoard
 from src.workflows.final_pictures import FinalPictures
 from src.workflows.hardware import Compute
+from src.workflows.quiet import quiet_lightning
 from src.workflows.ranks import this_rank
 
 
@@ -51,6 +52,7 @@ def build_trainer(
     Raises:
         UserError: the checkpoint to continue cannot be read.
     """
+    quiet_lightning()
     settings = config.trainer
     trainer = L.Trainer(
         accelerator=compute.accelerator,

@@ -18,7 +18,6 @@ from src.runs import RunDirectory
 from src.training.signals import SignalWatch
 from src.workflows.build import build_classifier
 from src.workflows.hardware import Compute, device_of
-from src.workflows.train import quiet_libraries
 from src.workflows.trainer import build_trainer
 
 Steps = Generator[None, None, float]
@@ -91,7 +90,6 @@ def train(
     removed afterwards.
     """
     config = _endless(config)
-    quiet_libraries()
     classifier, _ = build_classifier(config, data, compute)
     with (
         tempfile.TemporaryDirectory(dir=place, prefix="run-") as folder,
