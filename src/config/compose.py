@@ -1,13 +1,19 @@
 """What a command line asks for: every job composed and checked before anything is started."""
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, cast
 
 from hydra import compose, initialize_config_dir
+from hydra._internal.hydra import Hydra
+from hydra._internal.utils import create_config_search_path
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, QuotedString
+from hydra.core.utils import env_override
 from hydra.errors import ConfigCompositionException, HydraException, OverrideParseException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -68,19 +74,38 @@ class Plan:
     trials: int | None = None
 
 
-def plan(config_name: str, overrides: list[str], multirun: bool = False) -> Plan:
+@contextmanager
+def config_folders(further: str | None = None) -> Iterator[None]:
+    """Let Hydra compose from ``conf/``, and from a further folder as ``--config-dir`` names it."""
+    with initialize_config_dir(config_dir=str(CONF), version_base="1.3"):
+        if further is not None:
+            folders = create_config_search_path(str(CONF))
+            path = f"file://{Path(further).resolve()}"
+            folders.prepend("command-line", path, anchor="schema")
+            GlobalHydra.instance().clear()
+            Hydra.create_main_hydra2(task_name="app", config_search_path=folders)
+        yield
+
+
+def plan(
+    config_name: str,
+    overrides: list[str],
+    multirun: bool = False,
+    config_dir: str | None = None,
+) -> Plan:
     """Compose and check all jobs of a command line.
 
     Args:
-        config_name: a file of ``conf/`` without its suffix.
+        config_name: the primary configuration, a file of ``conf/`` without its suffix.
         overrides: the command line's ``key=value`` words.
         multirun: whether ``-m`` was given; a recipe may also ask for a sweep itself.
+        config_dir: a further folder of configurations.
 
     Raises:
         ConfigError: an override that does not parse, names no option or setting, or makes a
             configuration that :func:`src.config.check` refuses; names the job in a sweep.
     """
-    with initialize_config_dir(config_dir=str(CONF), version_base="1.3"):
+    with config_folders(config_dir):
         parsed = parse(overrides)
         fixed = [item.input_line for item in parsed if not item.is_sweep_override()]
         base = composed(config_name, [line for line in fixed if line is not None], hydra=True)
@@ -93,12 +118,13 @@ def plan(config_name: str, overrides: list[str], multirun: bool = False) -> Plan
         if search:
             _check_direction(base)
         jobs = []
-        for number, words in enumerate(_jobs(parsed, multirun, search)):
-            try:
-                jobs.append(_planned(config_name, words))
-            except ConfigError as error:
-                where = f"job {number} ({' '.join(words)}): " if multirun else ""
-                raise ConfigError(f"{where}{error}") from error
+        with env_override(dict(hydra.job.env_set)):
+            for number, words in enumerate(_jobs(parsed, multirun, search)):
+                try:
+                    jobs.append(_planned(config_name, words))
+                except ConfigError as error:
+                    where = f"job {number} ({' '.join(words)}): " if multirun else ""
+                    raise ConfigError(f"{where}{error}") from error
         directory = str(hydra.sweep.dir if multirun else hydra.run.dir)
         trials = hydra.sweeper.get("n_trials") if search else None
         return Plan(tuple(jobs), multirun, directory, search, trials)
@@ -155,11 +181,18 @@ def parse(overrides: list[str]) -> list[Override]:
         if not key:
             raise _not_understood(str(item.input_line))
         if (CONF / key).is_dir() and not item.is_delete() and not _names_option(item):
-            options = sorted(path.stem for path in (CONF / key).glob("*.yaml"))
+            options = _options(key)
             raise ConfigError(
                 f"{item.input_line}: one of the options is needed (accepted: {', '.join(options)})"
             )
     return parsed
+
+
+def _options(group: str) -> list[str]:
+    """The options of a group, those of a further folder among them where Hydra knows of it."""
+    if GlobalHydra().is_initialized():
+        return sorted(GlobalHydra.instance().config_loader().get_group_options(group))
+    return sorted(path.stem for path in (CONF / group).glob("*.yaml"))
 
 
 def _names_option(item: Override) -> bool:
@@ -211,6 +244,8 @@ def composed(config_name: str, overrides: list[str], hydra: bool = False) -> Dic
 def explain(error: Exception, config_name: str = "train") -> str:
     """A Hydra or OmegaConf error as one line with the nearest valid name."""
     text = str(error)
+    if missing := re.search(r"Cannot find primary config '([^']+)'", text):
+        return f"--config-name {missing.group(1)}: no such file in conf/ or in --config-dir"
     if missing := re.search(r"Could not find '([^']+)/([^'/]*)'", text):
         group, option = missing.groups()
         if group in PLUGINS:
@@ -219,7 +254,7 @@ def explain(error: Exception, config_name: str = "train") -> str:
                 extra = PLUGINS[group][option]
                 return f"{group}={option}: not installed; pip install '.[{extra}]'"
             return f"{group}={option}: no such option{nearest(option, known)}"
-        options = sorted(path.stem for path in (CONF / group).glob("*.yaml"))
+        options = _options(group)
         if options:
             hint = nearest(option, options)
             return f"{group}={option}: no such option{hint} (accepted: {', '.join(options)})"

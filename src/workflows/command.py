@@ -57,6 +57,10 @@ def _command(
     if arguments.hydra_help or arguments.shell_completion or arguments.info:
         start(config_name, lambda cfg: None)
         return 0
+    for option in ("config_name", "config_dir", "config_path"):
+        if getattr(arguments, option) is not None:
+            flag = f"--{option.replace('_', '-')}"
+            raise ConfigError(f"{flag}: src.{config_name} has one configuration; leave it out")
     if arguments.multirun:
         raise ConfigError(f"-m: src.{config_name} cannot be swept; start it once for each")
     overrides = parse([_quoted(word, paths) for word in arguments.overrides])

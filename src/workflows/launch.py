@@ -7,6 +7,7 @@ import logging
 import os
 import sys
 import warnings
+from argparse import Namespace
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
@@ -38,6 +39,7 @@ from src.workflows.sweep import run_sweep
 log = logging.getLogger(__name__)
 
 FULL_ERROR = "HYDRA_FULL_ERROR"
+SEARCH_PATH = "hydra.searchpath"
 Job = Callable[[DictConfig], float | None]
 
 
@@ -96,7 +98,7 @@ def _launch(config_name: str, workflow: str, full_error: str) -> int:
     if arguments.help or arguments.hydra_help or arguments.shell_completion or arguments.info:
         start(config_name, lambda cfg: None)
         return 0
-    _check_hydra(config_name, arguments.config_name, arguments.overrides)
+    _check_hydra(config_name, arguments)
     if arguments.cfg and arguments.multirun:
         raise ConfigError(f"--cfg {arguments.cfg} shows one run: leave out -m and give one value")
     for word in enter(arguments.overrides, arguments.multirun):
@@ -111,15 +113,24 @@ def _launch(config_name: str, workflow: str, full_error: str) -> int:
         return 0
     if continuation:
         return _continue(config_name, continuation, workflow)
-    asked = plan(config_name, arguments.overrides, arguments.multirun)
+    primary = arguments.config_name or config_name
+    asked = plan(primary, arguments.overrides, arguments.multirun, arguments.config_dir)
     if arguments.cfg:
         start(config_name, lambda cfg: None)
         return 0
-    return _begin(config_name, workflow, asked, arguments.overrides, full_error)
+    return _begin(config_name, workflow, asked, arguments, full_error)
 
 
-def _check_hydra(config_name: str, named: str | None, overrides: list[str]) -> None:
+def _check_hydra(config_name: str, arguments: Namespace) -> None:
     """Refuse settings of Hydra that this command cannot work with."""
+    if arguments.config_path is not None:
+        raise ConfigError(
+            f"--config-path {arguments.config_path}: would take the place of conf/; "
+            "--config-dir adds a folder to it"
+        )
+    if arguments.config_dir is not None and not Path(arguments.config_dir).is_dir():
+        raise ConfigError(f"--config-dir {arguments.config_dir}: no such folder")
+    named, overrides = arguments.config_name, arguments.overrides
     if named not in (None, config_name) and (CONF / f"{named}.yaml").exists():
         raise ConfigError(
             f"--config-name {named}: is the configuration of src.{named}; leave it out"
@@ -133,9 +144,10 @@ def _check_hydra(config_name: str, named: str | None, overrides: list[str]) -> N
 
 
 def _begin(
-    config_name: str, workflow: str, asked: Plan, overrides: list[str], full_error: str
+    config_name: str, workflow: str, asked: Plan, arguments: Namespace, full_error: str
 ) -> int:
     """Do what a command line asks for that continues no single run."""
+    overrides = arguments.overrides
     together = [job for job in asked.jobs if several(config_name, job.config.trainer)]
     key = "hydra.sweep.dir" if asked.multirun else "hydra.run.dir"
     chosen = any(word.startswith(f"{key}=") for word in overrides)
@@ -152,8 +164,20 @@ def _begin(
         # Each job writes its configuration into its own directory.
         _add("hydra.output_subdir=null", overrides)
         # Its jobs know of no other setting of that variable than the user's.
-        return run_sweep(config_name, asked, place, start, {FULL_ERROR: full_error})
+        environment = {FULL_ERROR: full_error}
+        return run_sweep(config_name, asked, place, start, environment, _look_up(arguments))
     return _run_single(config_name, lambda cfg: _do(check(cfg), workflow))
+
+
+def _look_up(arguments: Namespace) -> list[str]:
+    """The words that say where configurations are found, for the jobs of a sweep."""
+    words = []
+    if arguments.config_dir is not None:
+        words += ["--config-dir", str(Path(arguments.config_dir).resolve())]
+    if arguments.config_name is not None:
+        words += ["--config-name", arguments.config_name]
+    found = [item for item in parse(arguments.overrides) if item.key_or_group == SEARCH_PATH]
+    return [*words, *(str(item.input_line) for item in found)]
 
 
 def _add(word: str, overrides: list[str]) -> None:

@@ -64,6 +64,7 @@ class Runner:
         stop: says when the jobs are to stop.
         origin: the directory the sweep was started in, which relative paths are from.
         environment: variables of the jobs, on top of the calling process's own.
+        look_up: words that say where configurations are found.
     """
 
     command: str
@@ -71,6 +72,7 @@ class Runner:
     stop: Stop
     origin: Path
     environment: dict[str, str]
+    look_up: list[str]
 
     def __call__(self, cfg: DictConfig) -> float | None:
         """Do the job with this configuration; its objective, ``None`` when it did not finish.
@@ -135,7 +137,7 @@ class Runner:
             log.info("job %s: tried again; what there was is in %s", path.name, set_aside(job))
         # A recipe may make a sweep of its own accord.
         place = hydra_override("hydra.run.dir", str(path))
-        return [*module, *job.overrides, "hydra.mode=RUN", place]
+        return [*module, *self.look_up, *job.overrides, "hydra.mode=RUN", place]
 
     def _write_end(self, job: Job, code: int, *, stopped: bool) -> None:
         """Say in the record what the job could not say itself."""

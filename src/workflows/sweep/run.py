@@ -38,7 +38,12 @@ log = logging.getLogger(__name__)
 
 
 def run_sweep(
-    config_name: str, plan: Plan, sweep: Path, start: Start, environment: dict[str, str]
+    config_name: str,
+    plan: Plan,
+    sweep: Path,
+    start: Start,
+    environment: dict[str, str],
+    look_up: list[str],
 ) -> int:
     """Run what is missing of a sweep and show how all of it went.
 
@@ -48,6 +53,7 @@ def run_sweep(
         sweep: its directory, which exists.
         start: lets Hydra's sweeper and launcher do the jobs.
         environment: variables of the jobs, on top of this process's own.
+        look_up: words of the jobs that say where configurations are found.
 
     Returns:
         0 when every job is finished, else 1.
@@ -62,7 +68,7 @@ def run_sweep(
     try:
         with interruptible(sweep, stop), _importable():
             _look_ahead(config_name, plan, sweep, console)
-            job = Runner(config_name, sweep.absolute(), stop, Path.cwd(), environment)
+            job = Runner(config_name, sweep.absolute(), stop, Path.cwd(), environment, look_up)
             with _engine_named():
                 # A function: Hydra wants to know the file it is from.
                 start(config_name, lambda cfg: job(cfg))
