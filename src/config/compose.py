@@ -266,7 +266,10 @@ def explain(error: Exception, config_name: str = "train") -> str:
     if unknown := re.search(r"Could not override '([^']+)'", text):
         key = unknown.group(1)
         groups = sorted(path.name for path in CONF.iterdir() if path.is_dir())
-        hint = nearest(key, [*groups, *_known_keys(config_name)])
+        known = _known_keys(config_name)
+        if key in known:
+            return f"{key}: has been taken out with ~{key.partition('.')[0]}; leave one of them out"
+        hint = nearest(key, [*groups, *known])
         return f"{key}: no such setting{hint} (--cfg job shows all)"
     if isinstance(error, ConfigCompositionException) and error.__cause__ is not None:
         text = f"{text} {error.__cause__}"

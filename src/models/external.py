@@ -45,6 +45,11 @@ def build_torchvision(
             model = models.get_model(name, num_classes=num_classes, **options)
         else:
             known = models.get_model_weights(name).__members__
+            if "/" in weights:
+                raise ValueError(
+                    f"weights={weights}: a path, and torchvision's weights go by names (accepted: "
+                    f"{', '.join(known)})"
+                )
             check_name(f"weights of torchvision's {name}", weights.rpartition(".")[2], known)
             model = models.get_model(name, weights=weights, **options)
             _replace_classifier(model, num_classes)

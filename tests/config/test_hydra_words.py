@@ -29,6 +29,10 @@ def test_a_superfluous_plus_is_to_be_left_out(word: str) -> None:
     [
         (["hydra.output_subdir=null"], "hydra.output_subdir=null"),
         (["-cn", "evaluate"], "--config-name evaluate"),
+        (
+            ["~callbacks", "callbacks.progress_bar=false"],
+            "callbacks.progress_bar: has been taken out with ~callbacks",
+        ),
         (["-cn", "yours"], "--config-name yours: no such file"),
         (["-cd", "nowhere"], "--config-dir nowhere: no such folder"),
         (["-cp", "conf"], "--config-path conf: would take the place of conf/"),

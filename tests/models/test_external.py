@@ -116,3 +116,8 @@ def test_weights_that_cannot_be_fetched_are_reported(tmp_path, monkeypatch):
     monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")  # nothing listens on "discard"
     with pytest.raises(ValueError, match=r"weights='DEFAULT'.*; weights=null needs no download$"):
         build_torchvision("squeezenet1_1", weights="DEFAULT")
+
+
+def test_a_path_is_no_name_of_weights():
+    with pytest.raises(ValueError, match=r"weights=/there/w\.pth: a path.*names \(accepted: IMAGE"):
+        build_torchvision("resnet18", weights="/there/w.pth")
