@@ -20,8 +20,8 @@ DECODINGS = 3
 """Rounds of what takes seconds, at most."""
 
 
-def measure_input(config: TrainConfig) -> dict[str, Samples]:
-    """Decode, load, fetch and augment, each by itself.
+def measure_input(config: TrainConfig, measured: dict[str, Samples]) -> None:
+    """Add to ``measured`` what decoding, loading, fetching and augmenting take, each by itself.
 
     Fetching and augmenting go through the training images once a round, on one thread of the CPU:
     what a GPU does with resident images is part of ``benchmark.mode=training``.
@@ -31,34 +31,32 @@ def measure_input(config: TrainConfig) -> dict[str, Samples]:
     """
     data = build_data(config)
     rounds = config.measuring.rounds
-    measured = _opening(config, min(rounds, DECODINGS))
+    _opening(config, min(rounds, DECODINGS), measured)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        measured |= _batches(config, data, rounds)
+        _batches(config, data, rounds, measured)
     finally:
         torch.set_num_threads(threads)
-    return measured
 
 
-def _opening(config: TrainConfig, rounds: int) -> dict[str, Samples]:
+def _opening(config: TrainConfig, rounds: int, measured: dict[str, Samples]) -> None:
     """Seconds of the first and of a later opening, the files' pages in memory."""
-    first, later = [], []
+    first = measured["first opening: decode and keep"] = Samples("s")
+    later = measured["later opening: load and check"] = Samples("s")
     for _ in range(rounds):
         with (
             tempfile.TemporaryDirectory(prefix="benchmark-") as folder,
             quiet("src.data.cache", "src.data.load"),
         ):
             open_fresh = partial(open_images, replace(config.data, cache_dir=folder))
-            first.append(_seconds(open_fresh))
-            later.append(_seconds(open_fresh))
-    return {
-        "first opening: decode and keep": Samples.of(first, "s"),
-        "later opening: load and check": Samples.of(later, "s"),
-    }
+            first.values.append(_seconds(open_fresh))
+            later.values.append(_seconds(open_fresh))
 
 
-def _batches(config: TrainConfig, data: ImageDataModule, rounds: int) -> dict[str, Samples]:
+def _batches(
+    config: TrainConfig, data: ImageDataModule, rounds: int, measured: dict[str, Samples]
+) -> None:
     count = len(data.train_indices)
     augment = data.augment
 
@@ -71,13 +69,12 @@ def _batches(config: TrainConfig, data: ImageDataModule, rounds: int) -> dict[st
         ready = list(loader)
         jobs["augment batches, one thread"] = lambda: _through(ready, augmented)
         jobs["fetch and augment, one thread"] = lambda: _through(loader, augmented)
-    speeds: dict[str, list[float]] = {name: [] for name in jobs}
+    measured |= {name: Samples("images/s") for name in jobs}
     for number in range(rounds + 1):
         for name, job in jobs.items():
             speed = count / _seconds(job)
             if number:  # the first round warms up
-                speeds[name].append(speed)
-    return {name: Samples.of(values, "images/s") for name, values in speeds.items()}
+                measured[name].values.append(speed)
 
 
 def _through(batches: Iterable[Batch], do: Callable[[Batch], None] = lambda batch: None) -> None:

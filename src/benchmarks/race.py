@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from src.benchmarks.contenders.bare import Bare
@@ -24,17 +25,18 @@ FEWEST, MOST = 3, 2000
 """Steps in one measurement."""
 
 
-def race(config: TrainConfig, compute: Compute, place: Path) -> dict[str, Samples]:
-    """Images a second of each contender, measured in turn, ours first.
+def race(config: TrainConfig, compute: Compute, place: Path, speeds: dict[str, Samples]) -> None:
+    """Add images a second of each contender to ``speeds``, measured in turn, ours first.
 
     In a round each contender trains for as many steps as take about ``benchmark.seconds``, after
     a fifth as many that are not timed, which bring its memory and caches back. Every other round
-    goes the other way about, so that none always follows the same one.
+    goes the other way about, so that none always follows the same one. All steps are of whole
+    batches.
 
     Raises:
         UserError: the data or the network cannot be had.
     """
-    data = build_data(config)
+    data = build_data(replace(config, data=replace(config.data, drop_last=True)))
     assert data.data is not None
     kinds: dict[str, Callable[..., Contender]] = {"bare": Bare, "plain": Plain}
     loops = {
@@ -42,7 +44,7 @@ def race(config: TrainConfig, compute: Compute, place: Path) -> dict[str, Sample
         for name in config.measuring.contenders
         if name in kinds
     }
-    speeds: dict[str, list[float]] = {name: [] for name in ("ours", *loops)}
+    speeds |= {name: Samples("images/s") for name in ("ours", *loops)}
     watch = stopwatch(compute)
     watch.script = _rounds(config, watch, loops, speeds)
     try:
@@ -50,14 +52,13 @@ def race(config: TrainConfig, compute: Compute, place: Path) -> dict[str, Sample
     finally:
         for loop in loops.values():
             loop.close()
-    return {name: Samples.of(values, "images/s") for name, values in speeds.items()}
 
 
 def _rounds(
     config: TrainConfig,
     watch: Stopwatch,
     loops: dict[str, Contender],
-    speeds: dict[str, list[float]],
+    speeds: dict[str, Samples],
 ) -> Script:
     rounds, seconds = config.measuring.rounds, config.measuring.seconds
     yield from watch.steps(WARM_UP)
@@ -72,8 +73,8 @@ def _rounds(
                 speed = watch.images / elapsed
             else:
                 speed = _measure(name, loops[name], steps[name])
-            speeds[name].append(speed)
-        words = [f"{name} {values[-1]:,.0f}" for name, values in speeds.items()]
+            speeds[name].values.append(speed)
+        words = [f"{name} {speeds[name].values[-1]:,.0f}" for name in speeds]
         log.info("round %d/%d, images/s: %s", number, rounds, ", ".join(words))
 
 

@@ -19,16 +19,19 @@ CONTENDERS = {
 def show_race(
     title: str, speeds: dict[str, Samples], alone: dict[str, tuple[float, float]]
 ) -> None:
-    """Print a row a contender; medians, with the lowest and the highest round."""
+    """Print a row a contender; medians, with the lowest and the highest round.
+
+    ``alone`` may lack contenders whose start was not measured.
+    """
     table = Table(title=title, title_justify="left")
     table.add_column("")
     for name in ("images/s", "ours is ×", "first step", "memory"):
         table.add_column(name, justify="right")
     for name, samples in speeds.items():
-        ratio = "" if name == "ours" else speeds["ours"].over(samples).text(2)
-        seconds, memory = alone[name]
-        speed = samples.text(samples.digits)
-        table.add_row(name, speed, ratio, f"{seconds:.1f} s", f"{memory:,.0f} MiB")
+        compared = name != "ours" and "ours" in speeds
+        ratio = speeds["ours"].over(samples).text(2) if compared else ""
+        start = [f"{alone[name][0]:.1f} s", f"{alone[name][1]:,.0f} MiB"] if name in alone else []
+        table.add_row(name, samples.text(samples.digits), ratio, *start)
     console = plain_console()
     console.print(table)
     for name in speeds:

@@ -1,10 +1,12 @@
 """One benchmark: measure what its mode says, print it, keep it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
 
+from src.benchmarks.samples import Samples
 from src.config import Interrupted, TrainConfig
 from src.files import write_json
 from src.runs import RunDirectory
@@ -21,40 +23,69 @@ def run(config: TrainConfig, directory: RunDirectory) -> Figures:
     Raises:
         UserError: something the user can put right.
         RunFailed: a contender failed, or memory ran out.
+        Interrupted: a signal came; what had been measured by then is shown and kept.
     """
     if config.measuring.mode == "alone":
         from src.benchmarks.alone import run_alone
 
         return run_alone(config, directory.path)
     # Lightning comes with these: a contender by itself must not wait for it.
-
     from src.workflows.failures import explained
     from src.workflows.recorded import recorded
 
     words = list(HydraConfig.get().overrides.task)
+    stops: list[Interrupted] = []
     try:
         with recorded(directory, config) as recording, explained(config):
-            figures = _MODES[config.measuring.mode](config, directory, words)
+            figures = _MODES[config.measuring.mode](config, directory, words, stops)
             recording.update(compute=figures.get("compute"))
             write_json(directory.path / "benchmark.json", figures)
+            if stops:
+                said = f"interrupted; what was measured is in {directory.path}"
+                raise Interrupted(stops[0].signal_number, said)
     except Interrupted as stop:
+        if stops:
+            raise
         raise Interrupted(stop.signal_number, "interrupted; nothing was measured") from stop
     return figures
 
 
-def _training(config: TrainConfig, directory: RunDirectory, words: list[str]) -> Figures:
+@contextmanager
+def _until_interrupted(
+    measured: dict[str, Samples], stops: list[Interrupted]
+) -> Iterator[dict[str, Samples]]:
+    """Measure until a signal comes, which is added to ``stops`` if there is something to show.
+
+    What was not measured is taken out of ``measured``.
+    """
+    try:
+        yield measured
+    except Interrupted as stop:
+        if not any(samples.values for samples in measured.values()):
+            raise
+        stops.append(stop)
+    for name in [name for name, samples in measured.items() if not samples.values]:
+        del measured[name]
+
+
+def _training(
+    config: TrainConfig, directory: RunDirectory, words: list[str], stops: list[Interrupted]
+) -> Figures:
     from src.benchmarks.alone import measure_alone
     from src.benchmarks.race import race
     from src.benchmarks.report import draw_race, show_race
     from src.workflows.hardware import describe, facts, prepare
 
     compute = prepare(config)
-    speeds = race(config, compute, directory.path)
-    alone = {name: measure_alone(name, words) for name in speeds}
+    alone: dict[str, tuple[float, float]] = {}
+    with _until_interrupted({}, stops) as speeds:
+        race(config, compute, directory.path, speeds)
+        for name in speeds:
+            alone[name] = measure_alone(name, words)
     title = f"{_name(config)}, batch {config.data.batch_size}, {describe(compute, config.trainer)}"
     show_race(title, speeds, alone)
     draw_race(directory.path / "benchmark.png", title, speeds)
-    others = [name for name in speeds if name != "ours"]
+    others = [name for name in speeds if name != "ours" and "ours" in speeds]
     return {
         "title": title,
         "compute": facts(compute),
@@ -67,27 +98,35 @@ def _training(config: TrainConfig, directory: RunDirectory, words: list[str]) ->
     }
 
 
-def _input(config: TrainConfig, directory: RunDirectory, words: list[str]) -> Figures:
+def _input(
+    config: TrainConfig, directory: RunDirectory, words: list[str], stops: list[Interrupted]
+) -> Figures:
     from src.benchmarks.input_path import measure_input
     from src.benchmarks.report import show_samples
 
-    measured = measure_input(config)
+    with _until_interrupted({}, stops) as measured:
+        measure_input(config, measured)
     show_samples("the input path", measured)
     return {"measured": {name: samples.as_json() for name, samples in measured.items()}}
 
 
-def _startup(config: TrainConfig, directory: RunDirectory, words: list[str]) -> Figures:
+def _startup(
+    config: TrainConfig, directory: RunDirectory, words: list[str], stops: list[Interrupted]
+) -> Figures:
     from src.benchmarks.report import show_samples
     from src.benchmarks.startup import measure_startup
     from src.workflows.hardware import choose_accelerator
 
     choose_accelerator(config.trainer.accelerator, 1)
-    measured = measure_startup(config.measuring.rounds, words)
+    with _until_interrupted({}, stops) as measured:
+        measure_startup(config.measuring.rounds, words, measured)
     show_samples("from the command on", measured)
     return {"measured": {name: samples.as_json() for name, samples in measured.items()}}
 
 
-def _operations(config: TrainConfig, directory: RunDirectory, words: list[str]) -> Figures:
+def _operations(
+    config: TrainConfig, directory: RunDirectory, words: list[str], stops: list[Interrupted]
+) -> Figures:
     from src.benchmarks.operations import measure_operations
     from src.benchmarks.report import show_operations
     from src.workflows.hardware import describe, facts, prepare
@@ -104,7 +143,7 @@ def _name(config: TrainConfig) -> str:
     return str(model.get("name") or model["_target_"] if isinstance(model, dict) else model.name)
 
 
-_MODES: dict[str, Callable[[TrainConfig, RunDirectory, list[str]], Figures]] = {
+_MODES: dict[str, Callable[[TrainConfig, RunDirectory, list[str], list[Interrupted]], Figures]] = {
     "training": _training,
     "input": _input,
     "startup": _startup,

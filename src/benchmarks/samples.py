@@ -1,27 +1,21 @@
 """Repeated measurements of one thing."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from statistics import median
 from typing import Any
 
 
-@dataclass(frozen=True)
+@dataclass
 class Samples:
     """The values of repeated measurements, in the order they were taken.
 
     Attributes:
-        values: at least one number.
         unit: of each.
+        values: numbers; at least one where they are summed up.
     """
 
-    values: tuple[float, ...]
     unit: str
-
-    @classmethod
-    def of(cls, values: Sequence[float], unit: str) -> "Samples":
-        """Collect measurements."""
-        return cls(tuple(values), unit)
+    values: list[float] = field(default_factory=list)
 
     @property
     def median(self) -> float:
@@ -33,8 +27,8 @@ class Samples:
 
         A machine whose speed drifts spoils each value, but hardly the ratio of neighbours.
         """
-        pairs = zip(self.values, other.values, strict=True)
-        return Samples(tuple(ours / theirs for ours, theirs in pairs), "")
+        pairs = zip(self.values, other.values, strict=False)  # the last round may be half done
+        return Samples("", [ours / theirs for ours, theirs in pairs])
 
     def as_json(self) -> dict[str, Any]:
         """Median, extremes and every value."""
@@ -43,7 +37,7 @@ class Samples:
             "min": min(self.values),
             "max": max(self.values),
             "unit": self.unit,
-            "values": list(self.values),
+            "values": self.values,
         }
 
     def text(self, digits: int) -> str:

@@ -16,19 +16,18 @@ COMMANDS = {
 }
 
 
-def measure_startup(rounds: int, words: list[str]) -> dict[str, Samples]:
-    """Seconds of each command, and up to the first training step of ``words``; in turn.
+def measure_startup(rounds: int, words: list[str], measured: dict[str, Samples]) -> None:
+    """Add to ``measured`` seconds of each command, and up to the first step of ``words``; in turn.
 
     Raises:
         RunFailed: a command failed that should not have.
     """
-    seconds: dict[str, list[float]] = {name: [] for name in (*COMMANDS, "the first training step")}
+    measured |= {name: Samples("s") for name in (*COMMANDS, "the first training step")}
     for _ in range(rounds):
         # First what the settings and the data may be wrong for.
-        seconds["the first training step"].append(measure_alone("ours", words)[0])
+        measured["the first training step"].values.append(measure_alone("ours", words)[0])
         for name, command in COMMANDS.items():
-            seconds[name].append(_time(command))
-    return {name: Samples.of(values, "s") for name, values in seconds.items()}
+            measured[name].values.append(_time(command))
 
 
 def _time(command: list[str]) -> float:

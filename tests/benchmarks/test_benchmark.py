@@ -2,16 +2,18 @@
 
 import json
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import cv2
 import pytest
 import torch
 
 from src.benchmarks import alone, startup
+from src.benchmarks.contenders import ours
 from src.config import RunFailed, UserError
 from src.models import build_model, summarize
 from tests.fixtures.cli import Cli
@@ -208,3 +210,61 @@ def test_a_mistake_is_one_line(benchmark_cli: Cli, words: list[str], message: st
     assert done.code == 2
     assert message in done.err
     assert done.err.count("\n") == 1, done.err
+
+
+@pytest.mark.parametrize(
+    ("number", "words", "sign"),
+    [
+        (signal.SIGINT, ["benchmark.contenders=[ours,bare]"], "round 2/"),
+        (signal.SIGTERM, ["benchmark.contenders=[ours,plain]"], "round 2/"),
+        (signal.SIGINT, ["benchmark.mode=input"], "training,"),
+    ],
+    ids=["Ctrl-C", "SIGTERM", "Ctrl-C before anything"],
+)
+def test_what_was_measured_before_a_signal_is_shown_and_kept(
+    number: signal.Signals, words: list[str], sign: str, cifar: str, tmp_path: Path
+) -> None:
+    command = [sys.executable, "-m", "src.benchmark", *TINY, cifar, *words, "benchmark.rounds=999"]
+    process = subprocess.Popen(
+        [*command, f"hydra.run.dir={tmp_path / 'out'}"],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    before = "".join(iter(lambda: _line_until(process.stdout, sign), ""))
+    process.send_signal(number)
+    after, err = process.communicate()
+    assert process.returncode == 128 + number, before + after + err
+    record = json.loads((tmp_path / "out/run.json").read_text())
+    assert record["state"] == "interrupted"
+    if sign.startswith("round"):
+        assert "interrupted; what was measured is in" in err
+        assert "│ ours " in after
+        one, other = figures(tmp_path / "out")["speeds"].values()
+        assert len(one["values"]) >= 2 and len(other["values"]) >= 2
+        assert (tmp_path / "out/benchmark.png").exists()
+
+
+def _line_until(stream: IO[str], sign: str) -> str:
+    """A line, or nothing once one holds ``sign``."""
+    line = stream.readline()
+    assert line, "the process ended"
+    return "" if sign in line else line
+
+
+def test_no_step_of_a_race_is_of_a_part_of_a_batch(
+    by_itself: None, benchmark_cli: Cli, cifar: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes: set[int] = set()
+    counted = ours.Stopwatch.on_train_batch_end
+
+    def count(self: Any, trainer: Any, module: Any, outputs: Any, batch: Any, index: int) -> None:
+        sizes.add(len(batch.labels))
+        counted(self, trainer, module, outputs, batch, index)
+
+    monkeypatch.setattr(ours.Stopwatch, "on_train_batch_end", count)
+    words = ["benchmark.contenders=[ours,bare]", "data.batch_size=50"]
+    assert benchmark_cli(*TINY, cifar, *words, PLACE).code == 0
+    assert sizes == {50}
