@@ -47,9 +47,10 @@ def _table(results: Results, classes: tuple[str, ...], settings: PredictConfig) 
         table.add_column(name, justify="right" if name == "probability" else "left")
     for file, row in zip(results.files, results.probabilities, strict=True):
         best, *others = _ranked(row, settings.top)
-        rest = ", ".join(f"{classes[other]} {row[other]:.1%}" for other in others)
+        rest = ", ".join(f"{printable(classes[other])} {row[other]:.1%}" for other in others)
         # Text, not a string: brackets in a name are no markup.
-        cells = (printable(file.relative_to(top)), classes[best], f"{row[best]:.1%}", rest)
+        name = printable(file.relative_to(top))
+        cells = (name, printable(classes[best]), f"{row[best]:.1%}", rest)
         table.add_row(*(Text(cell) for cell in cells))
     return table
 

@@ -217,3 +217,14 @@ def test_names_that_are_not_utf8(tmp_path: Path) -> None:
     ):
         for _ in range(2):  # decoded, and from the cache
             assert load_images("folder", root).classes == tuple(folders)
+
+
+@pytest.mark.parametrize(
+    ("stored", "name"), [("café".encode(), "café"), (b"caf\x82", "café"), (b"caf\xff", "caf\xa0")]
+)
+def test_names_in_zip_files_without_the_flag_of_utf8(
+    stored: bytes, name: str, tmp_path: Path
+) -> None:
+    place = write_archive(tmp_path / "root.zip", tree("C" * len(stored), "tea"))
+    place.write_bytes(place.read_bytes().replace(b"C" * len(stored), stored))
+    assert load_images("folder", place).classes == (name, "tea")

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from src.data.decode import decode
+from src.data.formats import IMAGE_SUFFIXES
 from src.data.load import load_images
 from src.data.sources import ReadOptions, open_source
 from src.data.types import ImageData
@@ -18,6 +19,7 @@ from tests.fixtures.datasets import (
     write_files,
 )
 
+SUFFIXES = [suffix for suffix in IMAGE_SUFFIXES if suffix not in (".pgm", ".pbm")]
 KINDS = ["folder", ".tar", ".tar.gz", ".tar.xz", ".tar.bz2", ".zip"]
 PIXEL = encode(random_images(1, size=8)[0])
 
@@ -92,12 +94,12 @@ def test_other_and_hidden_files_are_passed_over(kind: str, tmp_path: Path):
 
 
 def test_every_extension_in_either_case(tmp_path: Path):
-    image = random_images(1, size=8)[0]
-    endings = [".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", ".ppm"]
-    files = {f"a/{n}{e}": encode(image, e) for n, e in enumerate(endings)}
-    files |= {f"b/{n}{e.upper()}": encode(image, e) for n, e in enumerate(endings)}
+    image = random_images(1, size=32)[0]
+    contents = {suffix: encode(image, {".jfif": ".jpg"}.get(suffix, suffix)) for suffix in SUFFIXES}
+    files = {f"a/{n}{suffix}": content for n, (suffix, content) in enumerate(contents.items())}
+    files |= {f"b/{n}{s.upper()}": content for n, (s, content) in enumerate(contents.items())}
     data = read(write_files(tmp_path, files))
-    assert len(data.train) + len(data.test) == 16
+    assert len(data.train) + len(data.test) == 2 * len(SUFFIXES)
 
 
 def test_folders_within_a_class_belong_to_it(tmp_path: Path):

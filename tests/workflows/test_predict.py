@@ -238,3 +238,13 @@ def test_help_is_about_this_command(predict_cli: Cli) -> None:
     done = predict_cli("--help")
     assert done.code == 0
     assert "python -m src.predict run=RUN_DIR" in done.out
+
+
+def test_files_of_a_folder_that_are_not_read_are_counted(
+    predict_cli: Cli, run: Path, tmp_path: Path
+) -> None:
+    others = {"b.heic": b"x", "c.HEIC": b"x", "@eaDir/a.png": b"x"}
+    write_files(tmp_path / "in", {"a.png": encode(PIXELS[0])} | others)
+    done = predict_cli(f"run={run}", "input=in")
+    assert (done.code, done.err) == (0, "not read: 2 .heic\n")
+    assert list(rows(run / "predictions")) == ["in/a.png"]

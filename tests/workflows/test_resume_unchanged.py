@@ -8,6 +8,7 @@ import pytest
 from src.runs import RunDirectory
 from src.runs.record import read_record
 from src.workflows import train
+from tests.fixtures import networks
 from tests.fixtures.cli import TINY, Cli
 
 WORDS = ["model=resnet20", "augment=none", "logger=default", *TINY]
@@ -47,6 +48,28 @@ def test_a_resume_that_cannot_start_changes_nothing(
     if error is not None:
         monkeypatch.setattr(train, str(name), failing(error))
     assert cli(f"resume={run}", "trainer.max_epochs=2", *words).code != 0
+    assert snapshot(run) == before
+
+
+def test_a_resume_without_the_class_of_its_network_changes_nothing(
+    cli: Cli, cifar: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target, run = "tests.fixtures.networks.Pixels", tmp_path / "r"
+    words = ["model=custom", f"model._target_={target}", "+model.width=4", "logger=csv", *TINY]
+    assert cli(cifar, *words, f"hydra.run.dir={run}").code == 0
+    before = snapshot(run)
+    monkeypatch.delattr(networks, "Pixels")
+    done = cli(f"resume={run}", "trainer.max_epochs=2", f"trust=[{target}]")
+    assert done.code == 2 and "Pixels" in done.err
+    assert snapshot(run) == before
+
+
+def test_ranks_that_cannot_resume_change_nothing(cli: Cli, cifar: str, tmp_path: Path) -> None:
+    run = tmp_path / "r"
+    assert cli(cifar, *WORDS, f"hydra.run.dir={run}").code == 0
+    before = snapshot(run)
+    words = ["trainer.max_epochs=2", "trainer.devices=2", "data.root=gone", "data.download=false"]
+    assert cli(f"resume={run}", *words).code == 2
     assert snapshot(run) == before
 
 

@@ -19,6 +19,7 @@ _RATIO = 200
 _FREE = 256 << 20  # a second's work, whatever the ratio
 _HEADER_LIMIT = 1 << 20
 _PIECE = 4096
+_UTF8 = 0x800  # zip's flag of a name in UTF-8; other names are taken for code page 437
 _CHUNK = 1 << 20
 
 
@@ -151,11 +152,22 @@ def zip_entries(path: Path, total_limit: int) -> Iterator[Entry]:
         # Old Windows tools separate folders by backslashes, which is against the format.
         windows = not any("/" in info.filename for info in infos)
         for info in infos:
-            name = info.filename.replace("\\", "/") if windows else info.filename
+            name = _name(info)
+            name = name.replace("\\", "/") if windows else name
             kind = stat.S_IFMT(info.external_attr >> 16)
             plain = kind in (0, stat.S_IFREG, stat.S_IFDIR)
             read = partial(_read_zip, archive, info)
             yield Entry(name, info.file_size, plain, name.endswith("/"), read)
+
+
+def _name(info: zipfile.ZipInfo) -> str:
+    """A name in UTF-8 where it is, though many tools do not set the flag that says so."""
+    if info.flag_bits & _UTF8:
+        return info.filename
+    try:
+        return info.filename.encode("cp437").decode("utf-8")
+    except UnicodeError:
+        return info.filename
 
 
 def _read_zip(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
