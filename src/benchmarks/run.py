@@ -51,13 +51,12 @@ def run(config: TrainConfig, directory: RunDirectory) -> Figures:
 
 
 @contextmanager
-def _until_interrupted(
-    measured: dict[str, Samples], stops: list[Interrupted]
-) -> Iterator[dict[str, Samples]]:
+def _until_interrupted(stops: list[Interrupted]) -> Iterator[dict[str, Samples]]:
     """Measure until a signal comes, which is added to ``stops`` if there is something to show.
 
-    What was not measured is taken out of ``measured``.
+    What was not measured is taken out of the dictionary that is filled in between.
     """
+    measured: dict[str, Samples] = {}
     try:
         yield measured
     except Interrupted as stop:
@@ -78,7 +77,7 @@ def _training(
 
     compute = prepare(config)
     alone: dict[str, tuple[float, float]] = {}
-    with _until_interrupted({}, stops) as speeds:
+    with _until_interrupted(stops) as speeds:
         race(config, compute, directory.path, speeds)
         for name in speeds:
             alone[name] = measure_alone(name, words)
@@ -104,7 +103,7 @@ def _input(
     from src.benchmarks.input_path import measure_input
     from src.benchmarks.report import show_samples
 
-    with _until_interrupted({}, stops) as measured:
+    with _until_interrupted(stops) as measured:
         measure_input(config, measured)
     show_samples("the input path", measured)
     return {"measured": {name: samples.as_json() for name, samples in measured.items()}}
@@ -118,7 +117,7 @@ def _startup(
     from src.workflows.hardware import choose_accelerator
 
     choose_accelerator(config.trainer.accelerator, 1)
-    with _until_interrupted({}, stops) as measured:
+    with _until_interrupted(stops) as measured:
         measure_startup(config.measuring.rounds, words, measured)
     show_samples("from the command on", measured)
     return {"measured": {name: samples.as_json() for name, samples in measured.items()}}

@@ -163,6 +163,7 @@ def _load_if_sound(entry: Path) -> ImageData | None:
             manifest["test_held_out"],
             None if found is None else Duplicates(**found),
             tuple(manifest["warnings"]),
+            tuple(manifest["notes"]),
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError, AssertionError) as error:
         _log.warning("the decoded images in %s are damaged and made anew: %s", entry, error)
@@ -188,6 +189,7 @@ def _store(data: ImageData, entry: Path) -> None:
         "test_held_out": data.test_held_out,
         "duplicates": data.duplicates and asdict(data.duplicates),
         "warnings": data.warnings,
+        "notes": data.notes,
         "arrays": described,
     }
     write_json(entry / _MANIFEST, manifest)

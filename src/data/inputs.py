@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from src.data.content import read_file
 from src.data.decode import decode, fit, opencv_alone, resize
 from src.data.formats import IMAGE_SUFFIXES, not_read
-from src.data.sources.selection import SYSTEM_FOLDERS, is_hidden, is_image
+from src.data.sources.selection import is_hidden, is_image, is_system_folder
 from src.names import printable
 
 __all__ = ["Found", "InputBatch", "find_images", "read_batches"]
@@ -122,7 +122,7 @@ def _walk(folder: Path, above: tuple[tuple[int, int], ...], problems: list[str])
     if here in above:  # a link to a folder it lies in
         return
     for path in paths:
-        if is_hidden(path.name) or path.name in SYSTEM_FOLDERS:
+        if is_hidden(path.name) or is_system_folder(path.name):
             continue
         if path.is_dir():
             yield from _walk(path, (*above, here), problems)

@@ -15,6 +15,7 @@ from src.data.duplicates import find_duplicates
 from src.data.registry import get_dataset
 from src.data.sanity import check_data, check_labels, warn_of
 from src.data.sources import ReadOptions, Source, open_source
+from src.data.sources.image_folder import ImageFolder
 from src.data.sources.shapes import TEST_SIZE, TRAIN_SIZE, Shapes
 from src.data.types import ImageData, ImageSet
 from src.names import check_name
@@ -98,6 +99,8 @@ def load_images(
         lambda: _read(source, options),
         required=chosen_dir is not None,
     )
+    if isinstance(source, ImageFolder):
+        data = replace(data, notes=(*data.notes, *source.left_out))
     if training:
         check_data(data, num_classes)
     else:

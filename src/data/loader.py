@@ -191,7 +191,7 @@ class EpochLoader:
                 batch_size=None,
                 num_workers=num_workers,
                 pin_memory=pin_memory,
-                worker_init_fn=_quiet_worker,
+                worker_init_fn=start_worker,
                 persistent_workers=True,
             )
 
@@ -249,7 +249,8 @@ class _Indices(Sampler[Tensor]):
         return len(self.loader)
 
 
-def _quiet_worker(worker: int) -> None:
+def start_worker(worker: int) -> None:
+    """Set up a loader process: one thread, and out of reach of signals to the trainer's group."""
     # OpenCV's own threads and a forked process can wait for each other for ever.
     cv2.setNumThreads(0)
     torch.set_num_threads(1)

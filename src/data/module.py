@@ -14,8 +14,12 @@ from src.data.dataset import Batch, ImageDataset
 from src.data.loader import EpochLoader, Order, Partners, ResidentImages
 from src.data.split import indices_hash, stratified_split
 from src.data.types import ImageData
+from src.names import printable
 
 log = logging.getLogger(__name__)
+
+NAMED = 10
+"""Classes that a line of the log names."""
 
 RESIDENT_SHARE = 0.25
 """The share of a GPU's free memory that the images may take before they stay on the host."""
@@ -138,12 +142,14 @@ class ImageDataModule(L.LightningDataModule):
         """One line: what is trained, validated and tested on."""
         assert self.data is not None
         height, width, channels = self.image_shape
+        shown = ", ".join(map(printable, self.classes[:NAMED]))
+        more = ", …" if len(self.classes) > NAMED else ""
         drawn = f" ({' and '.join(self.held_out)} held out of the training images)"
         return (
-            f"{self.data.source}: {len(self.train_indices):,} training, "
+            f"{self.data.description}: {len(self.train_indices):,} training, "
             f"{len(self.val_indices):,} {self.config.validate_on}, {len(self.test_set):,} test "
             f"images{drawn if self.held_out else ''} of {height}x{width}x{channels}, "
-            f"{len(self.classes)} classes"
+            f"{len(self.classes)} classes ({shown}{more})"
         )
 
     @property

@@ -51,9 +51,9 @@ def check_data(data: ImageData, num_classes: int | None) -> None:
     check_labels(data)
     held_out = data.test.labels[: len(data.test) if data.test_held_out else 0]
     labels = np.concatenate([data.train.labels, held_out])
-    check_classes(data.classes, labels, data.test_held_out, data.source)
+    check_classes(data.classes, labels, data.test_held_out, data.description)
     if not len(data.test):
-        raise ValueError(f"there are no test images in {data.source}")
+        raise ValueError(f"{data.source}: there are no test images")
 
 
 def check_classes(
@@ -68,24 +68,24 @@ def check_classes(
         where: the images, for the message.
     """
     if not labels.size:
-        raise ValueError(f"there are no training images in {where}")
+        raise ValueError(f"{where}: there are no training images")
     counts = np.bincount(labels, minlength=len(classes))
     present = [printable(name) for name, count in zip(classes, counts, strict=True) if count]
     if len(present) < 2:
         raise ValueError(
-            f"the training images in {where} are of a single class, {present[0]}; at least two are "
+            f"{where}: the training images are of a single class, {present[0]}; at least two are "
             "needed"
         )
     if len(present) < len(classes):
         label = int(counts.argmin())
         raise ValueError(
-            f"class {printable(classes[label])} (label {label}) has no training image in {where}; "
+            f"{where}: class {printable(classes[label])} (label {label}) has no training image; "
             f"those that have: {', '.join(present[:10])}" + (", ..." if len(present) > 10 else "")
         )
     if test_held_out and counts.min() < 2:
         name = printable(classes[int(counts.argmin())])
         raise ValueError(
-            f"class {name} has a single image in {where}; without images for testing at least two "
+            f"{where}: class {name} has a single image; without images for testing at least two "
             "are needed, one of them to test on"
         )
 
@@ -94,6 +94,10 @@ def warn_of(data: ImageData) -> None:
     """Log what a user should know: the source's warnings, and test images to be trained on."""
     for line in data.warnings:
         _log.warning("%s", line)
+    for part, images in (("validation", data.validation), ("test", data.test)):
+        if images and (absent := set(range(len(data.classes))) - set(images.labels.tolist())):
+            names = [printable(data.classes[label]) for label in sorted(absent)]
+            _log.warning("%s: no %s images of %s", data.source, part, ", ".join(names[:10]))
     duplicates, count = data.duplicates, len(data.test)
     if duplicates is not None:
         _log.warning(

@@ -56,12 +56,13 @@ class ImageData:
         train: the training images; no validation split is taken from them here.
         test: the test images.
         classes: the name of each label.
-        source: one line for the log: what the data was recognised as, and where.
+        source: what the data was recognised as, and where.
         validation: the images that the source has for validation; None if it has none.
         test_held_out: whether the test images were taken from the training images, because the
             source has none for testing.
         duplicates: images that are in both sets, if there are any and they were looked for.
         warnings: what a user should know of the images, a line each.
+        notes: how they were understood and what was left out, for the log.
     """
 
     train: ImageSet
@@ -72,6 +73,12 @@ class ImageData:
     test_held_out: bool = False
     duplicates: Duplicates | None = None
     warnings: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def description(self) -> str:
+        """Source and notes in one line."""
+        return f"{self.source} ({'; '.join(self.notes)})" if self.notes else self.source
 
     @property
     def whole(self) -> ImageSet:

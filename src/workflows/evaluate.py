@@ -116,7 +116,7 @@ def _images(trained: Trained, config: DataConfig, data: ImageData) -> ImageSet:
         images = data.whole
         log.info("%s has no images for testing: all are evaluated", data.source)
     if not len(images):
-        raise UserError(f"there are no test images in {data.source}")
+        raise UserError(f"{data.source}: there are no test images")
     channels = images.images.shape[-1]
     if channels != trained.image_shape[2]:
         raise UserError(
@@ -162,7 +162,7 @@ def _figures(
         "command": command_line(),
         "run": str(trained.directory.path),
         "checkpoint": trained.checkpoint.name,
-        "data": data.source,
+        "data": data.description,
         "precision": precision,
         **measure(predictions, trained.classes),
     }

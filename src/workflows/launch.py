@@ -136,11 +136,21 @@ def _check_hydra(config_name: str, arguments: Namespace) -> None:
             f"--config-name {named}: is the configuration of src.{named}; leave it out"
         )
     for item in parse(overrides):
+        if item.key_or_group == SEARCH_PATH:
+            _check_search_path(item.value())
         if item.key_or_group == "hydra.output_subdir" and item.value() != ".hydra":
             raise ConfigError(
                 f"{item.input_line}: later commands read a run's configuration in .hydra; "
                 "leave it out"
             )
+
+
+def _check_search_path(paths: object) -> None:
+    """Refuse folders that are not there, of which Hydra only warns."""
+    for path in map(str, paths if isinstance(paths, list) else []):
+        folder = path.removeprefix("file://")
+        if "://" not in folder and not Path(folder).is_dir():
+            raise ConfigError(f"{SEARCH_PATH}: {path}: no such folder")
 
 
 def _begin(

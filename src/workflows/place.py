@@ -38,10 +38,9 @@ def claim(path: Path, key: str, *, chosen: bool) -> Path:
                 f"with {key}=<directory>"
             ) from error
         if RunDirectory(candidate).record.exists():
-            raise UserError(
-                f"{key}={path}: already holds a run; continue it with resume={path} "
-                "or choose another directory"
-            )
+            resumable = bool(RunDirectory(candidate).states)
+            way_out = f"continue it with resume={path} or choose" if resumable else "choose"
+            raise UserError(f"{key}={path}: already holds a run; {way_out} another directory")
         if RunDirectory(candidate).checkpoints.exists():
             # The test at the end would not know them from the run's own.
             raise UserError(f"{key}={path}: holds checkpoints of another run; choose another")

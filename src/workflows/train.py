@@ -164,7 +164,7 @@ def _test(
 def _facts(data: ImageDataModule) -> dict[str, Any]:
     assert data.data is not None
     return {
-        "source": data.data.source,
+        "source": data.data.description,
         "classes": list(data.classes),
         "image_shape": list(data.image_shape),
         "train_images": len(data.train_indices),

@@ -1,6 +1,7 @@
 """``python -m src.benchmark``, on a tiny data set."""
 
 import json
+import os
 import re
 import signal
 import subprocess
@@ -215,7 +216,7 @@ def test_a_mistake_is_one_line(benchmark_cli: Cli, words: list[str], message: st
 @pytest.mark.parametrize(
     ("number", "words", "sign"),
     [
-        (signal.SIGINT, ["benchmark.contenders=[ours,bare]"], "round 2/"),
+        (signal.SIGINT, ["benchmark.contenders=[ours,plain]"], "round 2/"),
         (signal.SIGTERM, ["benchmark.contenders=[ours,plain]"], "round 2/"),
         (signal.SIGINT, ["benchmark.mode=input"], "training,"),
     ],
@@ -231,10 +232,11 @@ def test_what_was_measured_before_a_signal_is_shown_and_kept(
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        start_new_session=True,
     )
     assert process.stdout is not None
     before = "".join(iter(lambda: _line_until(process.stdout, sign), ""))
-    process.send_signal(number)
+    os.killpg(process.pid, number)  # as a terminal does
     after, err = process.communicate()
     assert process.returncode == 128 + number, before + after + err
     record = json.loads((tmp_path / "out/run.json").read_text())

@@ -52,7 +52,7 @@ def test_train_and_test_folders(kind: str, wrapper: str, tmp_path: Path):
     assert data.train.names[3].endswith("train/cat/0000.png")
     assert np.array_equal(data.train.images[3], decode(files["train/cat/0000.png"], ""))
     assert np.array_equal(data.test.images[5], decode(files["test/dog/0001.png"], ""))
-    assert "train/ and test/" in data.source
+    assert "train/ and test/" in data.description
 
 
 @pytest.mark.parametrize("kind", ["folder", ".tar.xz", ".zip"])
@@ -127,7 +127,7 @@ def test_links_to_folders_are_followed_but_not_in_circles(tmp_path: Path):
             class_folder_files() | {"test/emu/1.png": PIXEL},
             r"class emu \(label 2\) has no training image.*those that have: cat, dog",
         ),
-        ({"test/a/1.png": PIXEL, "test/b/1.png": PIXEL}, "there are no training images in"),
+        ({"test/a/1.png": PIXEL, "test/b/1.png": PIXEL}, "there are no training images"),
         ({"1.png": PIXEL, "2.png": PIXEL}, "holds no images in folders of classes; expected"),
         ({"a/1.png": PIXEL, "b/1.png": PIXEL, "b/2.png": PIXEL}, "class a has a single image"),
         ({"README": b"", "a/x.txt": b""}, r"expected.*train/<class>/<image>.*\.png, \.jpg"),
@@ -160,14 +160,14 @@ def test_unreadable_images_are_skipped_on_request(tmp_path: Path, caplog):
         data = load_images("folder", write_files(tmp_path, files), on_bad_image="skip")
         assert (len(data.train), len(data.test)) == (8, 4)
         told = "2 unreadable images skipped: test/dog/bad2.png, train/cat/bad1.png"
-        assert told in data.source
+        assert told in data.description
         assert told in caplog.text
 
 
 def test_a_class_of_unreadable_images_is_an_error(tmp_path: Path):
     files = class_folder_files() | {"train/emu/1.png": b"?"}
     with pytest.raises(
-        ValueError, match=r"class emu \(label 2\) has no training image.*emu/1\.png"
+        ValueError, match=r"emu/1\.png\): class emu \(label 2\) has no training image"
     ):
         load_images("folder", write_files(tmp_path, files), on_bad_image="skip")
 
@@ -197,9 +197,9 @@ def test_folders_without_end_are_refused(tmp_path: Path):
 def test_what_opencv_reads_is_read_and_the_rest_is_counted_by_suffix(kind: str, tmp_path: Path):
     files = {f"{name}/{number}.jfif": PIXEL for name in ("a", "b") for number in range(10)}
     files |= {f"a/{number}.heic": b"x" for number in range(2)} | {"b/notes.txt": b"x"}
-    data = read(store(tmp_path, kind, files))
+    data = load_images("folder", store(tmp_path, kind, files))
     assert len(data.train) + len(data.test) == 20
-    assert "not read: 2 .heic, 1 .txt" in data.source
+    assert "not read: 2 .heic, 1 .txt" in data.description
 
 
 def test_heic_under_another_name_is_called_so(tmp_path: Path):

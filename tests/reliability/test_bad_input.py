@@ -124,7 +124,7 @@ FOLDERS: dict[str, tuple[dict[str, bytes], tuple[str, ...]]] = {
     ),
     "parts without classes": (
         {f"{top}/{number}.png": encode(NOISE) for top in ("Train", "Test") for number in range(2)},
-        ("Test/, Train/ hold images but no folders of classes",),
+        ("most images of Test/, Train/ lie in no folder of a class",),
     ),
     "another size": (
         GOOD | {"train/dog/odd.png": encode(random_images(1, size=9)[0])},

@@ -11,6 +11,7 @@ from torchvision import transforms
 
 from src.benchmarks.contenders.base import build_network, wait_for
 from src.config import TrainConfig
+from src.data.loader import start_worker
 from src.data.types import ImageData
 from src.workflows.hardware import device_of
 
@@ -53,6 +54,7 @@ class Plain:
             num_workers=WORKERS,
             persistent_workers=True,
             pin_memory=self.device.type == "cuda",
+            worker_init_fn=start_worker,
         )
         self.batches = self._endless()
         self.running_loss, self.correct = 0.0, 0

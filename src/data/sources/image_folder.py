@@ -12,7 +12,7 @@ from src.data.duplicates import count_contradictions
 from src.data.sanity import check_classes
 from src.data.sources.archive import read_members
 from src.data.sources.base import ReadOptions, fingerprint_of
-from src.data.sources.layout import FolderLayout, parse_folder_layout
+from src.data.sources.layout import EXPECTED, FolderLayout, parse_folder_layout
 from src.data.sources.selection import Selection
 from src.data.split import stratified_split
 from src.data.types import ImageData, ImageSet
@@ -62,15 +62,15 @@ def _assemble(
         return ImageSet(decoded.images[indices], labels[indices], names)
 
     skipped = _skipped(decoded.skipped)
-    notes = [*layout.notes, *skipped, *left_out]
     return ImageData(
         picked(train),
         picked(test),
         layout.classes,
-        f"images in {where} ({'; '.join(notes)})",
+        f"images in {where}",
         validation=picked(validation) if len(validation) else None,
         test_held_out=held_out,
         warnings=_warnings(decoded, labels, where, [*layout.notes[1:], *skipped]),
+        notes=(*layout.notes, *skipped, *left_out),
     )
 
 
@@ -134,6 +134,9 @@ class ImageArchive:
         selection = Selection(self.exclude)
         decoded = _decode(self._files(folders, selection), options)
         names, where = [*decoded.names, *decoded.skipped], str(self.location)
+        if not names:
+            left_out = "".join(f"; {note}" for note in selection.notes)
+            raise ValueError(f"{where} holds no images{left_out}; {EXPECTED}")
         layout = parse_folder_layout(names, folders, where)
         return _assemble(decoded, layout, names, where, options, selection.notes)
 
@@ -216,7 +219,8 @@ class ImageFolder:
             check_classes(layout.classes, labels, "test" not in layout.parts, where)
         used = [name for name, label in zip(names, layout.labels, strict=True) if label >= 0]
         decoded = _decode(((name, self.location / name) for name in used), options)
-        return _assemble(decoded, layout, names, where, options, self.left_out)
+        # What is left out may change without the images: it is added at every start.
+        return _assemble(decoded, layout, names, where, options, ())
 
 
 def _walk(
@@ -236,12 +240,19 @@ def _walk(
     with os.scandir(folder) as entries:
         for entry in entries:
             name = prefix + entry.name
-            if not entry.is_dir():
+            if not _is_folder(entry):
                 if selection.takes(name):
                     files.append((name, _status(entry)))
             elif selection.enters(name):
                 folders.append(name)
                 _walk(Path(entry.path), f"{name}/", (*above, here), files, folders, selection)
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link to itself
+        return False
 
 
 def _status(entry: os.DirEntry[str]) -> os.stat_result:

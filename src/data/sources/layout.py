@@ -50,29 +50,46 @@ class FolderLayout:
     notes: list[str]
 
 
+def part_named(folder: str) -> str | None:
+    """``train``, ``validation`` or ``test``: that of the words in a folder's name, if it is one."""
+    words = set(_words(folder))
+    parts = [part for part, known in _PARTS.items() if words.intersection(known)]
+    return parts[0] if len(parts) == 1 else None
+
+
+def _words(folder: str) -> list[str]:
+    return [word for word in _SEPARATORS.split(folder.lower()) if word]
+
+
 @dataclass(frozen=True)
 class _Top:
-    """A folder at the top: how many images it holds itself, and in each folder within it."""
+    """A folder at the top.
+
+    Attributes:
+        name: of the folder.
+        direct: how many images lie in it directly.
+        folders: how many images lie in, or below, each folder in it.
+    """
 
     name: str
     direct: int
     folders: Counter[str]
 
     @property
-    def names_a_part(self) -> str | None:
-        """``train``, ``validation`` or ``test``: that of the words in its name, if it is one."""
-        words = set(_SEPARATORS.split(self.name.lower()))
-        parts = [part for part, known in _PARTS.items() if words.intersection(known)]
-        return parts[0] if len(parts) == 1 else None
+    def part(self) -> str | None:
+        """The part that its name says, if most of its images lie in folders of classes."""
+        return part_named(self.name) if self.folders.total() > self.direct else None
 
     @property
     def named_exactly(self) -> bool:
+        """Whether its name is that of a part and nothing else."""
         return any(self.name.lower() in known for known in _PARTS.values())
 
     @property
-    def part(self) -> str | None:
-        """The part it is, by its name; a folder that holds images itself is a class."""
-        return self.names_a_part if self.folders.total() > self.direct else None
+    def rest_of_name(self) -> tuple[str, ...]:
+        """The words of its name that are not those of a part: ``pets`` of ``pets_train``."""
+        keywords = {word for known in _PARTS.values() for word in known}
+        return tuple(word for word in _words(self.name) if word not in keywords)
 
 
 def parse_folder_layout(names: Sequence[str], folders: Iterable[str], where: str) -> FolderLayout:
@@ -92,7 +109,7 @@ def parse_folder_layout(names: Sequence[str], folders: Iterable[str], where: str
     """
     paths: dict[int, _Path] = {i: tuple(name.split("/")) for i, name in enumerate(names)}
     notes = _empty(paths.values(), folders)
-    paths = _parts_first(_without_wrapper(_in_folders(paths)))
+    paths = _parts_first(_without_wrappers(_in_folders(paths)))
     if not paths:
         raise ValueError(f"{where} holds no images in folders of classes; {EXPECTED}")
     strays = [name for i, name in enumerate(names) if i not in paths]
@@ -140,29 +157,28 @@ def _tops(paths: Iterable[_Path]) -> list[_Top]:
     return [_Top(name, direct[name], inside[name]) for name in sorted({*direct, *inside})]
 
 
-def _without_wrapper(paths: Mapping[int, _Path]) -> dict[int, _Path]:
-    """Take off the one folder around everything that archives often have."""
+def _without_wrappers(paths: Mapping[int, _Path]) -> dict[int, _Path]:
+    """Take off single folders around everything, which archives often have."""
     tops = _tops(paths.values())
     if len(tops) != 1 or tops[0].direct >= tops[0].folders.total():
         return dict(paths)
     inside = _in_folders({i: path[1:] for i, path in paths.items()})
     within = _tops(inside.values())
     # cat/train/1.png is an image of the class cat; data/train/cat/1.png is in a wrapper.
-    parts_of_a_class = all(top.names_a_part and not top.part for top in within)
+    parts_of_a_class = all(part_named(top.name) and not top.part for top in within)
     is_part = tops[0].part and (tops[0].named_exactly or not all(top.part for top in within))
     if parts_of_a_class or is_part:
         return dict(paths)
-    return inside
+    return _without_wrappers(inside)
 
 
 def _parts_first(paths: dict[int, _Path]) -> dict[int, _Path]:
     """Bring ``class/part/image`` into the order of ``part/class/image``."""
     tops = _tops(paths.values())
-    within = [_Top(name, count, Counter()) for top in tops for name, count in top.folders.items()]
     deep = any(len(path) > 3 for path in paths.values())
-    if deep or any(top.direct for top in tops) or all(top.names_a_part for top in tops):
+    if deep or any(top.direct for top in tops) or all(part_named(top.name) for top in tops):
         return paths
-    if not all(folder.names_a_part for folder in within):
+    if not all(part_named(name) for top in tops for name in top.folders):
         return paths
     return {i: (path[1], path[0], *path[2:]) for i, path in paths.items()}
 
@@ -179,7 +195,7 @@ def _without_inner_wrappers(
     of_train = {inner[top] for top in inner if parts[top] == "train" and top not in shallow}
     result = dict(paths)
     for part, name in inner.items():
-        same_part = _Top(name, 0, Counter()).names_a_part == parts[part] and part not in shallow
+        same_part = part_named(name) == parts[part] and part not in shallow
         if name in of_train or same_part:
             result |= {i: (part, *path[2:]) for i, path in paths.items() if path[0] == part}
     return result
@@ -189,12 +205,22 @@ def _check_others(
     parts: Mapping[str, str], tops: Sequence[_Top], others: Sequence[_Top], where: str
 ) -> None:
     """Refuse folders beside parts that may be parts, or classes as the parts may be."""
-    classes = {name for top in tops if top.name in parts for name in top.folders}
-    certain = len(set(parts.values())) > 1
-    exact = all(top.named_exactly for top in tops if top.name in parts)
+    parted = [top for top in tops if top.name in parts]
+    classes = {name for top in parted for name in top.folders}
+    # pets_train and pets_test are parts; a steam train and a crash test may be classes.
+    certain = len(set(parts.values())) > 1 and len({top.rest_of_name for top in parted}) == 1
+    exact = all(top.named_exactly for top in parted)
+    part = printable(parted[0].name)
     for top in others:
-        if classes.intersection(top.folders) or not (certain or (exact and top.direct)):
-            part, other = printable(next(iter(parts))), printable(top.name)
+        other = printable(top.name)
+        if "train" not in parts.values() and top.name in classes:
+            raise ValueError(
+                f"{where}: {other}/ is a class of {part}/, and there is no train/; put the classes "
+                "to train on into a folder called train"
+            )
+        unlabelled = bool(part_named(top.name)) or exact
+        clear = certain or (top.direct and unlabelled)
+        if classes.intersection(top.folders) or not clear:
             raise ValueError(
                 f"{where}: {part}/ may be a part of the data or a class, and so may {other}/. If "
                 f"they are parts, call {other}/ train, val or test, or leave it out with "
@@ -204,21 +230,30 @@ def _check_others(
 
 
 def _check_classes(tops: Sequence[_Top], where: str) -> None:
-    """Refuse top folders that may be the parts of a data set rather than its classes."""
+    """Refuse top folders that may be the parts of a data set, or hold parts."""
     listed = f"{_shortened([top.name + '/' for top in tops])}"
-    if all(top.names_a_part for top in tops):
+    as_classes = "if they are classes, put all of them into a folder called train"
+    if all(part_named(top.name) for top in tops):
         raise ValueError(
-            f"{where}: {listed} hold images but no folders of classes. If they are parts, put the "
-            "images of each into folders of their classes; if they are classes, put all of them "
-            "into a folder called train"
+            f"{where}: most images of {listed} lie in no folder of a class. If these are parts, "
+            f"put the images of each into folders of their classes; {as_classes}"
         )
-    first = set(tops[0].folders)
-    same = all(set(top.folders) == first and not top.direct for top in tops)
-    if len(tops) > 1 and len(first) > 1 and same:
+    for top in tops:
+        inside = {part: name for name in sorted(top.folders) if (part := part_named(name))}
+        if "train" in inside or len(inside) > 1:
+            name, part = printable(top.name), printable(inside.get("train", min(inside.values())))
+            others = _shortened([other.name + "/" for other in tops if other is not top])
+            raise ValueError(
+                f"{where}: {name}/{part}/ may be a part of the data, and {name}/ a class as "
+                f"{others} may be. If they are parts, take {where}/{name} or put train/, val/ and "
+                f"test/ at the top; {as_classes}"
+            )
+    shared = set.intersection(*(set(top.folders) for top in tops))
+    deep = all(top.folders.total() > top.direct for top in tops)
+    if len(tops) > 1 and len(shared) > 1 and deep:
         raise ValueError(
-            f"{where}: {listed} hold folders of the same names ({_shortened(sorted(first))}). If "
-            "they are parts of the data, call them train, val and test; if they are classes, put "
-            "all of them into a folder called train"
+            f"{where}: {listed} hold folders of the same names ({_shortened(sorted(shared))}). If "
+            f"they are parts of the data, call them train, val and test; {as_classes}"
         )
 
 

@@ -8,14 +8,18 @@ from pathlib import PurePosixPath
 from src.data.formats import IMAGE_SUFFIXES, not_read
 from src.names import printable
 
-__all__ = ["SYSTEM_FOLDERS", "Selection", "is_hidden", "is_image"]
+__all__ = ["Selection", "is_hidden", "is_image", "is_system_folder"]
 
 _HIDDEN = re.compile(r"(^|/)(\.|__MACOSX(/|$))")
-SYSTEM_FOLDERS = {
-    *("@eaDir", "@Recycle", "@Recently-Snapshot", "#recycle", "#snapshot"),  # of NAS devices
-    *("$RECYCLE.BIN", "RECYCLER", "System Volume Information", "lost+found", "Thumbnails"),
+_SYSTEM_FOLDERS = {
+    *("@eadir", "@recycle", "@recently-snapshot", "#recycle", "#snapshot"),  # of NAS devices
+    *("$recycle.bin", "recycler", "system volume information", "lost+found", "thumbnails"),
 }
-"""Folders that NAS devices and operating systems make: thumbnails, what was deleted."""
+
+
+def is_system_folder(name: str) -> bool:
+    """Whether a folder's name is one that NAS devices or operating systems make: thumbnails, …"""
+    return name.lower() in _SYSTEM_FOLDERS
 
 
 def is_hidden(name: str) -> bool:
@@ -40,6 +44,9 @@ class Selection:
     """
 
     def __init__(self, exclude: Sequence[str] = ()):
+        """Raise ValueError for an empty pattern."""
+        if not all(exclude):
+            raise ValueError("data.exclude: an empty pattern")
         self._exclude = exclude
         self._others: list[str] = []
         self._system: set[str] = set()
@@ -48,9 +55,9 @@ class Selection:
     def enters(self, folder: str) -> bool:
         """Whether a folder, by its path, is looked into; those above it are taken to be."""
         name = PurePosixPath(folder).name
-        if name in SYSTEM_FOLDERS:
+        if is_system_folder(name):
             self._system.add(name)
-        return not (is_hidden(folder) or name in SYSTEM_FOLDERS or self._is_excluded(folder))
+        return not (is_hidden(folder) or is_system_folder(name) or self._is_excluded(folder))
 
     def takes(self, file: str) -> bool:
         """Whether a file, by its path, is an image that is wanted; folders above are entered."""
