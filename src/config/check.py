@@ -103,6 +103,8 @@ def typed(kind: type, values: Any, prefix: str, also: set[str] | None = None) ->
     except OmegaConfBaseException as error:
         reason = one_line(str(error).splitlines()[0])  # type: ignore[arg-type]
         key = ".".join(filter(None, [prefix, str(error.full_key or "")]))
+        if "is not a ListConfig" in reason:
+            reason = f"a list is needed, {key}=[…]"
         raise ConfigError(f"{key}: {reason}") from error
     check_fields(settings, prefix)
     return settings
