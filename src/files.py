@@ -1,12 +1,17 @@
-"""Writing small files so that a reader never sees half of one."""
+"""Atomic writing of files, JSON, CSV tables and output directories."""
 
+import codecs
+import csv
 import json
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
+
+from src.errors import UserError, one_line
+from src.text import printable
 
 
 @contextmanager
@@ -88,3 +93,44 @@ def _sync_directory(directory: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+@contextmanager
+def report_unwritable(place: Path) -> Iterator[None]:
+    """Say of a folder, in a line, that it cannot be written.
+
+    Raises:
+        UserError: what is done inside meets an error of the system.
+    """
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or one_line(error)
+        raise UserError(
+            f"{printable(place)}: results cannot be written there ({reason}); choose another "
+            "folder with output=<folder>"
+        ) from error
+
+
+def prepare_output_dir(place: Path) -> None:
+    """Make a folder and find out that it can be written, before any work is done for it.
+
+    Raises:
+        UserError: it cannot.
+    """
+    with report_unwritable(place):
+        place.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=place).close()
+
+
+def remove_files(place: Path, names: Collection[str]) -> None:
+    """Remove what an earlier call left: it would be taken for this one's."""
+    for name in names:
+        (place / name).unlink(missing_ok=True)
+
+
+@contextmanager
+def table(path: Path) -> Iterator[Any]:
+    r"""A CSV file in UTF-8; bytes of a file name that are not are written as ``\udc..``."""
+    with replacing(path, "wb") as file:
+        yield csv.writer(codecs.getwriter("utf-8")(file, "backslashreplace"))

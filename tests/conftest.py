@@ -15,6 +15,7 @@ from tests.fixtures.cli import (
     report_cli,
 )
 from tests.fixtures.datasets import cifar10_python_files, write_files
+from tests.fixtures.finished_runs import runs, trained
 from tests.fixtures.hosts import two_hosts
 
 __all__ = [
@@ -25,6 +26,8 @@ __all__ = [
     "export_cli",
     "predict_cli",
     "report_cli",
+    "runs",
+    "trained",
     "two_hosts",
 ]
 

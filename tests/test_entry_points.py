@@ -14,6 +14,6 @@ def test_a_command_started_as_a_file_says_how_it_is_started(
     name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as stop:
-        runpy.run_path(str(SRC / f"{name}.py"), run_name="__main__")
+        runpy.run_path(str(SRC / name), run_name="__main__")
     assert stop.value.code == 2
     assert capsys.readouterr().err == f"error: start it as python -m src.{name}\n"

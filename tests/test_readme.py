@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from src.config import ConfigError
 from src.config.compose import plan
+from src.errors import ConfigError
 from tests.fixtures.datasets import cifar10_python_files, write_files
 
 ROOT = Path(__file__).resolve().parents[1]

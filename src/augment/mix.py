@@ -5,9 +5,7 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
-from src.augment.boxes import Boxes, around
-
-__all__ = ["beta_quantile", "cutmix", "cutmix_boxes", "mix_targets", "mixup"]
+from src.augment.erase import Boxes, boxes_around
 
 _CELLS = 1 << 12  # a power of two: the place in the table is then exact in float32
 _NODES = 1 << 16
@@ -80,7 +78,7 @@ def cutmix_boxes(
     """
     side = (1 - ratio).sqrt()
     box_height, box_width = (side * height).long(), (side * width).long()
-    return around(centre_y, centre_x, box_height, box_width).clipped(height, width)
+    return boxes_around(centre_y, centre_x, box_height, box_width).clipped(height, width)
 
 
 def cutmix(images: Tensor, partners: Tensor, boxes: Boxes) -> tuple[Tensor, Tensor]:

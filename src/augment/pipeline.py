@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from src.augment.counter import Stream, integers, uniform
+from src.augment.counter_rng import Stream, integers, uniform
+from src.augment.crop_flip import CROP_MODES, alternating_flip, crop, flip, random_flip
 from src.augment.erase import (
     ERASE_DRAWS,
     ERASE_FILLS,
@@ -16,11 +17,8 @@ from src.augment.erase import (
     erase_boxes,
     noise,
 )
-from src.augment.geometric import CROP_MODES, alternating_flip, crop, flip, random_flip
 from src.augment.mix import beta_quantile, cutmix, cutmix_boxes, mix_targets, mixup
-from src.names import check_name
-
-__all__ = ["FLIPS", "Augment"]
+from src.text import check_choice
 
 FLIPS = ("none", "random", "alternating")
 
@@ -62,9 +60,9 @@ class Augment:
     mix_probability: float = 1.0
 
     def __post_init__(self) -> None:
-        check_name("augment.crop_mode", self.crop_mode, CROP_MODES)
-        check_name("augment.flip", self.flip, FLIPS)
-        check_name("augment.erase_fill", self.erase_fill, ERASE_FILLS)
+        check_choice("augment.crop_mode", self.crop_mode, CROP_MODES)
+        check_choice("augment.flip", self.flip, FLIPS)
+        check_choice("augment.erase_fill", self.erase_fill, ERASE_FILLS)
         if not 0 <= self.seed < 1 << 64:
             raise ValueError(f"seed must be in 0..2**64-1, got {self.seed}")
         for option in ("crop_padding", "cutout"):
@@ -112,7 +110,7 @@ class Augment:
                 index.
             labels: int64 (M,).
             indices: int64 (M,), places in the training set.
-            epoch: see `src.augment.counter.words`.
+            epoch: see `src.augment.counter_rng.words`.
             num_classes: width of the soft targets.
 
         Returns:

@@ -1,4 +1,4 @@
-"""What a command line asks for: every job composed and checked before anything is started."""
+"""Compose and check every job of a command line before anything is started."""
 
 import re
 from collections.abc import Iterator
@@ -18,11 +18,11 @@ from hydra.errors import ConfigCompositionException, HydraException, OverridePar
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from src.config.check import CONF, check
-from src.config.errors import ConfigError, one_line
-from src.config.identity import flatten, key_of
+from src.config.run_key import flatten, run_key
 from src.config.schema import TrainConfig
-from src.names import nearest
+from src.config.validate import CONF, check
+from src.errors import ConfigError, one_line
+from src.text import nearest
 
 PLUGINS = {
     "hydra/launcher": {
@@ -46,7 +46,7 @@ class PlannedJob:
         overrides: the words that make it.
         config: its configuration.
         settings: the same, flat, by ``group.key``.
-        key: what tells it from other runs, see :func:`src.config.identity.key_of`.
+        key: what tells it from other runs, see :func:`src.config.run_key.run_key`.
     """
 
     overrides: tuple[str, ...]
@@ -103,7 +103,7 @@ def plan(
 
     Raises:
         ConfigError: an override that does not parse, names no option or setting, or makes a
-            configuration that :func:`src.config.check` refuses; names the job in a sweep.
+            configuration that :func:`src.config.validate` refuses; names the job in a sweep.
     """
     with config_folders(config_dir):
         parsed = parse(overrides)
@@ -145,7 +145,7 @@ def _planned(config_name: str, words: list[str]) -> PlannedJob:
     cfg = composed(config_name, words)
     config = check(cfg)
     settings = cast(dict[str, Any], OmegaConf.to_container(cfg, resolve=True))
-    return PlannedJob(tuple(words), config, flatten(settings), key_of(settings))
+    return PlannedJob(tuple(words), config, flatten(settings), run_key(settings))
 
 
 def find_value(overrides: list[str], key: str) -> object:

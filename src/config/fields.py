@@ -1,11 +1,11 @@
-"""Dataclass fields that know what they accept: a range, a set of names, or a description."""
+"""Dataclass fields with the values they accept: a range, or a set of names."""
 
 import math
 from dataclasses import Field, field, fields, is_dataclass
 from typing import Any
 
-from src.config.errors import ConfigError
-from src.names import nearest
+from src.errors import ConfigError
+from src.text import nearest
 
 
 def number(

@@ -23,8 +23,6 @@ from numpy.typing import NDArray
 from src.data.types import Duplicates, ImageData, ImageSet
 from src.files import replacing, write_json
 
-__all__ = ["FORMAT", "cache_places", "cached"]
-
 FORMAT = 3  # a change of what is stored makes every older entry stale
 _MANIFEST = "manifest.json"
 _FOLDER = "cifar-images"  # below the user's cache directory

@@ -1,6 +1,4 @@
-"""The names of the classes of the known data sets, in the order of their labels."""
-
-__all__ = ["CIFAR10", "CIFAR100", "CIFAR100_COARSE", "DIGITS", "FASHION", "SHAPES"]
+"""Class names of the known data sets, in the order of their labels."""
 
 
 def _names(text: str) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""Images as an ordinary :class:`torch.utils.data.Dataset`, with a fast way to whole batches."""
+"""Image dataset (a :class:`torch.utils.data.Dataset`) with a fast way to whole batches."""
 
 import mmap
 import warnings
@@ -14,8 +14,6 @@ from torch.utils.data import Dataset
 
 from src.data.load import load_images
 from src.data.types import ImageSet
-
-__all__ = ["Batch", "ImageDataset"]
 
 _Sample = tuple[Any, int]
 

@@ -12,11 +12,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from src.data.formats import unsupported
-from src.data.headers import objection
-from src.data.integrity import damage
-
-__all__ = ["decode", "fit", "opencv_alone", "resize", "resize_images", "to_channels"]
+from src.data.image_checks import damage_reason, unsupported_reason
+from src.data.image_formats import unsupported
 
 _PNG = b"\x89PNG\r\n\x1a\n"
 _PNG_COLOUR_TYPE, _PNG_WITH_ALPHA = 25, (4, 6)  # its place in the header; grey and RGB with alpha
@@ -24,7 +21,7 @@ _CHUNK = 1024  # images a thread resizes at a time
 
 
 @contextmanager
-def opencv_alone() -> Iterator[None]:
+def single_threaded_opencv() -> Iterator[None]:
     """Keep OpenCV to the calling thread and its own messages off the terminal, for a while.
 
     Its thread pool only slows down images this small when several threads decode anyway, and
@@ -111,7 +108,7 @@ def decode(
     """
     if not buffer:
         raise ValueError(f"{name} is empty")
-    wrong = damage(buffer) or objection(buffer)
+    wrong = damage_reason(buffer) or unsupported_reason(buffer)
     if wrong:
         raise ValueError(f"{name} {wrong}")
     image = _read(buffer, cv2.IMREAD_ANYDEPTH | cv2.IMREAD_ANYCOLOR, name, peaks)
@@ -151,7 +148,9 @@ def resize(image: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]
     return result.reshape(height, width, *image.shape[2:])
 
 
-def fit(image: NDArray[np.uint8], size: tuple[int, int], channels: int) -> NDArray[np.uint8]:
+def resize_and_convert(
+    image: NDArray[np.uint8], size: tuple[int, int], channels: int
+) -> NDArray[np.uint8]:
     """Bring a decoded image to a size and to 1 or 3 channels, as :func:`decode` itself would.
 
     For one that is wanted in two sizes: it need not be decoded twice.
@@ -179,7 +178,7 @@ def _each(
         for index in range(start, min(start + _CHUNK, len(images))):
             result[index] = function(images[index])
 
-    with opencv_alone(), ThreadPoolExecutor() as pool:
+    with single_threaded_opencv(), ThreadPoolExecutor() as pool:
         list(pool.map(work, range(0, len(images), _CHUNK)))
     return result
 

@@ -1,4 +1,4 @@
-"""Download a file from the first address that delivers it whole."""
+"""Find the files of a known data set, or download them from the first mirror that delivers."""
 
 import hashlib
 import http.client
@@ -21,7 +21,8 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 
-__all__ = ["DownloadError", "download"]
+from src.data.readers.folder_layout import seen_from_here
+from src.data.registry import DatasetInfo, RemoteFile, get_dataset, list_datasets
 
 _CHUNK = 256 << 10
 _AGENT = "cifar-resnet"  # some hosts refuse urllib's own name
@@ -207,3 +208,97 @@ def _bar(show: bool) -> Progress:
         TimeRemainingColumn(),
         disable=not show,
     )
+
+
+_ARCHIVE_ENDINGS = (".gz", ".tgz", ".xz", ".bz2", ".tar", ".zip")
+
+
+def _ways_out(info: DatasetInfo, folder: Path) -> str:
+    files = ", ".join(file.name for file in info.files)
+    put = f"put {files} into {folder}, " if files else ""
+    return (
+        f"{put}point data.root at a folder or an archive of images in class folders, or use "
+        "data=shapes, which needs no files"
+    )
+
+
+def _is_there(folder: Path, info: DatasetInfo) -> bool:
+    return any((folder / name).exists() for name in info.accepted) or all(
+        _has(folder, file) for file in info.files
+    )
+
+
+def _has(folder: Path, file: RemoteFile) -> bool:
+    return (folder / file.name).exists() or (folder / file.name.removesuffix(".gz")).exists()
+
+
+def _is_free(folder: Path) -> bool:
+    """Whether a folder holds nothing besides known data sets, their caches and hidden files."""
+    infos = [get_dataset(name) for name in list_datasets()]
+    known = {name.partition("/")[0] for info in infos for name in info.accepted}
+    known |= {file.name for info in infos for file in info.files}
+    return all(
+        entry.name in known or entry.name.startswith(".") or entry.suffix in (".part", ".cache")
+        for entry in folder.iterdir()
+    )
+
+
+def locate_or_download(
+    info: DatasetInfo, root: Path | None, *, allow_download: bool = True
+) -> Path:
+    """Where the files of a data set are; they are downloaded if there are none.
+
+    Nothing is downloaded into a folder that holds other things, nor in place of a file that does
+    not exist: the path is more likely mistyped.
+
+    Returns:
+        A path that exists.
+
+    Raises:
+        ValueError: there is nothing at ``root`` and nothing could be downloaded; the message says
+            how else to come by images.
+    """
+    if root is None:
+        raise ValueError(f"data.root is not set: {_ways_out(info, Path('data') / info.name)}")
+    root = Path(root).expanduser()
+    _check_kind(root)
+    folder = root.parent if info.files and root.name == info.files[0].name else root
+    mistyped = folder == root and root.name.lower().endswith(_ARCHIVE_ENDINGS)
+    if root.is_file() or (root.is_dir() and (_is_there(root, info) or not _is_free(root))):
+        return root
+    reason = _lacking(folder, info) or f"there is nothing at data.root={root}{seen_from_here(root)}"
+    if info.files and not mistyped:
+        if allow_download:
+            return _download(info, folder, reason)
+        reason += " and downloading is off (data.download=false)"
+    raise ValueError(f"{reason}: {_ways_out(info, folder)}")
+
+
+def _lacking(folder: Path, info: DatasetInfo) -> str | None:
+    """What is missing where some of the files are there."""
+    missing = [file.name for file in info.files if not _has(folder, file)]
+    if not missing or len(missing) == len(info.files):
+        return None
+    return f"data.root={folder} lacks {', '.join(missing)}"
+
+
+def _check_kind(root: Path) -> None:
+    if root.is_symlink() and not root.exists():
+        raise ValueError(f"data.root={root} is a link to nothing: {root.readlink()}")
+    if root.exists() and not root.is_file() and not root.is_dir():
+        raise ValueError(f"data.root={root} is neither a file nor a folder but a pipe or a device")
+
+
+def _download(info: DatasetInfo, folder: Path, reason: str) -> Path:
+    try:
+        for file in info.files:
+            if not (folder / file.name).exists():
+                _log.info("downloading %s to %s", file.name, folder)
+                download(file.urls, folder / file.name, md5=file.md5)
+    except DownloadError as error:
+        raise ValueError(f"{reason} and {error}: {_ways_out(info, folder)}") from error
+    except OSError as error:
+        raise ValueError(
+            f"{reason} and downloading there failed ({error}): {_ways_out(info, folder)}"
+        ) from error
+    return folder

@@ -1,4 +1,4 @@
-"""The one entry to image data: find, decode, cache, check."""
+"""Load a data set: find, decode, cache, validate."""
 
 import logging
 from collections.abc import Sequence
@@ -8,19 +8,18 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from src.data.acquire import find_files
+from src.config.schema import DataConfig
 from src.data.cache import cache_places, cached
 from src.data.decode import resize_images, to_channels
-from src.data.duplicates import find_duplicates
+from src.data.download import locate_or_download
+from src.data.readers import open_reader
+from src.data.readers.base import Reader, ReadOptions
+from src.data.readers.image_folder import ImageFolder
+from src.data.readers.shapes import TEST_SIZE, TRAIN_SIZE, Shapes
 from src.data.registry import get_dataset
-from src.data.sanity import check_data, check_labels, warn_of
-from src.data.sources import ReadOptions, Source, open_source
-from src.data.sources.image_folder import ImageFolder
-from src.data.sources.shapes import TEST_SIZE, TRAIN_SIZE, Shapes
 from src.data.types import ImageData, ImageSet
-from src.names import check_name
-
-__all__ = ["load_images"]
+from src.data.validate import check_labels, find_duplicates, log_warnings, validate_data
+from src.text import check_choice
 
 _log = logging.getLogger(__name__)
 
@@ -48,7 +47,7 @@ def load_images(
 
     Args:
         name: of a known data set, see :func:`src.data.registry.list_datasets`.
-        root: a file or folder in any format known to :func:`src.data.sources.open_source`; where
+        root: a file or folder in any format known to :func:`src.data.readers.open_reader`; where
             nothing is there and ``name`` has addresses, it is downloaded. ``shapes`` needs none.
         image_size: side in pixels to resize to, aspect ratio not kept; None: as the files are.
         channels: 3 for RGB, 1 for grey; None: as the files are.
@@ -74,8 +73,8 @@ def load_images(
         OSError: a file cannot be read.
     """
     info = get_dataset(name)
-    check_name("data.labels", labels, ("fine", "coarse"))
-    check_name("data.on_bad_image", on_bad_image, ("error", "skip"))
+    check_choice("data.labels", labels, ("fine", "coarse"))
+    check_choice("data.on_bad_image", on_bad_image, ("error", "skip"))
     if channels not in (None, 1, 3):
         raise ValueError(f"data.channels must be 1 (grey), 3 (RGB) or null, not {channels!r}")
     if image_size is not None and image_size < 1:
@@ -85,9 +84,11 @@ def load_images(
     else:
         if train_size is not None or test_size is not None:
             raise ValueError(f"train_size and test_size are options of shapes, not of {name}")
-        path = find_files(info, None if root is None else Path(root), allow_download=download)
+        path = locate_or_download(
+            info, None if root is None else Path(root), allow_download=download
+        )
         known = info.name if info.files else None
-        source = open_source(
+        source = open_reader(
             path, fine_labels=labels == "fine", dataset=known, exclude=tuple(exclude)
         )
     size = None if image_size is None else (image_size, image_size)
@@ -102,14 +103,14 @@ def load_images(
     if isinstance(source, ImageFolder):
         data = replace(data, notes=(*data.notes, *source.left_out))
     if training:
-        check_data(data, num_classes)
+        validate_data(data, num_classes)
     else:
         check_labels(data)
-    warn_of(data)
+    log_warnings(data)
     return data
 
 
-def _shapes(seed: int, train_size: int | None, test_size: int | None) -> Source:
+def _shapes(seed: int, train_size: int | None, test_size: int | None) -> Reader:
     sizes = {"train_size": train_size, "test_size": test_size}
     for key, value in sizes.items():
         if value is not None and value < len(get_dataset("shapes").classes):
@@ -117,7 +118,7 @@ def _shapes(seed: int, train_size: int | None, test_size: int | None) -> Source:
     return Shapes(seed, train_size or TRAIN_SIZE, test_size or TEST_SIZE)
 
 
-def _identity(source: Source, options: ReadOptions) -> dict[str, object]:
+def _identity(source: Reader, options: ReadOptions) -> dict[str, object]:
     """Everything the decoded images depend on."""
     return {
         "location": str(source.location and source.location.resolve()),
@@ -131,7 +132,7 @@ def _identity(source: Source, options: ReadOptions) -> dict[str, object]:
     }
 
 
-def _read(source: Source, options: ReadOptions) -> ImageData:
+def _read(source: Reader, options: ReadOptions) -> ImageData:
     _log.info("reading %s", source.description)
     data = source.read(options)
     train, test = _converted(data.train, options), _converted(data.test, options)
@@ -147,3 +148,30 @@ def _converted(images: ImageSet, options: ReadOptions) -> ImageSet:
         array = resize_images(array, options.size)
     array = to_channels(array, options.channels)
     return ImageSet(np.ascontiguousarray(array), images.labels, images.names)
+
+
+def open_images(config: DataConfig, *, training: bool = True) -> ImageData:
+    """Load, or decode and keep, the images of ``config``.
+
+    Args:
+        config: where they are.
+        training: whether they must be fit to be trained on, see :func:`load_images`.
+
+    Raises:
+        ValueError: the images are not what the configuration says; names the key.
+        OSError: they cannot be read or downloaded.
+    """
+    return load_images(
+        config.name,
+        Path(config.root) if config.root else None,
+        image_size=config.image_size,
+        channels=config.channels,
+        num_classes=config.num_classes,
+        labels=config.labels,
+        on_bad_image=config.on_bad_image,
+        download=config.download,
+        cache_dir=Path(config.cache_dir) if config.cache_dir else None,
+        seed=config.split_seed,
+        exclude=config.exclude,
+        training=training,
+    )

@@ -13,17 +13,17 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from src.augment import permutation
+from src.augment.counter_rng import permutation
 from src.data.dataset import Batch, ImageDataset
 
-Position = Callable[[], tuple[int, int]]
+ResumePosition = Callable[[], tuple[int, int]]
 """Says which epoch is being trained and how many of its batches are already done."""
 
-Partners = Callable[[Tensor, int], Tensor]
+MixPartners = Callable[[Tensor, int], Tensor]
 """``(indices, epoch) -> indices`` of the images to mix with, as many again."""
 
 
-def start() -> tuple[int, int]:
+def from_start() -> tuple[int, int]:
     """The position of a loader that always begins at the beginning."""
     return 0, 0
 
@@ -62,7 +62,7 @@ def batch_sizes(
 
 
 @dataclass(frozen=True)
-class Order:
+class BatchOrder:
     """Which images are in which batch.
 
     Attributes:
@@ -125,7 +125,7 @@ class Order:
             batch = order[self._bounds[number] : self._bounds[number + 1]]
             yield batch[min(self.rank, len(batch) - 1) :: self.ranks]
 
-    def share(self, number: int, end: int | None = None) -> tuple[float, int]:
+    def batch_weight(self, number: int, end: int | None = None) -> tuple[float, int]:
         """What a batch of this rank counts, and the images of all: see :class:`Batch`.
 
         Args:
@@ -166,11 +166,11 @@ class EpochLoader:
     def __init__(
         self,
         source: ImageDataset | ResidentImages,
-        order: Order,
+        order: BatchOrder,
         *,
-        position: Position = start,
+        position: ResumePosition = from_start,
         end: Callable[[], int] | None = None,
-        partners: Partners | None = None,
+        partners: MixPartners | None = None,
         num_workers: int = 0,
         pin_memory: bool = False,
     ):
@@ -205,7 +205,7 @@ class EpochLoader:
         # Inside a generator: the workers start when the first batch is wanted, not before.
         fetched = map(self.source.fetch, self.indices()) if self._workers is None else self._workers
         for batch in fetched:
-            weight, images = self.order.share(number, self.end and self.end())
+            weight, images = self.order.batch_weight(number, self.end and self.end())
             yield batch._replace(weight=weight, step_images=images)
             number += 1
 

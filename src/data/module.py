@@ -7,14 +7,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from src.augment import Augment
+from src.augment.pipeline import Augment
 from src.config.schema import DataConfig
-from src.data.configured import open_images
 from src.data.dataset import Batch, ImageDataset
-from src.data.loader import EpochLoader, Order, Partners, ResidentImages
+from src.data.load import open_images
+from src.data.loader import BatchOrder, EpochLoader, MixPartners, ResidentImages
 from src.data.split import indices_hash, stratified_split
 from src.data.types import ImageData
-from src.names import printable
+from src.text import printable
 
 log = logging.getLogger(__name__)
 
@@ -191,7 +191,7 @@ class ImageDataModule(L.LightningDataModule):
         resident = self._resident_images(dataset, device)
         # Where the images are, so that no step waits for its indices to be copied.
         place = torch.device("cpu") if resident is None else device
-        order = Order(
+        order = BatchOrder(
             torch.from_numpy(indices).to(place),
             batch_size=size if training else max(size, ranks),
             seed=self.seed,
@@ -217,7 +217,7 @@ class ImageDataModule(L.LightningDataModule):
         done = self.trainer.fit_loop.epoch_loop.batch_progress.current.ready
         return self.trainer.current_epoch, done
 
-    def _partners(self, members: Tensor) -> Partners:
+    def _partners(self, members: Tensor) -> MixPartners:
         """Draws partners among the training images ``members``."""
         return lambda indices, epoch: members[self.augment.partners(indices, epoch, len(members))]
 

@@ -1,11 +1,9 @@
-"""The known data sets: where their files come from and how to tell them whole."""
+"""Known data sets: files, mirrors, checksums."""
 
 from dataclasses import dataclass
 
 from src.data import class_names
-from src.names import check_name
-
-__all__ = ["DatasetInfo", "RemoteFile", "get_dataset", "list_datasets"]
+from src.text import check_choice
 
 
 @dataclass(frozen=True)
@@ -123,5 +121,5 @@ def list_datasets() -> list[str]:
 
 def get_dataset(name: str) -> DatasetInfo:
     """The entry of a data set. Raises ValueError, with the nearest names, for an unknown one."""
-    check_name("data.name", name, _BY_NAME)
+    check_choice("data.name", name, _BY_NAME)
     return _BY_NAME[name]

@@ -1,13 +1,41 @@
-"""A validation split that is a function of the labels, a fraction and a seed."""
+"""Stratified validation split, a function of labels, fraction and seed."""
 
 import hashlib
 
 import numpy as np
 from numpy.typing import NDArray
 
-from src.data.hashing import hash_words
+_GOLDEN = np.uint64(0x9E37_79B9_7F4A_7C15)
+_FIRST = np.uint64(0xBF58_476D_1CE4_E5B9)
+_SECOND = np.uint64(0x94D0_49BB_1331_11EB)
+_MASK = (1 << 64) - 1
 
-__all__ = ["indices_hash", "stratified_split"]
+
+def mix(words: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """Scramble 64-bit words: a bijection in which every output bit hangs on every input bit."""
+    words = words ^ (words >> np.uint64(30))
+    words *= _FIRST
+    words ^= words >> np.uint64(27)
+    words *= _SECOND
+    words ^= words >> np.uint64(31)
+    return words
+
+
+def hash_words(seed: int, stream: int, counters: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """One random 64-bit word for each counter.
+
+    Args:
+        seed: any integer; its low 64 bits count.
+        stream: what the words are for, so that two uses of a seed share none.
+        counters: uint64, any shape.
+
+    Returns:
+        uint64, the shape of the counters.
+    """
+    key = np.array([seed & _MASK, stream & _MASK], dtype=np.uint64)
+    start = mix(mix(key[:1] + _GOLDEN) + key[1:])
+    return mix(mix(counters * _GOLDEN + start) + start)
+
 
 _STREAM = 1  # apart from the streams of the drawn figures
 

@@ -1,12 +1,10 @@
-"""What every source delivers: uint8 images with integer labels."""
+"""What every reader delivers: uint8 images with integer labels."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-
-__all__ = ["Duplicates", "ImageData", "ImageSet"]
 
 
 @dataclass(frozen=True)

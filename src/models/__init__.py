@@ -1,26 +1,10 @@
-"""Networks: the residual family of the project, and any torchvision or timm model by name."""
+"""Networks: the residual family of this project, and torchvision's and timm's by name.
 
-from src.models.blocks import BasicBlock, Bottleneck
-from src.models.build import build_model, list_models
+The configurations of runs name these builders as ``src.models.build_…``.
+"""
+
 from src.models.external import build_timm, build_torchvision
-from src.models.layers import SHORTCUTS, STEMS
-from src.models.resnet import ResNet
-from src.models.summary import LayerRow, ModelSummary, summarize
-from src.models.table import VARIANTS, Variant
+from src.models.resnet import build_model, list_models
+from src.models.summary import summarize
 
-__all__ = [
-    "SHORTCUTS",
-    "STEMS",
-    "VARIANTS",
-    "BasicBlock",
-    "Bottleneck",
-    "LayerRow",
-    "ModelSummary",
-    "ResNet",
-    "Variant",
-    "build_model",
-    "build_timm",
-    "build_torchvision",
-    "list_models",
-    "summarize",
-]
+__all__ = ["build_model", "build_timm", "build_torchvision", "list_models", "summarize"]

@@ -5,7 +5,7 @@ from typing import Any, cast
 import torch
 from torch import nn
 
-from src.models.checks import check_at_least_one, check_name, in_one_line
+from src.text import check_at_least_one, check_model_name, in_one_line
 
 # Unless told otherwise these return a tuple of three outputs while training, not the logits.
 _WITH_AUXILIARY_OUTPUTS = ("googlenet", "inception_v3")
@@ -31,7 +31,7 @@ def build_torchvision(
     from torchvision import models
 
     check_at_least_one(num_classes=num_classes, in_channels=in_channels)
-    check_name(
+    check_model_name(
         "torchvision model",
         name,
         models.list_models(module=models),
@@ -50,7 +50,7 @@ def build_torchvision(
                     f"weights={weights}: a path, and torchvision's weights go by names (accepted: "
                     f"{', '.join(known)})"
                 )
-            check_name(f"weights of torchvision's {name}", weights.rpartition(".")[2], known)
+            check_model_name(f"weights of torchvision's {name}", weights.rpartition(".")[2], known)
             model = models.get_model(name, weights=weights, **options)
             _replace_classifier(model, num_classes)
     except (TypeError, OSError, RuntimeError) as error:
@@ -88,7 +88,9 @@ def build_timm(
     check_at_least_one(num_classes=num_classes, in_channels=in_channels)
     if ":" not in name and not timm.is_model(name):
         known = timm.list_models()
-        check_name("timm model", name.partition(".")[0], known, listed_by="timm.list_models()")
+        check_model_name(
+            "timm model", name.partition(".")[0], known, listed_by="timm.list_models()"
+        )
     try:
         model: nn.Module = timm.create_model(
             name, pretrained=pretrained, num_classes=num_classes, in_chans=in_channels, **options

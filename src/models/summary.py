@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from src.models.checks import check_at_least_one, in_one_line
+from src.text import check_at_least_one, in_one_line
 
 Size = tuple[int, ...]
 

@@ -1,4 +1,4 @@
-"""The names of what lies in a run directory."""
+"""File names in a run directory."""
 
 from dataclasses import dataclass
 from pathlib import Path

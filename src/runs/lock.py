@@ -1,4 +1,4 @@
-"""One process a run: a lock that the system gives back when its holder dies, however it dies."""
+"""Lock on a run directory, which the system releases when its holder dies."""
 
 import fcntl
 import os

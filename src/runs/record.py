@@ -1,4 +1,4 @@
-"""``run.json``: what was run, on what, from when to when, and how it ended."""
+"""``run.json``: command, commit, hardware, times and state of a run."""
 
 import os
 import platform

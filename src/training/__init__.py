@@ -1,1 +1,1 @@
-"""Training a network: the LightningModule, optimizers, schedules, metrics and callbacks."""
+"""What trains a network; the network is handed to it."""

@@ -1,4 +1,4 @@
-"""Writing checkpoints so that a whole one always exists."""
+"""Atomic checkpoints: whenever the process dies, a whole one exists."""
 
 import os
 import pickle
@@ -13,9 +13,7 @@ from lightning.fabric.plugins.io import TorchCheckpointIO
 from torch import Tensor
 
 from src.files import replacing, replacing_with
-from src.training.manifest import Manifest, digest
-
-__all__ = ["AtomicCheckpointIO", "CheckpointError", "check_resumable", "put_in_place"]
+from src.training.checkpoint_manifest import Manifest, digest
 
 _WANTED = {"state_dict", "global_step", "epoch"}
 _STATE = {
@@ -36,7 +34,7 @@ class AtomicCheckpointIO(TorchCheckpointIO):
     byte by byte when that is another file system: a full disk then leaves half a checkpoint.
 
     The ``last.ckpt`` that is replaced stays as ``previous.ckpt``, and what was written is known by
-    its SHA-256 (:mod:`src.training.manifest`), so that one which goes bad on the disk is noticed
+    its SHA-256 (:mod:`src.training.checkpoint_manifest`), so that one which goes bad is noticed
     and there is another. A folder is written to by one process at a time.
     """
 

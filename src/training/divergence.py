@@ -1,4 +1,4 @@
-"""Saying that training has diverged: where, and what to change."""
+"""Message of a divergence: what was first not finite, and what to change."""
 
 from typing import Any
 
@@ -6,9 +6,7 @@ import lightning as L
 import torch
 from torch import Tensor, nn
 
-from src.config import RunFailed
-
-__all__ = ["CAUSES", "check_weights", "diverged"]
+from src.errors import RunFailed
 
 CAUSES = ("an image of the batch", "train/loss", "the gradient")
 """What may be the first not to be finite in a step, in the order of a step."""

@@ -14,9 +14,7 @@ from typing import Any, NamedTuple
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
-from src.names import check_name
-
-__all__ = ["SCHEDULES", "build_schedule", "factor"]
+from src.text import check_choice
 
 log = logging.getLogger(__name__)
 
@@ -155,11 +153,11 @@ def _schedule(
     **options: Any,
 ) -> Factor:
     """Check everything about a schedule and put its warm-up in front."""
-    check_name("scheduler.name", name, tuple(SCHEDULES))
+    check_choice("scheduler.name", name, tuple(SCHEDULES))
     parameters = list(inspect.signature(SCHEDULES[name]).parameters.values())[1:]
     known = [parameter.name for parameter in parameters]
     for option in options:
-        check_name(
+        check_choice(
             f"scheduler.{option}: an option of {name}",
             option,
             (*known, "warmup_epochs", "warmup_start"),

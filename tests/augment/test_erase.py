@@ -5,9 +5,8 @@ import itertools
 import pytest
 import torch
 
-from src.augment import cutout, erase, erase_boxes, uniform
-from src.augment.boxes import Boxes
-from src.augment.erase import ERASE_DRAWS, channel_means, noise
+from src.augment.counter_rng import uniform
+from src.augment.erase import ERASE_DRAWS, Boxes, channel_means, cutout, erase, erase_boxes, noise
 from tests.augment.images import channels_last_images, is_channels_last
 
 

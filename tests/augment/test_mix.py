@@ -7,8 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from src.augment import cutmix, cutmix_boxes, mix_targets, mixup
-from src.augment.mix import beta_quantile
+from src.augment.mix import beta_quantile, cutmix, cutmix_boxes, mix_targets, mixup
 from tests.augment.images import channels_last_images, is_channels_last
 
 EVENLY = (torch.arange(1 << 20) + 0.5) / (1 << 20)

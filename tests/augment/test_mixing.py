@@ -4,8 +4,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from src.augment import Augment, Stream, uniform
+from src.augment.counter_rng import Stream, uniform
 from src.augment.mix import beta_quantile
+from src.augment.pipeline import Augment
 
 
 def test_partners_come_evenly_from_the_whole_set() -> None:

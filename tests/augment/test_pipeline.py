@@ -4,16 +4,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from src.augment import (
-    Augment,
-    Stream,
-    alternating_flip,
-    crop,
-    cutout,
-    flip,
-    integers,
-    random_flip,
-)
+from src.augment.counter_rng import Stream, integers
+from src.augment.crop_flip import alternating_flip, crop, flip, random_flip
+from src.augment.erase import cutout
+from src.augment.pipeline import Augment
 from tests.augment.images import channels_last_images, is_channels_last
 
 SET_SIZE = 60

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from omegaconf import OmegaConf
 
-from src.config import ConfigError
-from src.config.check import CONF
 from src.config.compose import plan
-from src.config.optimization import OPTIMIZERS, SCHEDULERS
+from src.config.schema import OPTIMIZERS, SCHEDULERS
+from src.config.validate import CONF
+from src.errors import ConfigError
 
 RECIPES = sorted(path.stem for path in (CONF / "experiment").glob("*.yaml"))
 WRONG = [
@@ -157,7 +157,7 @@ def test_a_recipe_may_be_a_sweep_and_its_values_may_be_replaced() -> None:
 def test_mistakes_are_found_without_importing_torch(tmp_path: Path) -> None:
     code = (
         "import sys; sys.argv = ['train', 'scheduler=cosnie']\n"
-        "from src.train import main\n"
+        "from src.train.__main__ import main\n"
         "try:\n    main()\n"
         "except SystemExit as stop:\n    assert stop.code == 2, stop.code\n"
         "assert 'torch' not in sys.modules and 'cv2' not in sys.modules\n"

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from src.config import ConfigError
 from src.config.compose import plan
+from src.errors import ConfigError
 from src.files import read_json
 from tests.fixtures.cli import TINY, Cli
 from tests.fixtures.datasets import write_files

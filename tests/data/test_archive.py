@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from src.data.sources.archive import archive_kind, member_names, read_members
+from src.data.readers.archive import archive_kind, member_names, read_members
 from tests.fixtures.datasets import write_archive
 
 FILES = {"a/one.txt": b"1" * 700, "a/two.txt": b"2" * 512, "b/three.bin": bytes(range(256)) * 40}

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from src.data.class_names import CIFAR10, CIFAR100, CIFAR100_COARSE
-from src.data.sources import ReadOptions, open_source
-from src.data.sources.unpickle import load_pickle
+from src.data.readers import open_reader
+from src.data.readers.base import ReadOptions
+from src.data.readers.pickles import load_pickle
 from src.data.types import ImageData
 from tests.fixtures.datasets import (
     cifar10_binary_files,
@@ -25,7 +26,7 @@ from tests.fixtures.datasets import (
 
 
 def read(root: Path, **options: object) -> ImageData:
-    return open_source(root, **options).read(ReadOptions())  # type: ignore[arg-type]
+    return open_reader(root, **options).read(ReadOptions())  # type: ignore[arg-type]
 
 
 def batch(**changes: object) -> bytes:
@@ -194,18 +195,18 @@ def test_integer_arrays_are_labels_too(tmp_path: Path):
 
 def test_fingerprint_follows_the_files(tmp_path: Path):
     write_files(tmp_path, cifar10_python_files())
-    before = open_source(tmp_path).fingerprint()
-    assert open_source(tmp_path).fingerprint() == before
+    before = open_reader(tmp_path).fingerprint()
+    assert open_reader(tmp_path).fingerprint() == before
     (tmp_path / "readme.html").write_bytes(b"")
-    assert open_source(tmp_path).fingerprint() == before
+    assert open_reader(tmp_path).fingerprint() == before
     (tmp_path / "data_batch_1").write_bytes(b"changed")
-    assert open_source(tmp_path).fingerprint() != before
+    assert open_reader(tmp_path).fingerprint() != before
 
 
 @pytest.mark.parametrize("make", [cifar100_python_files, cifar100_binary_files])
 def test_fingerprint_tells_fine_from_coarse(make, tmp_path: Path):
     write_files(tmp_path, make())
-    prints = {open_source(tmp_path, fine_labels=fine).fingerprint() for fine in (True, False)}
+    prints = {open_reader(tmp_path, fine_labels=fine).fingerprint() for fine in (True, False)}
     assert len(prints) == 2
 
 

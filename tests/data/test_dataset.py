@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch.utils.data import DataLoader
 
-import src.data
-from src.data import Batch, ImageDataset, load_images
+from src.data.dataset import Batch, ImageDataset
+from src.data.load import load_images
 from tests.fixtures.datasets import cifar10_python_files, random_images, write_files
 
 IMAGES = random_images(20, size=8)
@@ -148,9 +148,3 @@ def test_open_takes_either_part_and_options(tmp_path: Path):
 def test_other_arrays_are_refused(images: np.ndarray, labels: np.ndarray, message: str):
     with pytest.raises(ValueError, match=message):
         ImageDataset(images, labels, CLASSES)
-
-
-def test_names_of_the_package():
-    assert all(getattr(src.data, name) for name in src.data.__all__)
-    with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
-        _ = src.data.nonsense

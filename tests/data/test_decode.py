@@ -6,7 +6,14 @@ import cv2
 import numpy as np
 import pytest
 
-from src.data.decode import decode, fit, opencv_alone, resize, resize_images, to_channels
+from src.data.decode import (
+    decode,
+    resize,
+    resize_and_convert,
+    resize_images,
+    single_threaded_opencv,
+    to_channels,
+)
 from tests.fixtures.datasets import encode, random_images
 from tests.fixtures.pictures import png_chunk
 
@@ -115,7 +122,7 @@ def test_exif_orientation_is_applied():
 def test_truncated_files_are_named(extension: str, kept: float):
     whole = encode(random_images(1, size=64)[0], extension)
     cut = whole[: int(len(whole) * kept)] if kept > 0 else whole[: int(kept)]
-    with opencv_alone(), pytest.raises(ValueError, match=r"^cat/1\.img "):
+    with single_threaded_opencv(), pytest.raises(ValueError, match=r"^cat/1\.img "):
         decode(cut, "cat/1.img")
 
 
@@ -162,14 +169,17 @@ def test_progressive_jpeg_with_restarts_and_a_trailer():
     ],
 )
 def test_no_image(content: bytes):
-    with opencv_alone(), pytest.raises(ValueError, match=r"a/b\.png cannot be decoded"):
+    with single_threaded_opencv(), pytest.raises(ValueError, match=r"a/b\.png cannot be decoded"):
         decode(content, "a/b.png")
 
 
 def test_damaged_pixels():
     png = bytearray(encode(IMAGE))
     png[len(png) // 2] ^= 0x55
-    with opencv_alone(), pytest.raises(ValueError, match="x is damaged: the checksum of its IDAT"):
+    with (
+        single_threaded_opencv(),
+        pytest.raises(ValueError, match="x is damaged: the checksum of its IDAT"),
+    ):
         decode(bytes(png), "x")
 
 
@@ -221,7 +231,7 @@ def test_decode_resizes():
 @pytest.mark.parametrize("image", [IMAGE, IMAGE[..., 0]])
 def test_a_decoded_image_is_fitted_as_decoding_would_have(image: np.ndarray, channels: int):
     png = encode(image)
-    fitted = fit(decode(png, "x"), (5, 16), channels)
+    fitted = resize_and_convert(decode(png, "x"), (5, 16), channels)
     assert np.array_equal(fitted, decode(png, "x", size=(5, 16), channels=channels))
 
 
@@ -235,7 +245,7 @@ def test_grey_to_rgb_repeats():
 def test_opencv_gets_its_threads_back():
     before = cv2.getNumThreads()
     cv2.setNumThreads(3)
-    with opencv_alone():
+    with single_threaded_opencv():
         assert cv2.getNumThreads() <= 1
     assert cv2.getNumThreads() == 3
     cv2.setNumThreads(before)

@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 
 from src.data.class_names import DIGITS, FASHION
-from src.data.sources import ReadOptions, idx, open_source
+from src.data.readers import idx, open_reader
+from src.data.readers.base import ReadOptions
 from tests.fixtures.datasets import idx_bytes, idx_files, random_images, write_files
 
 
 def read(root: Path, dataset: str | None = None):
-    return open_source(root, dataset=dataset).read(ReadOptions())
+    return open_reader(root, dataset=dataset).read(ReadOptions())
 
 
 @pytest.mark.parametrize("compress", [True, False])

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 from src.data.decode import decode
-from src.data.formats import IMAGE_SUFFIXES
+from src.data.image_formats import IMAGE_SUFFIXES
 from src.data.load import load_images
-from src.data.sources import ReadOptions, open_source
+from src.data.readers import open_reader
+from src.data.readers.base import ReadOptions
 from src.data.types import ImageData
 from tests.fixtures.datasets import (
     class_folder_files,
@@ -31,7 +32,7 @@ def store(path: Path, kind: str, files: dict[str, bytes], wrapper: str = "") -> 
 
 
 def read(root: Path, **options: object) -> ImageData:
-    return open_source(root).read(ReadOptions(**options))  # type: ignore[arg-type]
+    return open_reader(root).read(ReadOptions(**options))  # type: ignore[arg-type]
 
 
 def same(one: ImageData, other: ImageData) -> bool:
@@ -174,15 +175,15 @@ def test_a_class_of_unreadable_images_is_an_error(tmp_path: Path):
 
 def test_fingerprint_follows_the_listing(tmp_path: Path):
     root = write_files(tmp_path, class_folder_files())
-    seen = {open_source(root).fingerprint()}
+    seen = {open_reader(root).fingerprint()}
     (root / "README").touch()
-    assert open_source(root).fingerprint() in seen
+    assert open_reader(root).fingerprint() in seen
     write_files(root, {"train/cat/new.png": PIXEL})
-    seen.add(open_source(root).fingerprint())
+    seen.add(open_reader(root).fingerprint())
     (root / "train/cat/new.png").rename(root / "train/dog/new.png")
-    seen.add(open_source(root).fingerprint())
+    seen.add(open_reader(root).fingerprint())
     (root / "train/dog/new.png").write_bytes(PIXEL + b"\0")
-    seen.add(open_source(root).fingerprint())
+    seen.add(open_reader(root).fingerprint())
     assert len(seen) == 4
 
 
@@ -190,7 +191,7 @@ def test_folders_without_end_are_refused(tmp_path: Path):
     deep = tmp_path.joinpath("cat", *["in"] * 70)
     deep.mkdir(parents=True)
     with pytest.raises(ValueError, match="over 64 folders within each other"):
-        open_source(tmp_path)
+        open_reader(tmp_path)
 
 
 @pytest.mark.parametrize("kind", ["folder", ".tar", ".zip"])

@@ -121,7 +121,7 @@ def test_kept_where_the_user_says(folder: Path, tmp_path: Path):
 
 def test_second_start_decodes_nothing(folder: Path, monkeypatch: pytest.MonkeyPatch):
     first = load_images("folder", folder)
-    monkeypatch.setattr("src.data.sources.image_folder.decode_files", None)
+    monkeypatch.setattr("src.data.readers.image_folder.decode_files", None)
     assert np.array_equal(load_images("folder", folder).train.images, first.train.images)
     with pytest.raises(TypeError):
         load_images("folder", folder, image_size=4)
@@ -173,7 +173,7 @@ def test_two_classes_of_one_name(cifar10: Path):
 
 
 def test_labels_out_of_range(cifar10: Path, monkeypatch: pytest.MonkeyPatch):
-    real = load.open_source
+    real = load.open_reader
 
     class Shifted:
         def __init__(self, source):
@@ -190,7 +190,7 @@ def test_labels_out_of_range(cifar10: Path, monkeypatch: pytest.MonkeyPatch):
 
     for label in (-100, -1, 10):
         Shifted.label = label
-        monkeypatch.setattr(load, "open_source", lambda *a, **o: Shifted(real(*a, **o)))
+        monkeypatch.setattr(load, "open_reader", lambda *a, **o: Shifted(real(*a, **o)))
         message = rf"test_batch\[4\] .*has label {label}; labels are 0 to 9"
         refused(message, "cifar10", cifar10, cache_dir=cifar10 / str(label))
 
@@ -247,7 +247,7 @@ def test_unknown_name_suggests_the_nearest():
 
 
 def test_reading_images_does_not_import_torch():
-    modules = "src.data, src.data.load, src.data.sources, src.data.split, src.data.cache"
+    modules = "src.data, src.data.load, src.data.readers, src.data.split, src.data.cache"
     code = f"import sys, {modules}; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from src.data.dataset import ImageDataset
-from src.data.loader import EpochLoader, Order, ResidentImages, batch_sizes
+from src.data.loader import BatchOrder, EpochLoader, ResidentImages, batch_sizes
 
 
 def images(count: int) -> ImageDataset:
@@ -16,17 +16,19 @@ def images(count: int) -> ImageDataset:
     return ImageDataset(pixels, np.arange(count) % 5, tuple("abcde"))
 
 
-def indices(order: Order, epoch: int, first: int = 0) -> list[list[int]]:
+def indices(order: BatchOrder, epoch: int, first: int = 0) -> list[list[int]]:
     return [batch.tolist() for batch in order.batches(epoch, first)]
 
 
 def test_an_epoch_is_a_permutation_that_depends_on_seed_and_epoch() -> None:
-    order = Order(torch.arange(100, 150), batch_size=16)
+    order = BatchOrder(torch.arange(100, 150), batch_size=16)
     epochs = [sum(indices(order, epoch), []) for epoch in range(3)]
     assert all(sorted(epoch) == list(range(100, 150)) for epoch in epochs)
     assert epochs[0] != epochs[1] != epochs[2]
-    assert indices(order, 1) == indices(Order(torch.arange(100, 150), batch_size=16), 1)
-    assert indices(order, 1) != indices(Order(torch.arange(100, 150), batch_size=16, seed=1), 1)
+    assert indices(order, 1) == indices(BatchOrder(torch.arange(100, 150), batch_size=16), 1)
+    assert indices(order, 1) != indices(
+        BatchOrder(torch.arange(100, 150), batch_size=16, seed=1), 1
+    )
 
 
 @pytest.mark.parametrize(
@@ -36,19 +38,19 @@ def test_an_epoch_is_a_permutation_that_depends_on_seed_and_epoch() -> None:
 def test_a_short_last_batch_is_kept_and_a_very_short_one_spread(
     images: int, sizes: list[int]
 ) -> None:
-    order = Order(torch.arange(images), 16)
+    order = BatchOrder(torch.arange(images), 16)
     assert [len(batch) for batch in indices(order, 0)] == sizes
     assert len(order) == len(sizes)
 
 
 def test_what_does_not_fill_a_batch_or_a_step_can_be_left_out() -> None:
-    order = Order(torch.arange(90), 16, drop_last=True)
+    order = BatchOrder(torch.arange(90), 16, drop_last=True)
     assert [len(batch) for batch in indices(order, 0)] == [16] * 5
-    assert len(Order(torch.arange(90), 16, drop_last=True, accumulate=2)) == 4
+    assert len(BatchOrder(torch.arange(90), 16, drop_last=True, accumulate=2)) == 4
 
 
 def test_an_epoch_continued_in_the_middle_gets_just_the_rest() -> None:
-    order = Order(torch.arange(50), 16)
+    order = BatchOrder(torch.arange(50), 16)
     assert indices(order, 3, first=2) == indices(order, 3)[2:]
 
 
@@ -56,26 +58,26 @@ def test_an_epoch_continued_in_the_middle_gets_just_the_rest() -> None:
 @pytest.mark.parametrize("shuffle", [True, False])
 def test_ranks_share_each_batch_of_a_single_process(ranks: int, shuffle: bool) -> None:
     # The last batch has a single image.
-    whole = list(Order(torch.arange(65), 16, shuffle=shuffle).batches(5))
+    whole = list(BatchOrder(torch.arange(65), 16, shuffle=shuffle).batches(5))
     shared = [
-        Order(torch.arange(65), 16, shuffle=shuffle, rank=r, ranks=ranks) for r in range(ranks)
+        BatchOrder(torch.arange(65), 16, shuffle=shuffle, rank=r, ranks=ranks) for r in range(ranks)
     ]
     parts = [list(order.batches(5)) for order in shared]
     for number, batch in enumerate(whole):
         counted = [
-            part[number].tolist() if order.share(number)[0] else []
+            part[number].tolist() if order.batch_weight(number)[0] else []
             for order, part in zip(shared, parts, strict=True)
         ]
         assert sorted(sum(counted, [])) == sorted(batch.tolist())
         assert all(len(part[number]) for part in parts), "an image to compute with for every rank"
-        shares = [order.share(number) for order in shared]
+        shares = [order.batch_weight(number) for order in shared]
         assert sum(weight for weight, _ in shares) == pytest.approx(ranks)
         assert {images for _, images in shares} == {len(batch)}
 
 
 def test_a_batch_that_is_too_small_for_the_ranks_is_refused() -> None:
     with pytest.raises(ValueError, match=r"data\.batch_size=2: fewer images than the 3 devices"):
-        Order(torch.arange(50), 2, ranks=3)
+        BatchOrder(torch.arange(50), 2, ranks=3)
 
 
 @pytest.mark.parametrize("workers", [0, 2])
@@ -86,11 +88,11 @@ def test_batches_are_the_same_with_workers_and_when_resident(workers: int, resid
     position = [0, 0]
     loader = EpochLoader(
         source,
-        Order(torch.arange(40), 16, seed=7),
+        BatchOrder(torch.arange(40), 16, seed=7),
         position=lambda: (position[0], position[1]),
         num_workers=workers,
     )
-    reference = Order(torch.arange(40), 16, seed=7)
+    reference = BatchOrder(torch.arange(40), 16, seed=7)
     for epoch, first in ((0, 0), (1, 0), (2, 1)):
         position[:] = epoch, first
         batches = list(loader)
@@ -107,7 +109,7 @@ def test_batches_are_the_same_with_workers_and_when_resident(workers: int, resid
 def test_partners_follow_the_samples() -> None:
     loader = EpochLoader(
         images(40),
-        Order(torch.arange(40), 16),
+        BatchOrder(torch.arange(40), 16),
         partners=lambda chosen, epoch: (chosen + 1) % 40,
     )
     batch = next(iter(loader))
@@ -139,7 +141,7 @@ def test_no_step_has_fewer_than_half_of_its_share(
 @pytest.mark.parametrize("end", [None, 8])
 def test_each_image_of_a_step_weighs_the_same(ranks: int, accumulate: int, end: int | None) -> None:
     orders = [
-        Order(torch.arange(87), 8, rank=rank, ranks=ranks, accumulate=accumulate)
+        BatchOrder(torch.arange(87), 8, rank=rank, ranks=ranks, accumulate=accumulate)
         for rank in range(ranks)
     ]
     sizes = [[len(batch) for batch in order.batches(0)] for order in orders]
@@ -148,6 +150,6 @@ def test_each_image_of_a_step_weighs_the_same(ranks: int, accumulate: int, end: 
         step = [(r, b) for r in range(ranks) for b in batches[first : first + accumulate]]
         images = sum(sizes[rank][batch] for rank, batch in step)
         for rank, batch in step:
-            weight, _ = orders[rank].share(batch, end)
+            weight, _ = orders[rank].batch_weight(batch, end)
             # The gradient is divided by both.
             assert weight / (ranks * accumulate) == pytest.approx(sizes[rank][batch] / images)

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import torch
 
-from src.augment import Augment
+from src.augment.pipeline import Augment
 from src.config.schema import DataConfig
 from src.data import module as data_module
 from src.data.dataset import ImageDataset

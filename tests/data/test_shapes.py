@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 
 from src.data.class_names import SHAPES
-from src.data.sources import ReadOptions
-from src.data.sources.figures import figure_mask
-from src.data.sources.shapes import Shapes, draw_shapes
+from src.data.readers.base import ReadOptions
+from src.data.readers.shapes import Shapes, draw_shapes, figure_mask
 
 # Of the first 100 images of seed 0, and of the test images' first 100.
 TRAIN_SHA256 = "a4ecc32ff0db4bb628f3d66c07beb0e5fc103a119edd9f2da54a1d8efa16d5cc"

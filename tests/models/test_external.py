@@ -5,7 +5,7 @@ import torch
 from torch import nn
 from torchvision import models
 
-from src.models import build_timm, build_torchvision
+from src.models.external import build_timm, build_torchvision
 
 SQUEEZENET = models.SqueezeNet1_1_Weights.IMAGENET1K_V1
 

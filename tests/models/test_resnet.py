@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from src.models import ResNet, build_model, list_models
+from src.models.resnet import ResNet, build_model, list_models
 
 
 def on_meta(name: str, **options: object) -> ResNet:

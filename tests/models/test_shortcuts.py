@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from src.models import ResNet, build_model
+from src.models.resnet import ResNet, build_model
 
 KINDS = ["A", "B", "C", "none"]
 

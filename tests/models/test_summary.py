@@ -5,7 +5,9 @@ import torch
 from torch import Tensor, nn
 from torchvision import models
 
-from src.models import build_model, build_torchvision, summarize
+from src.models.external import build_torchvision
+from src.models.resnet import build_model
+from src.models.summary import summarize
 
 
 @pytest.mark.parametrize(

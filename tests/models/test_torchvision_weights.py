@@ -3,7 +3,7 @@ import torch
 from torch import Tensor, nn
 from torchvision import models
 
-from src.models import build_model
+from src.models.resnet import build_model
 
 TORCHVISION_NAMES = {
     "resnet18": "resnet18",

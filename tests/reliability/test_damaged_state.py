@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from src.runs import RunDirectory
+from src.runs.directory import RunDirectory
 from tests.fixtures.cli import TINY, Cli
 from tests.fixtures.disks import small_disk
 from tests.fixtures.train import train

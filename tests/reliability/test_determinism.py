@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 
 from src.files import write_json
-from src.runs import RunDirectory
-from src.runs.results import read_rows
+from src.runs.directory import RunDirectory
+from src.runs.reader import read_rows
 from tests.fixtures.cli import Cli
 from tests.fixtures.datasets import cifar10_python_files, write_files
 from tests.fixtures.states import digest, digests

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 import torch
 
-from src.augment import Augment
-from src.runs import RunDirectory
+from src.augment.pipeline import Augment
+from src.runs.directory import RunDirectory
 from tests.fixtures.cli import TINY, Cli
 from tests.fixtures.events import read
 

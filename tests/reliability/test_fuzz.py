@@ -16,12 +16,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
-from src.config import check
 from src.config.compose import parse, plan
-from src.data.decode import decode, opencv_alone
-from src.data.sources import ReadOptions, open_source
-from src.data.sources.archive import read_members
-from src.data.sources.unpickle import load_pickle
+from src.config.validate import check
+from src.data.decode import decode, single_threaded_opencv
+from src.data.readers import open_reader
+from src.data.readers.archive import read_members
+from src.data.readers.base import ReadOptions
+from src.data.readers.pickles import load_pickle
 from src.data.types import ImageData
 from tests.fixtures.datasets import (
     cifar10_binary_files,
@@ -84,7 +85,7 @@ def read_with(root: Path, name: str, content: bytes, target: str) -> None:
     good = (root / name).read_bytes()
     (root / name).write_bytes(content)
     try:
-        read = lambda: open_source(root).read(ReadOptions())  # noqa: E731
+        read = lambda: open_reader(root).read(ReadOptions())  # noqa: E731
         check_sound(taken_or_refused(target, str(root), read))
     finally:
         (root / name).write_bytes(good)
@@ -165,7 +166,7 @@ def test_image_archives(content: bytes, skip: bool, folder: Path) -> None:
 
     def read() -> ImageData:
         try:
-            return open_source(path).read(ReadOptions(skip_bad=skip))
+            return open_reader(path).read(ReadOptions(skip_bad=skip))
         except ValueError as error:
             # An image is named by its place in the archive, a size by two of them.
             if any(word in str(error) for word in (".png", "y.archive")):
@@ -185,7 +186,7 @@ def test_image_archives(content: bytes, skip: bool, folder: Path) -> None:
     size=st.sampled_from((None, (8, 8))),
 )
 def test_images(content: bytes, channels: int | None, size: tuple[int, int] | None) -> None:
-    with opencv_alone():
+    with single_threaded_opencv():
         read = lambda: decode(content, "cat/x.img", channels=channels, size=size)  # noqa: E731
         image = taken_or_refused("image", "cat/x.img", read)
     if image is not None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from src.runs import RunDirectory
+from src.runs.directory import RunDirectory
 from tests.fixtures.cli import TINY, Cli
 from tests.fixtures.datasets import cifar10_python_files, write_archive, write_files
 from tests.fixtures.hostile_archives import ARCHIVES

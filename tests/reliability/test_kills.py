@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from src.runs import RunDirectory
+from src.runs.directory import RunDirectory
 from tests.fixtures.cli import Cli
 from tests.fixtures.processes import Training
 from tests.fixtures.states import digests

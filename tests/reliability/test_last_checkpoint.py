@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from src.runs import RunDirectory
-from src.training.callbacks import StepSeed
+from src.runs.directory import RunDirectory
+from src.training.callbacks.step_seed import StepSeed
 from tests.fixtures.cli import Cli
 from tests.fixtures.states import digests
 from tests.reliability.settings import EPOCHS, SETTINGS, STEPS, TRUST

@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 from torch import Tensor
 
-from src.runs import RunDirectory
+from src.runs.directory import RunDirectory
 from src.training.classifier import ImageClassifier
 from tests.fixtures.cli import Cli
 from tests.fixtures.states import PARTS, digests
 from tests.reliability.settings import EPOCHS, SETTINGS, STEPS, TRUST
-from tests.workflows.test_resume import interrupt_at
+from tests.train.test_resume import interrupt_at
 
 pytestmark = pytest.mark.reliability
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 
-from src.runs import RunDirectory
+from src.runs.directory import RunDirectory
 from tests.fixtures.cli import Cli
 from tests.fixtures.processes import Training
 from tests.reliability.settings import SETTINGS, STEPS, TRUST

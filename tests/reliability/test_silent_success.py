@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from src.runs import RunDirectory
+from src.runs.directory import RunDirectory
 from tests.fixtures.cli import Cli
 from tests.reliability.settings import SETTINGS, TRUST
 

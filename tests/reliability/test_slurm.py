@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from src.files import read_json
-from src.runs import RunDirectory
+from src.runs.directory import RunDirectory
 from tests.fixtures.slurm import slurm_of_one_node
 from tests.reliability.settings import SETTINGS
 

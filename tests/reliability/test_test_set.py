@@ -11,8 +11,8 @@ from torch import Tensor
 from src.data.dataset import Batch, ImageDataset
 from src.data.loader import ResidentImages
 from src.data.module import ImageDataModule
-from src.runs import RunDirectory
-from src.runs.results import read_rows
+from src.runs.directory import RunDirectory
+from src.runs.reader import read_rows
 from tests.fixtures.cli import Cli
 from tests.fixtures.datasets import cifar10_python_files, write_files
 from tests.fixtures.states import digests

@@ -6,8 +6,8 @@ from torch import nn
 
 from src.data.dataset import Batch
 from src.training.classifier import ImageClassifier, Normalize
+from src.training.hardware import choose_precision
 from src.training.metrics import LossAndAccuracy
-from src.training.precision import choose_precision
 
 
 def test_normalisation_takes_bytes_and_floats_alike() -> None:

@@ -12,9 +12,9 @@ from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.data import DataLoader
 
-from src.models import build_model
-from src.training.callbacks import GradientNorms, TrainingLog
-from src.training.callbacks.gradient_norms import stages_by_depth
+from src.models.resnet import build_model
+from src.training.callbacks.gradient_norm_monitor import GradientNormMonitor, stages_by_depth
+from src.training.callbacks.metrics_logger import MetricsLogger
 from src.training.classifier import ImageClassifier
 from tests.training.small_network import network
 
@@ -33,7 +33,7 @@ class Batch:
     step_images: None = None
 
 
-class Kept(TrainingLog):
+class Kept(MetricsLogger):
     """Keeps what it was handed to read along."""
 
     def read_along(self, names: list[str], values: torch.Tensor) -> None:
@@ -57,7 +57,7 @@ def measured(fused: bool, scaled: bool) -> dict[str, float]:
         accelerator="cpu",
         max_steps=1,
         plugins=[precision] if scaled else [],
-        callbacks=[reading, GradientNorms(reading)],
+        callbacks=[reading, GradientNormMonitor(reading)],
         logger=False,
         enable_checkpointing=False,
         enable_progress_bar=False,
@@ -87,13 +87,13 @@ def test_measuring_does_not_wait_for_the_device(monkeypatch: pytest.MonkeyPatch)
             seen.append(function.name())
             return function(*args, **(kwargs or {}))
 
-    plain = GradientNorms.on_before_optimizer_step
+    plain = GradientNormMonitor.on_before_optimizer_step
 
     def watched(*args: Any) -> None:
         with Watch():
             plain(*args)
 
-    monkeypatch.setattr(GradientNorms, "on_before_optimizer_step", watched)
+    monkeypatch.setattr(GradientNormMonitor, "on_before_optimizer_step", watched)
     measured(fused=True, scaled=True)
     assert "aten::stack" in seen
     # What a number on the host is read with.

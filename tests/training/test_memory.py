@@ -6,12 +6,12 @@ import sys
 
 import pytest
 
-from src.training.memory import keep_memory
+from src.training.hardware import keep_freed_memory
 
 FAULTS = """
 import resource
 import numpy as np
-from src.training.memory import default_memory, keep_memory
+from src.training.hardware import default_memory, keep_freed_memory
 
 def faults():
     for _ in range(2):
@@ -23,7 +23,7 @@ def faults():
 
 assert default_memory()
 print(faults())
-assert keep_memory()
+assert keep_freed_memory()
 print(faults())
 """
 
@@ -38,5 +38,5 @@ def test_memory_that_is_kept_needs_no_new_pages() -> None:
 
 
 def test_elsewhere_nothing_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("src.training.memory.sys.platform", "darwin")
-    assert not keep_memory()
+    monkeypatch.setattr("src.training.hardware.sys.platform", "darwin")
+    assert not keep_freed_memory()

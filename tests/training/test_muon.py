@@ -7,8 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import LambdaLR
 
-from src.training.optimizers import muon
-from src.training.optimizers.matrices import MuonWithAuxiliary, hidden_matrices
+from src.training.muon import MuonWithAuxiliary, muon, muon_parameters
 from tests.training.small_network import network, train_step, weights
 
 
@@ -18,11 +17,11 @@ def no_rest(groups: list[dict]) -> torch.optim.Optimizer:
 
 def test_only_the_classifier_is_not_a_hidden_matrix() -> None:
     model = nn.Sequential(network(), nn.LayerNorm(4), nn.Linear(4, 5), nn.Linear(5, 3))
-    found = {id(weight) for weight in hidden_matrices(model)}
+    found = {id(weight) for weight in muon_parameters(model)}
     names = [name for name, parameter in model.named_parameters() if id(parameter) in found]
     assert names == ["0.0.weight", "0.3.weight", "0.6.weight", "2.weight"]
     model[0][3].weight.requires_grad_(False)
-    assert len(hidden_matrices(model)) == 3
+    assert len(muon_parameters(model)) == 3
 
 
 @pytest.mark.parametrize("adjust", ["original", "match_rms_adamw"])

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from src.training import optimizers
+from src.training.muon import muon
 from src.training.optimizers import parameter_groups
 from tests.training.small_network import network, train_step, weights
 
@@ -49,7 +50,7 @@ def test_frozen_and_shared_parameters() -> None:
 def test_biases_may_learn_faster(name: str) -> None:
     model = network()
     rate = {"sgd": "lr", "muon": "rest_lr"}[name]
-    build = getattr(optimizers, name)
+    build = {"sgd": optimizers.sgd, "muon": muon}[name]
     optimizer = build(model, **{rate: 0.5}, bias_lr_factor=8)
     known = {id(parameter): name for name, parameter in model.named_parameters()}
     rates = {known[id(p)]: group["lr"] for group in optimizer.param_groups for p in group["params"]}
@@ -136,8 +137,8 @@ FACTORIES = {
     "sgd": lambda m: optimizers.sgd(m, lr=0.05, decay_on="weights"),
     "adam": lambda m: optimizers.adam(m, lr=0.01, decay_on="convolutions", weight_decay=1e-4),
     "adamw": lambda m: optimizers.adamw(m, lr=0.01),
-    "muon with sgd": lambda m: optimizers.muon(m, rest_lr=0.05),
-    "muon with adamw": lambda m: optimizers.muon(m, rest="adamw", rest_lr=0.01),
+    "muon with sgd": lambda m: muon(m, rest_lr=0.05),
+    "muon with adamw": lambda m: muon(m, rest="adamw", rest_lr=0.01),
     "custom": lambda m: optimizers.custom(m, torch.optim.NAdam, lr=0.01, weight_decay=0.1),
 }
 every_factory = pytest.mark.parametrize("build", FACTORIES.values(), ids=FACTORIES.keys())
@@ -219,14 +220,14 @@ def test_unused_parameters_are_left_alone() -> None:
             "^optimizer.nesterov=true needs .* got 0$",
         ),
         (
-            lambda m: optimizers.muon(m, rest="adam"),
+            lambda m: muon(m, rest="adam"),
             "^optimizer.rest must be one of sgd, adamw, got",
         ),
         (
-            lambda m: optimizers.muon(m, ns_steps=0),
+            lambda m: muon(m, ns_steps=0),
             r"^optimizer.ns_steps must be in 1\.\.99, got 0",
         ),
-        (lambda m: optimizers.muon(m[6]), "^optimizer=muon needs a trainable convolution"),
+        (lambda m: muon(m[6]), "^optimizer=muon needs a trainable convolution"),
         (lambda m: optimizers.custom(m, nn.Linear, lr=1), "^optimizer._target_ must be a torch"),
         (
             lambda m: optimizers.custom(m, torch.optim.RMSprop, lr=1, alfa=1),

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-from src.training.callbacks import EMAWeightAveraging
+from src.training.callbacks.weight_averaging import EMAWeightAveraging
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*(LeafSpec|logging interval|val_dataloader)")
 

@@ -1,4 +1,4 @@
-"""``best.ckpt`` and ``last.ckpt``."""
+"""Checkpoint callbacks: ``best.ckpt`` and ``last.ckpt``."""
 
 from pathlib import Path
 from typing import Any

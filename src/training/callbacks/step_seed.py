@@ -1,4 +1,4 @@
-"""Torch's own random numbers as a function of the step."""
+"""Seed torch's generator as a function of the step."""
 
 from typing import Any
 

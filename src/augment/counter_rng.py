@@ -1,0 +1,127 @@
+"""Uniform numbers as a function of (seed, epoch, sample, draw): no generator, no state.
+
+The mixer is `lowbias32` of Chris Wellons, "Prospecting for Hash Functions"
+(https://nullprogram.com/blog/2018/07/31/): a bijection of 32-bit words with two multiplications.
+It is evaluated in int64 with masks, so that the CPU, a GPU and plain Python agree bit for bit.
+
+Seed, epoch and stream are chained into two words, a 64-bit key, of which one is mixed with the
+sample's index and the other with the number of the draw:
+
+    state(w0, w1, ...) = mix(... mix(mix(start ^ w0) ^ w1) ...)      once from each of two starts
+    word(index, draw)  = mix(mix(index ^ key0) ^ (key1 + draw * golden mod 2**32))
+
+One word would let two epochs in a few thousand hand each other's draws around among the samples.
+"""
+
+from collections.abc import Sequence
+from enum import IntEnum
+from typing import TypeVar
+
+import torch
+from torch import Tensor
+
+_MASK = 0xFFFF_FFFF
+_FIRST = 0x7FEB_352D
+# The second multiplier, 0x846CA68B, less 2**32: equal in its low 32 bits, and a product with a
+# 32-bit word stays within int64.
+_SECOND = 0x846C_A68B - (1 << 32)
+_GOLDEN = 0x9E37_79B9  # 2**32 over the golden ratio: steps through the words evenly
+_STARTS = (0x243F_6A88, 0x85A3_08D3)  # the first binary digits of pi; any two numbers would do
+
+_Word = TypeVar("_Word", int, Tensor, int | Tensor)
+
+
+class Stream(IntEnum):
+    """What a number is drawn for; each use has its own draws, whatever else is switched on."""
+
+    ORDER = 1
+    CROP = 2
+    FLIP = 3
+    CUTOUT = 4
+    ERASE = 5
+    ERASE_NOISE = 6
+    PARTNER = 7
+    MIX = 8
+    CUTMIX_CENTRE = 9
+
+
+def _mix(word: _Word) -> _Word:
+    """Scramble 32-bit words (lowbias32); tensors are int64 and left unchanged."""
+    word = word ^ (word >> 16)
+    word *= _FIRST
+    word &= _MASK
+    word ^= word >> 15
+    word *= _SECOND
+    word &= _MASK
+    word ^= word >> 16
+    return word
+
+
+def _key(seed: int, epoch: int | Tensor, stream: int) -> tuple[int | Tensor, int | Tensor]:
+    """Chain seed, epoch and stream into two 32-bit words."""
+    if not 0 <= seed < 1 << 64:
+        raise ValueError(f"seed must be in 0..2**64-1, got {seed}")
+    if isinstance(epoch, int) and not 0 <= epoch <= _MASK:
+        raise ValueError(f"epoch must be in 0..2**32-1, got {epoch}")
+    first, second = (
+        _mix(_mix(_mix(start ^ (seed & _MASK)) ^ (seed >> 32)) ^ stream) for start in _STARTS
+    )
+    return _mix(first ^ epoch), _mix(second ^ epoch)
+
+
+def words(seed: int, epoch: int | Tensor, indices: Tensor, draws: int, *, stream: int) -> Tensor:
+    """Draw 32 random bits for each sample and draw: int64 (N, draws) in 0..2**32-1.
+
+    Args:
+        seed: 0..2**64-1.
+        epoch: 0..2**32-1; or an int64 tensor without dimensions on the device of `indices`, so
+            that a captured CUDA graph can be replayed in the next epoch.
+        indices: int64 (N,), the samples' places in the whole set, 0..2**32-1.
+        draws: how many words a sample needs; the first ones do not depend on how many follow.
+        stream: which use the words are for, see `Stream`.
+
+    Raises:
+        ValueError: a seed or epoch out of range.
+    """
+    first, second = _key(seed, epoch, stream)
+    draw = torch.arange(draws, dtype=torch.int64, device=indices.device)
+    return _mix(_mix(indices ^ first)[:, None] ^ ((draw * _GOLDEN + second) & _MASK))
+
+
+def uniform(seed: int, epoch: int | Tensor, indices: Tensor, draws: int, *, stream: int) -> Tensor:
+    """Draw uniform numbers in [0, 1): float32 (N, draws), multiples of 2**-24.
+
+    Arguments and errors are those of `words`. A float32 holds 24 bits exactly: with more, a number
+    could round up to 1.
+    """
+    bits = words(seed, epoch, indices, draws, stream=stream) >> 8
+    return bits.to(torch.float32) * 2.0**-24
+
+
+def integers(
+    seed: int, epoch: int | Tensor, indices: Tensor, bounds: Sequence[int], *, stream: int
+) -> tuple[Tensor, ...]:
+    """Draw a whole number in 0..bound-1 for each bound: a tuple of int64 (N,).
+
+    Bounds are 1..2**31; the probabilities of two numbers differ by at most bound / 2**32 of their
+    size. Other arguments and errors are those of `words`.
+    """
+    bits = words(seed, epoch, indices, len(bounds), stream=stream)
+    return tuple(bits[:, draw] * bound >> 32 for draw, bound in enumerate(bounds))
+
+
+def permutation(
+    seed: int, epoch: int | Tensor, n: int, *, device: torch.device | str = "cpu"
+) -> Tensor:
+    """Order the samples of an epoch: int64 (n,), each of 0..n-1 once.
+
+    The samples are sorted by a word each. No two share theirs, because for one draw the words are
+    a bijection of the index; so there are no ties for devices to break differently.
+
+    Raises:
+        ValueError: n out of 0..2**32; a seed or epoch out of range.
+    """
+    if not 0 <= n <= 1 << 32:
+        raise ValueError(f"the number of samples must be in 0..2**32, got {n}")
+    samples = torch.arange(n, dtype=torch.int64, device=device)
+    return torch.argsort(words(seed, epoch, samples, 1, stream=Stream.ORDER)[:, 0])

@@ -1,0 +1,93 @@
+"""Random crop and horizontal flip of a batch, given the draws."""
+
+import torch
+from torch import Tensor
+
+from src.augment.counter_rng import Stream, uniform
+
+CROP_MODES = ("zeros", "reflect")
+
+
+def _pad(pixels: Tensor, padding: int, mode: str) -> Tensor:
+    """Pad (N, H, W, C) on four sides by zeros or by reflection; the result is contiguous."""
+    samples, height, width, channels = pixels.shape
+    padded = pixels.new_zeros(samples, height + 2 * padding, width + 2 * padding, channels)
+    bottom, right = padding + height, padding + width
+    padded[:, padding:bottom, padding:right] = pixels
+    if mode == "reflect":
+        # Slices, because a gather along the width would copy three bytes at a time.
+        padded[:, :, :padding] = padded[:, :, padding + 1 : 2 * padding + 1].flip(2)
+        padded[:, :, right:] = padded[:, :, right - padding - 1 : right - 1].flip(2)
+        padded[:, :padding] = padded[:, padding + 1 : 2 * padding + 1].flip(1)
+        padded[:, bottom:] = padded[:, bottom - padding - 1 : bottom - 1].flip(1)
+    return padded
+
+
+def crop(
+    images: Tensor, offset_y: Tensor, offset_x: Tensor, padding: int, mode: str = "zeros"
+) -> Tensor:
+    """Pad each image and cut its own size out of it at an offset of its own.
+
+    The augmentation of He et al., "Deep Residual Learning", section 4.2 (arXiv:1512.03385).
+
+    Args:
+        images: uint8 (N, C, H, W); fastest when its memory is channels-last.
+        offset_y: int64 (N,), 0..2*padding: the first row of the cut in the padded image; an
+            offset equal to `padding` returns the image as it was.
+        offset_x: the same for columns.
+        padding: pixels added on each side, at least 1.
+        mode: "zeros" (black) or "reflect" (mirrored, the edge pixel not repeated).
+
+    Returns:
+        (N, C, H, W) of the dtype of `images`, channels-last in memory.
+
+    Raises:
+        ValueError: an unknown mode, or reflection by a whole side or more.
+    """
+    samples, channels, height, width = images.shape
+    if mode not in CROP_MODES:
+        raise ValueError(f"augment.crop_mode must be one of {', '.join(CROP_MODES)}, got {mode!r}")
+    if mode == "reflect" and padding >= min(height, width):
+        raise ValueError(
+            f"augment.crop_padding must be in 0..{min(height, width) - 1} when augment.crop_mode is"
+            f" reflect and images are {height}x{width}, got {padding}"
+        )
+    padded = _pad(images.permute(0, 2, 3, 1), padding, mode)
+    row_pixels = width + 2 * padding
+    # Every run of `width` pixels is a row of this overlapping view, so that a cut is `height` whole
+    # rows, which index_select copies each at once: 17 times the speed of a gather of pixels.
+    runs = padded.as_strided(
+        (samples * (height + 2 * padding) * row_pixels - width + 1, width * channels),
+        (channels, 1),
+    )
+    image = torch.arange(samples, device=images.device) * (height + 2 * padding)
+    rows = (image + offset_y)[:, None] + torch.arange(height, device=images.device)
+    starts = rows * row_pixels + offset_x[:, None]
+    cut = runs.index_select(0, starts.reshape(-1))
+    return cut.view(samples, height, width, channels).permute(0, 3, 1, 2)
+
+
+def flip(images: Tensor, mask: Tensor) -> Tensor:
+    """Mirror left and right where `mask`, bool (N,), is true.
+
+    `images` are (N, C, H, W), fastest when channels-last in memory; the result always is.
+    """
+    # Both sides of every image and a choice of whole images: three times faster on a CPU than a
+    # choice pixel by pixel, and free of the synchronisation that a list of the true ones costs.
+    sides = torch.cat((images.permute(0, 2, 3, 1), images.flip(3).permute(0, 2, 3, 1)))
+    rows = torch.arange(len(images), device=images.device) + mask * len(images)
+    return sides.index_select(0, rows).permute(0, 3, 1, 2)
+
+
+def random_flip(seed: int, epoch: int | Tensor, indices: Tensor) -> Tensor:
+    """Draw each sample's side anew in each epoch, evenly: bool (N,), true for mirrored."""
+    return uniform(seed, epoch, indices, 1, stream=Stream.FLIP)[:, 0] < 0.5
+
+
+def alternating_flip(seed: int, epoch: int | Tensor, indices: Tensor) -> Tensor:
+    """Draw each sample's side for epoch 0 and change it with every epoch: bool (N,).
+
+    Every two epochs in a row show both sides of every sample: Keller Jordan, "94% on CIFAR-10 in
+    3.29 Seconds on a Single GPU", section 3.6 (arXiv:2404.00498).
+    """
+    return random_flip(seed, 0, indices) ^ (epoch % 2 == 1)

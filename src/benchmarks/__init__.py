@@ -1,1 +1,0 @@
-"""Measuring: training against a bare loop, the input path, the start, each operation."""

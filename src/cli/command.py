@@ -1,0 +1,114 @@
+"""Entry of the commands that work on a trained run: no job directory, no sweep."""
+
+import logging
+import sys
+from collections.abc import Callable, Collection
+from importlib import import_module
+from typing import Any, NoReturn
+
+from hydra import initialize_config_dir
+from hydra._internal.utils import get_args_parser
+from hydra.core.override_parser.types import Override
+from omegaconf import DictConfig, OmegaConf
+
+from src.cli.exit_codes import exit_with
+from src.cli.hydra_app import start
+from src.config.compose import composed, parse
+from src.config.overrides import hydra_override
+from src.config.validate import CONF
+from src.console import ScreenHandler
+from src.errors import ConfigError, RunFailed, is_out_of_memory
+from src.runs.record import remember_command
+
+DATA = "data"
+
+
+def command(
+    config_name: str,
+    check: Callable[[DictConfig], Any],
+    workflow: str,
+    *,
+    paths: Collection[str] = (),
+) -> NoReturn:
+    """Run the command line in ``sys.argv`` and exit with its code.
+
+    Args:
+        config_name: the primary configuration, a file of ``conf/`` without its suffix.
+        check: makes settings of what was composed.
+        workflow: the module whose ``run(settings, changes)`` does it and returns the exit code;
+            ``changes`` are the overrides of ``data``, for the run's own configuration.
+        paths: settings whose values are taken as they stand, whatever Hydra's grammar makes of
+            the brackets, commas and letters in the name of a file.
+    """
+    exit_with(lambda: _command(config_name, check, workflow, paths))
+
+
+def _command(
+    config_name: str,
+    check: Callable[[DictConfig], Any],
+    workflow: str,
+    paths: Collection[str],
+) -> int:
+    remember_command(config_name, sys.argv[1:])
+    arguments = get_args_parser().parse_args()
+    if arguments.help:
+        print(_help(config_name))
+        return 0
+    if arguments.hydra_help or arguments.shell_completion or arguments.info:
+        start(config_name, lambda cfg: None)
+        return 0
+    for option in ("config_name", "config_dir", "config_path"):
+        if getattr(arguments, option) is not None:
+            flag = f"--{option.replace('_', '-')}"
+            raise ConfigError(f"{flag}: src.{config_name} has one configuration; leave it out")
+    if arguments.multirun:
+        raise ConfigError(f"-m: src.{config_name} cannot be swept; start it once for each")
+    overrides = parse([_quoted(word, paths) for word in arguments.overrides])
+    changes = [item for item in overrides if _is_data(item)]
+    own = [str(item.input_line) for item in overrides if not _is_data(item)]
+    with initialize_config_dir(config_dir=str(CONF), version_base="1.3"):
+        cfg = composed(config_name, own)
+    if arguments.cfg:
+        print(OmegaConf.to_yaml(cfg).rstrip())
+        return 0
+    settings = check(cfg)
+    _log_to_screen()
+    try:
+        return int(import_module(workflow).run(settings, changes))
+    except (MemoryError, RuntimeError) as error:
+        if not is_out_of_memory(error):
+            raise
+        size = getattr(settings, "batch_size", 1)
+        way_out = f" with batch_size={size}; try batch_size={size // 2}" if size > 1 else ""
+        raise RunFailed(f"out of memory{way_out}") from error
+
+
+def _help(config_name: str) -> str:
+    """The page of this command, with its settings as they stand in their file.
+
+    Hydra's own shows them composed, without the comments that say what each accepts.
+    """
+    page = OmegaConf.load(CONF / "hydra" / "help" / f"{config_name}.yaml")
+    template: str = OmegaConf.create({"hydra": {"help": page}}).hydra.help.template
+    _, settings, _ = (CONF / f"{config_name}.yaml").read_text().split("\n\n", 2)
+    return template.replace("$CONFIG", settings).rstrip()
+
+
+def _quoted(word: str, paths: Collection[str]) -> str:
+    key, _, value = word.partition("=")
+    already = len(value) > 1 and value[0] in "'\"" and value[-1] == value[0]
+    if key not in paths or already or value in ("", "null"):
+        return word
+    return hydra_override(key, value)
+
+
+def _is_data(item: Override) -> bool:
+    key = str(item.key_or_group)
+    return key == DATA or key.startswith(f"{DATA}.")
+
+
+def _log_to_screen() -> None:
+    root = logging.getLogger()
+    root.setLevel(logging.INFO)
+    if not any(isinstance(handler, ScreenHandler) for handler in root.handlers):
+        root.addHandler(ScreenHandler())

@@ -1,0 +1,143 @@
+"""MNIST and Fashion-MNIST in the idx format, plain or gzipped: four files in a folder.
+
+A file is a magic number (two zero bytes, the type of its values, the number of dimensions), the
+sizes as big-endian 32-bit integers, and the values.
+Format: http://yann.lecun.com/exdb/mnist/, https://github.com/zalandoresearch/fashion-mnist
+"""
+
+import gzip
+import hashlib
+import math
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from src.data import class_names
+from src.data.readers.archive import unpacked_limit
+from src.data.readers.base import ReadOptions, fingerprint_of
+from src.data.registry import get_dataset
+from src.data.safe_read import FILE_LIMIT, check_regular_file, read_bounded
+from src.data.types import ImageData, ImageSet
+
+_UBYTE = 0x08
+_FILES = tuple(
+    f"{part}-{kind}"
+    for part in ("train", "t10k")
+    for kind in ("images-idx3-ubyte", "labels-idx1-ubyte")
+)
+_FASHION = {file.content_sha256 for file in get_dataset("fashion_mnist").files}
+
+
+def _present(name: str, names: set[str]) -> str | None:
+    """How a file is called here: gzipped or plain, with a dash or, as some unpack it, a dot."""
+    spellings = (name, f"{name}.gz", name.replace("-idx", ".idx"))
+    return next((spelling for spelling in spellings if spelling in names), None)
+
+
+def recognise(root: Path, names: set[str], *, fashion: bool = False) -> "Idx | None":
+    """The source, if the names of the files in the folder ``root`` are those of the format.
+
+    Raises:
+        ValueError: some of the four files are there and others are not.
+    """
+    found = [_present(name, names) for name in _FILES]
+    if not any(found):
+        return None
+    missing = [name for name, spelling in zip(_FILES, found, strict=True) if spelling is None]
+    if missing:
+        raise ValueError(f"{root} lacks {', '.join(missing)} (plain or .gz)")
+    return Idx(root, tuple(str(name) for name in found), fashion)
+
+
+@dataclass(frozen=True)
+class Idx:
+    """Four idx files in a folder.
+
+    Attributes:
+        location: the folder.
+        files: the names of the training images and labels and the test images and labels.
+        fashion: the classes are Fashion-MNIST's whatever the files' checksums say.
+    """
+
+    location: Path
+    files: tuple[str, ...]
+    fashion: bool = False
+
+    @property
+    def description(self) -> str:
+        """What it was recognised as, and where."""
+        title = "Fashion-MNIST" if self.fashion else "MNIST"
+        return f"{title} format (idx), {self.location}"
+
+    def fingerprint(self) -> str:
+        """Changes with what the images depend on."""
+        paths = [self.location / name for name in self.files]
+        return fingerprint_of([(str(path), path.stat()) for path in paths], self.fashion)
+
+    def read(self, options: ReadOptions) -> ImageData:
+        """Read the four files; there is nothing to decode, so the options do not matter.
+
+        Raises:
+            ValueError: a file is damaged, or its magic number or size is wrong.
+        """
+        contents = [_unpacked(self.location / name) for name in self.files]
+        fashion = self.fashion or any(
+            hashlib.sha256(content).hexdigest() in _FASHION for content in contents
+        )
+        train = self._set(0, contents)
+        test = self._set(2, contents)
+        if train.images.shape[1:] != test.images.shape[1:]:
+            raise ValueError(
+                f"{self.location}: training images are {train.images.shape[1:3]}, test images "
+                f"{test.images.shape[1:3]}; one size is expected"
+            )
+        classes = class_names.FASHION if fashion else class_names.DIGITS
+        title = "Fashion-MNIST" if fashion else "MNIST"
+        return ImageData(train, test, classes, f"{title} (idx), {self.location}")
+
+    def _set(self, first: int, contents: list[bytes]) -> ImageSet:
+        names = self.files[first : first + 2]
+        images = _array(contents[first], 3, self.location / names[0])
+        labels = _array(contents[first + 1], 1, self.location / names[1])
+        if len(images) != len(labels):
+            raise ValueError(
+                f"{self.location}: {names[0]} holds {len(images)} images, {names[1]} "
+                f"{len(labels)} labels"
+            )
+        numbered = [f"{names[0]}[{index}]" for index in range(len(images))]
+        return ImageSet(images[..., None], labels.astype(np.int64), numbered)
+
+
+def _unpacked(path: Path) -> bytes:
+    if path.suffix != ".gz":
+        return read_bounded(path, str(path))
+    check_regular_file(path, str(path))
+    limit = min(FILE_LIMIT, unpacked_limit(path))
+    try:
+        with gzip.open(path) as file:
+            content = file.read(limit + 1)
+    except (OSError, EOFError, zlib.error) as error:
+        raise ValueError(f"{path} cannot be unpacked, it may be damaged: {error}") from error
+    if len(content) > limit:
+        raise ValueError(f"{path} unpacks to more than {limit} bytes")
+    return content
+
+
+def _array(content: bytes, dimensions: int, path: Path) -> NDArray[np.uint8]:
+    magic = bytes([0, 0, _UBYTE, dimensions])
+    if content[:4] != magic:
+        raise ValueError(
+            f"{path} begins with {content[:4].hex()}; idx of {dimensions} dimensions begins with "
+            f"{magic.hex()}"
+        )
+    start = 4 + 4 * dimensions
+    sizes = [int.from_bytes(content[at : at + 4]) for at in range(4, start, 4)]
+    if len(content) != start + math.prod(sizes):
+        raise ValueError(
+            f"{path} declares {' x '.join(map(str, sizes))} values but holds "
+            f"{max(0, len(content) - start)}; it may be truncated"
+        )
+    return np.frombuffer(content, np.uint8, offset=start).reshape(sizes)

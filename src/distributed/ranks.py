@@ -1,0 +1,174 @@
+"""Rank of this process, by torchrun's or SLURM's environment variables.
+
+Ranks are started by this project itself on one machine (:mod:`src.distributed.launcher`), or by
+torchrun or srun on any number of machines. From :func:`detect_launcher` on the environment says it
+in the words of ``torch.distributed``: ``RANK``, ``WORLD_SIZE``, ``MASTER_ADDR`` and the like.
+"""
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from src.config.compose import find_value
+from src.errors import UserError
+
+STARTED_BY = "LIGHTNING_HYDRA_RANK_OF"
+"""Names what started the ranks: ``command``, ``torchrun`` or ``srun``."""
+
+DEVICES, NODES = "trainer.devices", "trainer.num_nodes"
+
+
+@dataclass(frozen=True)
+class Rank:
+    """One of a run's processes.
+
+    Attributes:
+        number: 0 to ``size - 1``; 0 writes the run's files and speaks for it.
+        size: processes of the run on all machines.
+        local: 0 to ``local_size - 1`` on its machine, the number of its GPU.
+        local_size: processes of the run on its machine.
+        started_by: ``command``, ``torchrun`` or ``srun``; ``None`` for a process of its own.
+        attempt: how often the ranks, or the job they belong to, have been started again.
+    """
+
+    number: int = 0
+    size: int = 1
+    local: int = 0
+    local_size: int = 1
+    started_by: str | None = None
+    attempt: int = 0
+
+    @property
+    def first(self) -> bool:
+        """Whether it writes the files and speaks for the run."""
+        return self.number == 0
+
+
+def this_rank() -> Rank:
+    """What this process is, as :func:`detect_launcher` or whoever started it has found."""
+    env = os.environ
+    if STARTED_BY not in env:
+        return Rank()
+    again = env.get("TORCHELASTIC_RESTART_COUNT") or env.get("SLURM_RESTART_COUNT") or 0
+    return Rank(
+        number=int(env["RANK"]),
+        size=int(env["WORLD_SIZE"]),
+        local=int(env["LOCAL_RANK"]),
+        local_size=int(env["LOCAL_WORLD_SIZE"]),
+        started_by=env[STARTED_BY],
+        attempt=int(again),
+    )
+
+
+def detect_launcher(overrides: list[str], multirun: bool = False) -> list[str]:
+    """Find out whether torchrun or srun has started this process as one of several.
+
+    Args:
+        overrides: the command line's ``key=value`` words.
+        multirun: whether they make a sweep.
+
+    Returns:
+        Words to add, which say how many devices there are where the user has not.
+
+    Raises:
+        UserError: the user has asked for another number than was started, or for a sweep.
+        ConfigError: an override that does not parse.
+    """
+    if STARTED_BY in os.environ:
+        return []
+    wanted = {key: find_value(overrides, key) for key in (DEVICES, NODES)}
+    found = _of_torchrun(os.environ) or _of_srun(os.environ, wanted)
+    if found is None:
+        return []
+    os.environ.update(found)
+    if multirun:
+        raise UserError(f"-m: a sweep starts its processes itself; leave out {found[STARTED_BY]}")
+    size, local_size = int(found["WORLD_SIZE"]), int(found["LOCAL_WORLD_SIZE"])
+    started = {DEVICES: local_size, NODES: size // local_size}
+    by = found[STARTED_BY]
+    if size % local_size:
+        raise UserError(f"{by} has started {size} processes, not as many on each machine")
+    for key, value in wanted.items():
+        if value not in (None, started[key]):
+            raise UserError(
+                f"{key}={value}: {by} has started {started[NODES]} x {started[DEVICES]} processes "
+                f"(machines x processes on each); leave {DEVICES} and {NODES} out to follow it"
+            )
+    return [f"{key}={started[key]}" for key in wanted if wanted[key] is None]
+
+
+def _of_torchrun(env: Mapping[str, str]) -> dict[str, str] | None:
+    if "TORCHELASTIC_RUN_ID" not in env:
+        return None
+    return {key: env[key] for key in ("WORLD_SIZE", "LOCAL_WORLD_SIZE")} | {STARTED_BY: "torchrun"}
+
+
+def _of_srun(env: Mapping[str, str], wanted: Mapping[str, object]) -> dict[str, str] | None:
+    """The task that srun has started; a batch script or a shell in an allocation is none."""
+    tasks = _tasks(env, wanted)
+    if tasks < 2:
+        return None
+    nodes = int(env.get("SLURM_STEP_NUM_NODES") or env.get("SLURM_NNODES") or 1)
+    job, step = env.get("SLURM_JOB_ID", "0"), env.get("SLURM_STEP_ID", "0")
+    hosts = env.get("SLURM_STEP_NODELIST") or env.get("SLURM_NODELIST") or "127.0.0.1"
+    # Below the ports that systems hand out; steps of a job may share a machine.
+    port = 15000 + (int(re.sub(r"\D", "", job) or 0) + 101 * int(step)) % 10000
+    return {
+        STARTED_BY: "srun",
+        "RANK": env["SLURM_PROCID"],
+        "WORLD_SIZE": str(tasks),
+        "LOCAL_RANK": env.get("SLURM_LOCALID", env["SLURM_PROCID"]),
+        "LOCAL_WORLD_SIZE": str(max(tasks // nodes, 1)),
+        "GROUP_RANK": env.get("SLURM_NODEID", "0"),
+        "MASTER_ADDR": env.get("MASTER_ADDR") or first_host(hosts),
+        "MASTER_PORT": env.get("MASTER_PORT") or str(port),
+    }
+
+
+def _tasks(env: Mapping[str, str], wanted: Mapping[str, object]) -> int:
+    """How many tasks srun has started with this one; 0 when it has not."""
+    if "SLURM_PROCID" not in env:
+        return 0
+    if "SLURM_STEP_NUM_TASKS" in env:
+        # `srun --pty bash`: a terminal for one task, and this process is not that task itself.
+        in_shell = "SLURM_PTY_PORT" in env and env.get("SLURM_TASK_PID") != str(os.getpid())
+        return 0 if in_shell else int(env["SLURM_STEP_NUM_TASKS"])
+    # Without a step it may be a batch script, whose tasks are yet to be started: only a run that
+    # asks for just as many ranks is taken for one of them.
+    if env.get("ENVIRONMENT") == "BATCH" or env.get("SLURM_JOB_NAME") in ("bash", "interactive"):
+        return 0
+    tasks = int(env.get("SLURM_NTASKS", 0))
+    devices, nodes = wanted[DEVICES] or 1, wanted[NODES] or 1
+    return (
+        tasks
+        if (isinstance(devices, int) and isinstance(nodes, int) and devices * nodes == tasks)
+        else 0
+    )
+
+
+def first_host(hosts: str) -> str:
+    """The first name of a SLURM host list such as ``node[03-05,9],login1``."""
+    return re.sub(r"\[(\d+)[^\]]*\].*", r"\1", hosts).split(",")[0]
+
+
+def slurm_name() -> str:
+    """What a job calls its directory, the same for each task and when it is queued again."""
+    job, step = os.environ.get("SLURM_JOB_ID", "0"), os.environ.get("SLURM_STEP_ID")
+    return f"slurm-{job}" + (f"-{step}" if step else "")
+
+
+def threads_of_a_rank(rank: Rank) -> int | None:
+    """CPU threads for each of several ranks on a machine; ``None``: leave it to torch."""
+    if rank.local_size == 1 or "OMP_NUM_THREADS" in os.environ:
+        return None
+    if rank.started_by == "srun" and "SLURM_CPUS_PER_TASK" in os.environ:
+        return int(os.environ["SLURM_CPUS_PER_TASK"])
+    return max(usable_cores() // rank.local_size, 1)
+
+
+def usable_cores() -> int:
+    """Cores that this process may run on."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

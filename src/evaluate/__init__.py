@@ -1,0 +1,1 @@
+"""How good a trained run is, alone or against another."""

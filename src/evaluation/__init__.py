@@ -1,1 +1,0 @@
-"""How good a trained network is: its predictions, measures of them, pictures, comparisons."""

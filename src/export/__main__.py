@@ -1,0 +1,22 @@
+"""Write a trained network for other programs: ``python -m src.export --help``."""
+
+import sys
+
+
+def main() -> None:
+    """Export the run that the command line names."""
+    try:
+        from src.cli.command import command
+        from src.export.settings import check_export
+    except KeyboardInterrupt:
+        sys.exit(130)
+    paths = ("run", "ckpt", "output")
+    command("export", check_export, "src.export.run", paths=paths)
+
+
+if __name__ == "__main__":
+    if not __package__:
+        # Started as a file, Python looks for its modules beside it.
+        print("error: start it as python -m src.export", file=sys.stderr)
+        sys.exit(2)
+    main()

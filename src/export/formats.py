@@ -1,0 +1,95 @@
+"""Write a network as ONNX, torch.export or safetensors."""
+
+import json
+import logging
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+INPUT, OUTPUT = "images", "logits"
+
+Metadata = Mapping[str, object]
+
+
+def write(format: str, network: nn.Module, example: Tensor, metadata: Metadata, path: Path) -> None:
+    """Write a network with its normalisation.
+
+    Args:
+        format: a key of ``FORMATS``.
+        network: in evaluation mode, on the CPU; images (N, C, H, W), float32 in 0..255, to logits.
+        example: such images; N may vary afterwards, C, H and W may not.
+        metadata: JSON values, kept in the file.
+        path: where to.
+
+    Raises:
+        ImportError: a package of the format is not installed.
+        OSError: the file cannot be written.
+    """
+    with _quiet():
+        FORMATS[format](network, example, metadata, path)
+
+
+def _onnx(network: nn.Module, example: Tensor, metadata: Metadata, path: Path) -> None:
+    import onnx
+
+    torch.onnx.export(
+        network,
+        (example,),
+        path,
+        input_names=[INPUT],
+        output_names=[OUTPUT],
+        dynamic_shapes=({0: torch.export.Dim("batch")},),
+        external_data=False,
+        dynamo=True,
+        verbose=False,
+    )
+    model = onnx.load(path)
+    texts = {key: _text(value) for key, value in metadata.items()}
+    onnx.helper.set_model_props(model, texts)
+    onnx.save(model, path)
+
+
+def _torch_export(network: nn.Module, example: Tensor, metadata: Metadata, path: Path) -> None:
+    program = torch.export.export(
+        network, (example,), dynamic_shapes=({0: torch.export.Dim("batch")},)
+    )
+    torch.export.save(program, path, extra_files={"metadata.json": json.dumps(dict(metadata))})
+
+
+def _safetensors(network: nn.Module, example: Tensor, metadata: Metadata, path: Path) -> None:
+    from safetensors.torch import save_file
+
+    # Rows as they are counted: the format knows no other order in memory.
+    weights = {name: value.contiguous() for name, value in network.state_dict().items()}
+    save_file(weights, path, {key: _text(value) for key, value in metadata.items()})
+
+
+FORMATS: dict[str, Callable[[nn.Module, Tensor, Metadata, Path], None]] = {
+    "onnx": _onnx,
+    "torch_export": _torch_export,
+    "safetensors": _safetensors,
+}
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without the exporters' own reports."""
+    logs = [logging.getLogger(name) for name in ("torch.onnx", "onnxscript", "onnx_ir")]
+    before = [log.level for log in logs]
+    for log in logs:
+        log.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        for log, level in zip(logs, before, strict=True):
+            log.setLevel(level)

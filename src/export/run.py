@@ -1,0 +1,139 @@
+"""Export a trained network, load the file again, and compare their outputs."""
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from hydra.core.override_parser.types import Override
+from rich.table import Table
+
+from src.console import plain_console
+from src.errors import ConfigError, RunFailed, UserError, as_user_errors, one_line
+from src.export.formats import INPUT, OUTPUT, write
+from src.export.settings import ExportConfig
+from src.export.verify import (
+    ENGINES,
+    OPENCV,
+    TOLERANCE,
+    Engine,
+    Images,
+    largest_difference,
+    milliseconds_per_image,
+    torch_engine,
+)
+from src.files import read_json, replacing_with
+from src.inference.load_run import TrainedRun, load_run
+from src.inference.predictions import check_finite
+
+log = logging.getLogger(__name__)
+
+SUFFIXES = {"onnx": ".onnx", "torch_export": ".pt2", "safetensors": ".safetensors"}
+BATCHES = (1, 64)
+
+
+def run(settings: ExportConfig, changes: list[Override]) -> int:
+    """Export, check and print; returns the exit code.
+
+    Raises:
+        UserError: the run cannot be used, or the file not be written.
+        RunFailed: the exported file computes something else than the network.
+    """
+    if changes:
+        raise ConfigError(f"{changes[0].input_line}: an export needs no images")
+    trained = load_run(
+        settings.ckpt or settings.run or "", settings.checkpoint, trust=tuple(settings.trust)
+    )
+    path = _path(settings, trained)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # What does not pass the comparison never takes the place of a file that did.
+        with replacing_with(path) as temporary:
+            _write_and_compare(settings.format, trained, temporary)
+    except ImportError as error:
+        raise UserError(
+            f"format={settings.format}: {one_line(error)}; pip install -c constraints.txt "
+            "-e '.[export]' brings what it needs"
+        ) from error
+    except OSError as error:
+        raise UserError(f"output={path}: {one_line(error)}") from error
+    size = path.stat().st_size / 1e6
+    plain_console().print(f"written to {path}, {size:,.1f} MB", soft_wrap=True)
+    return 0
+
+
+def _write_and_compare(format: str, trained: TrainedRun, path: Path) -> None:
+    images = _images(trained)
+    network = torch_engine(trained.network)
+    check_finite(torch.from_numpy(network(images)))
+    write(format, trained.network, torch.from_numpy(images[:2]), _facts(trained), path)
+    engines, differences = {}, {}
+    for name, load in ENGINES[format].items():
+        try:
+            engine = load(path, trained.network)
+            differences[name] = largest_difference(engine, network, images)
+        except cv2.error as error:
+            log.warning("%s cannot compute the exported file: %s", name, one_line(error))
+            continue
+        engines[name] = engine
+    _show({"torch": network, **engines}, differences, images)
+    wrong = [name for name, difference in differences.items() if not difference <= TOLERANCE]
+    if OPENCV in wrong:
+        wrong.remove(OPENCV)
+        log.warning(
+            "%s computes something else from the exported file than the network does (%.1e of the "
+            "largest logit)",
+            *(OPENCV, differences[OPENCV]),
+        )
+    if wrong:
+        raise RunFailed(
+            f"{', '.join(wrong)} computes something else from the exported file than the network "
+            f"does (more than {TOLERANCE:g} of the largest logit); the file is not kept"
+        )
+
+
+def _path(settings: ExportConfig, trained: TrainedRun) -> Path:
+    suffix = SUFFIXES[settings.format]
+    if settings.output is None:
+        return trained.directory.path / "export" / f"{trained.checkpoint.stem}{suffix}"
+    if not settings.output.endswith(suffix):
+        raise ConfigError(f"output={settings.output}: a name that ends with {suffix} is needed")
+    return Path(settings.output).expanduser()
+
+
+def _images(trained: TrainedRun) -> Images:
+    """Noise, as many as the largest batch: (64, C, H, W), whole numbers in 0..255."""
+    height, width, channels = trained.image_shape
+    noise = np.random.default_rng(0).integers(0, 256, (max(BATCHES), channels, height, width))
+    return noise.astype(np.float32)
+
+
+def _facts(trained: TrainedRun) -> dict[str, Any]:
+    height, width, channels = trained.image_shape
+    colours = "RGB" if channels == 3 else "grey"
+    with as_user_errors(ValueError):
+        tested = read_json(trained.directory.metrics).get("test/acc")
+    return {
+        "classes": list(trained.classes),
+        "input": f"{INPUT}: float32 (N, {channels}, {height}, {width}), {colours}, 0..255, "
+        "not normalised",
+        "output": f"{OUTPUT}: float32 (N, {len(trained.classes)}), before softmax",
+        "run": trained.directory.path.name,
+        "checkpoint": trained.checkpoint.name,
+        "test_accuracy": tested,
+    }
+
+
+def _show(engines: dict[str, Engine], differences: dict[str, float], images: Images) -> None:
+    table = Table()
+    table.add_column("computed by")
+    table.add_column("difference", justify="right")
+    for size in BATCHES:
+        table.add_column(f"ms/image, {size} at a time", justify="right")
+    for name, engine in engines.items():
+        difference = f"{differences[name]:.1e}" if name in differences else ""
+        times = [f"{milliseconds_per_image(engine, images[:size]):.2f}" for size in BATCHES]
+        table.add_row(name, difference, *times)
+    plain_console().print(table)

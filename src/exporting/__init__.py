@@ -1,1 +1,0 @@
-"""Trained networks as files for other programs, each loaded again and compared."""

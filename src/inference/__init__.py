@@ -1,0 +1,1 @@
+"""A trained network: loaded from its run directory, and asked for predictions."""

@@ -1,0 +1,161 @@
+"""Load a trained network from its run directory alone."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from hydra import initialize_config_dir
+from hydra.core.override_parser.types import Override
+from omegaconf import OmegaConf
+from torch import nn
+
+from src.config.compose import composed
+from src.config.schema import TrainConfig
+from src.config.validate import CONF, check
+from src.errors import ConfigError, UserError, as_user_errors, one_line
+from src.factory import build_backbone, without_pretrained_weights
+from src.files import read_json
+from src.runs.directory import RunDirectory
+from src.runs.reader import read_config
+from src.target_allowlist import check_targets
+from src.training.checkpoint import AtomicCheckpointIO, CheckpointError
+from src.training.classifier import Normalize
+
+PRECISIONS = ("32-true", "bf16-mixed", "16-mixed")
+_PREFIX = "network."
+LARGEST = 4096
+"""Pixels a side, as ``data.image_size`` has them at most."""
+
+
+@dataclass(frozen=True)
+class TrainedRun:
+    """A trained network and what it was trained as.
+
+    Attributes:
+        directory: the run.
+        checkpoint: the file its weights are from.
+        config: the run's configuration.
+        network: images (N, C, H, W), 0..255, to logits (N, classes); normalises by itself.
+        classes: the name of each label.
+        image_shape: height, width and channels it was trained on.
+        precision: it was trained in, one of Lightning's names.
+    """
+
+    directory: RunDirectory
+    checkpoint: Path
+    config: TrainConfig
+    network: nn.Module
+    classes: tuple[str, ...]
+    image_shape: tuple[int, int, int]
+    precision: str
+
+
+def load_run(run: str | Path, which: str = "best", *, trust: tuple[str, ...] = ()) -> TrainedRun:
+    """Build the network of a run and load its weights; nothing a file could contain is executed.
+
+    Args:
+        run: a run directory, or a checkpoint file in the ``checkpoints`` of one.
+        which: ``best`` or ``last``, when ``run`` is a directory.
+        trust: what the configuration may name besides, see :mod:`src.target_allowlist`.
+
+    Raises:
+        UserError: it is no run, has no such checkpoint, names a class that is not to be built, or
+            its files are damaged or do not belong together.
+    """
+    directory, checkpoint = _locate(Path(run).expanduser(), which)
+    config = check(read_config(directory))
+    check_targets(directory.config, config.model, trust)
+    with as_user_errors():
+        record = read_json(directory.record)
+    try:
+        facts = record["data"]
+        classes = tuple(map(str, facts["classes"]))
+        height, width, channels = map(int, facts["image_shape"])
+        precision = str(record["compute"]["precision"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise UserError(f"{directory.record}: does not say what the run was trained on") from error
+    if (
+        not classes
+        or channels not in (1, 3)
+        or min(height, width) < 1
+        or max(height, width) > LARGEST
+    ):
+        raise UserError(
+            f"{directory.record}: no images are like that: data.image_shape="
+            f"{[height, width, channels]}, {len(classes)} classes"
+        )
+    if precision not in PRECISIONS:
+        raise UserError(
+            f"{directory.record}: compute.precision={precision}: not an option (accepted: "
+            f"{', '.join(PRECISIONS)})"
+        )
+    network = nn.Sequential()
+    network.add_module("normalize", Normalize([0.0] * channels, [1.0] * channels))
+    network.add_module(
+        "backbone", build_backbone(without_pretrained_weights(config.model), len(classes), channels)
+    )
+    _load(network, checkpoint)
+    shape = (height, width, channels)
+    return TrainedRun(directory, checkpoint, config, network.eval(), classes, shape, precision)
+
+
+def _locate(path: Path, which: str) -> tuple[RunDirectory, Path]:
+    if path.is_file():
+        directory = RunDirectory(path.resolve().parent.parent)
+        if not directory.config.exists():
+            raise UserError(f"{path}: not in a run directory; its network is described there")
+        return directory, path
+    directory = RunDirectory(path)
+    if not path.is_dir():
+        raise UserError(f"{path}: no such run directory")
+    if not directory.config.exists():
+        raise UserError(f"{path}: not a run directory (it has no .hydra/config.yaml)")
+    checkpoint = directory.best if which == "best" else directory.last
+    if not checkpoint.exists():
+        other = directory.last if which == "best" else directory.best
+        way_out = f"; checkpoint={other.stem} is there" if other.exists() else ""
+        raise UserError(f"{path}: has no checkpoints/{checkpoint.name}{way_out}")
+    return directory, checkpoint
+
+
+def _load(network: nn.Module, checkpoint: Path) -> None:
+    try:
+        state = AtomicCheckpointIO().load_checkpoint(checkpoint)["state_dict"]
+    except (OSError, CheckpointError) as error:
+        raise UserError(one_line(error)) from error
+    weights = {
+        name.removeprefix(_PREFIX): value
+        for name, value in state.items()
+        if name.startswith(_PREFIX)
+    }
+    try:
+        network.load_state_dict(weights)
+    except RuntimeError as error:
+        reason = one_line(error)[:300]
+        raise UserError(f"{checkpoint}: not of the network of this run: {reason}") from error
+
+
+def override_data(trained: TrainedRun, changes: list[Override]) -> TrainConfig:
+    """The run's configuration with other images, in the size and colours of its own.
+
+    Raises:
+        ConfigError: a change that names no option or setting.
+    """
+    cfg = read_config(trained.directory)
+    height, _, channels = trained.image_shape
+    # An option replaces all of the group, whatever of it stands before on the command line.
+    for item in sorted(changes, key=lambda item: str(item.key_or_group) != "data"):
+        key, value = str(item.key_or_group), item.value()
+        if item.is_sweep_override() or item.is_add() or item.is_delete():
+            raise ConfigError(f"{item.input_line}: data=<option> or data.<key>=<value> is meant")
+        if key == "data":
+            with initialize_config_dir(config_dir=str(CONF), version_base="1.3"):
+                cfg.data = composed("train", [f"data={value}"]).data
+        elif OmegaConf.select(cfg, key) is None and key.split(".")[1] not in cfg.data:
+            raise ConfigError(f"{key}: no such setting (accepted: {', '.join(map(str, cfg.data))})")
+        else:
+            OmegaConf.update(cfg, key, value)
+    config = check(cfg)
+    if not changes:
+        return config
+    size = config.data.image_size or height
+    return replace(config, data=replace(config.data, image_size=size, channels=channels))

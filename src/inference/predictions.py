@@ -1,0 +1,138 @@
+"""Predictions of a network for images, with test-time augmentation."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from src.errors import RunFailed
+
+View = Callable[[Tensor], Tensor]
+
+
+def _mirrored(images: Tensor) -> Tensor:
+    return images.flip(3)
+
+
+def _shifted(down: int, right: int) -> View:
+    """Moves the picture by a pixel; what comes into view is reflected."""
+
+    def shift(images: Tensor) -> Tensor:
+        height, width = images.shape[2:]
+        padded = F.pad(images.float(), (1, 1, 1, 1), mode="reflect")
+        return padded[:, :, 1 - down : 1 - down + height, 1 - right : 1 - right + width]
+
+    return shift
+
+
+_CORNERS = [_shifted(down, right) for down, right in ((-1, -1), (-1, 1), (1, -1), (1, 1))]
+
+VIEWS: dict[str, tuple[View, ...]] = {
+    "none": (lambda images: images,),
+    "flip": (lambda images: images, _mirrored),
+    "shift": (lambda images: images, *_CORNERS),
+}
+"""Test-time augmentation: the views of an image whose probabilities are averaged."""
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """What a network said of N images.
+
+    Attributes:
+        probabilities: float64 (N, classes), rows adding up to 1.
+        labels: int64 (N,), the true classes.
+    """
+
+    probabilities: NDArray[np.float64]
+    labels: NDArray[np.int64]
+
+    @property
+    def classes(self) -> NDArray[np.int64]:
+        """The most probable class of each image, int64 (N,)."""
+        return self.probabilities.argmax(axis=1)
+
+    @property
+    def correct(self) -> NDArray[np.bool_]:
+        """Whether that is the true one, bool (N,)."""
+        return self.classes == self.labels
+
+    @property
+    def confidence(self) -> NDArray[np.float64]:
+        """Its probability, float64 (N,)."""
+        return self.probabilities.max(axis=1)
+
+
+def predict(
+    network: nn.Module,
+    images: NDArray[np.uint8],
+    labels: NDArray[np.int64],
+    *,
+    device: torch.device,
+    autocast: torch.dtype | None = None,
+    views: Sequence[View] = VIEWS["none"],
+    batch_size: int = 512,
+) -> Predictions:
+    """Ask a network in evaluation mode for the class of each image.
+
+    Args:
+        network: maps images (N, C, H, W) in 0..255 to logits (N, classes).
+        images: uint8 (N, H, W, C).
+        labels: int64 (N,).
+        device: where the network lies.
+        autocast: a lower precision to compute in; None: the weights' own.
+        views: what is shown of each image; the probabilities are averaged over them.
+        batch_size: images at a time.
+
+    Raises:
+        RunFailed: the network's outputs are not finite.
+    """
+    shares = classify(
+        network, images, device=device, autocast=autocast, views=views, batch_size=batch_size
+    )
+    return Predictions(shares, np.asarray(labels))
+
+
+def check_finite(logits: Tensor) -> None:
+    """Refuse outputs that say nothing.
+
+    Raises:
+        RunFailed: there is NaN or infinity among them.
+    """
+    wrong = logits.numel() - int(torch.isfinite(logits).sum())
+    if wrong:
+        raise RunFailed(
+            f"the network's outputs are not finite ({wrong:,} of the first {logits.numel():,}): "
+            "its weights are those of a training that diverged, or precision=32-true is needed"
+        )
+
+
+@torch.inference_mode()
+def classify(
+    network: nn.Module,
+    images: NDArray[np.uint8],
+    *,
+    device: torch.device,
+    autocast: torch.dtype | None = None,
+    views: Sequence[View] = VIEWS["none"],
+    batch_size: int = 512,
+) -> NDArray[np.float64]:
+    """The probability of each class, float64 (N, classes); arguments as :func:`predict`.
+
+    Raises:
+        RunFailed: the network's outputs are not finite.
+    """
+    network.eval()
+    found = []
+    for start in range(0, len(images), batch_size):
+        part = torch.tensor(images[start : start + batch_size]).permute(0, 3, 1, 2).to(device)
+        with torch.autocast(device.type, dtype=autocast, enabled=autocast is not None):
+            logits = torch.stack([network(view(part)) for view in views])
+        check_finite(logits)
+        # On the CPU: Apple's GPUs have no float64.
+        found.append(F.softmax(logits.cpu().double(), dim=2).mean(dim=0).numpy())
+    return np.concatenate(found)

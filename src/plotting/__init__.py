@@ -1,0 +1,1 @@
+"""Matplotlib without a window: figures, and images in a grid."""

@@ -1,0 +1,1 @@
+"""Classify images that the user names."""

@@ -1,0 +1,1 @@
+"""Signals, child processes, and children that end with their parent."""

@@ -1,0 +1,1 @@
+"""Compare runs over their seeds."""

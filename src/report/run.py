@@ -1,0 +1,123 @@
+"""Compare the runs of sweeps, write the report, print its leaderboard."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from hydra.core.override_parser.types import Override
+from rich.console import Console
+
+from src.errors import ConfigError, UserError, as_user_errors
+from src.files import replacing
+from src.report.comparison import Comparison, build_comparison
+from src.report.figure import picture
+from src.report.page import page
+from src.report.results_document import results_document
+from src.report.settings import ReportConfig
+from src.report.table_formats import groups_csv, latex, markdown, runs_csv, sentences, terminal
+from src.report.tables import leaderboard, summary, unfinished_table
+from src.runs.claim import SWEEPS
+from src.text import nearest
+
+Files = Mapping[str, Callable[[Comparison], str | bytes]]
+
+COMPARISON: Files = {
+    "report.csv": groups_csv,
+    "runs.csv": runs_csv,
+    "report.md": markdown,
+    "report.tex": latex,
+    "report.html": page,
+}
+FORMATS: dict[str, Files] = {
+    "all": COMPARISON,
+    "results": {"results.md": results_document},
+    "figure": {"figure.png": picture},
+}
+
+
+def run(settings: ReportConfig, changes: list[Override]) -> int:
+    """Write the report and print it; returns the exit code.
+
+    Raises:
+        UserError: a directory is not there or holds no run, or the report cannot be written.
+    """
+    if changes:
+        raise ConfigError(
+            f"{changes[0].input_line}: a report is of what was trained; it takes no images"
+        )
+    places = [_place(name) for name in settings.sweep]
+    output = Path(settings.output).expanduser() if settings.output else None
+    report = write_report(places, settings.metric, output, FORMATS[settings.format])
+    show_report(report, Console())
+    return 0
+
+
+def write_report(
+    sweeps: Sequence[Path],
+    metric: str = "val/acc",
+    output: Path | None = None,
+    files: Files = COMPARISON,
+) -> Comparison:
+    """Compare the runs of some directories and write the report, replacing an earlier one.
+
+    Args:
+        sweeps: sweeps, runs, or folders of them; may still be running.
+        metric: what the leaderboard is ordered by.
+        output: the folder of the report; None: ``report/`` in the first of the sweeps.
+        files: what to write into it, by name.
+
+    Raises:
+        UserError: there is no run in them, or the folder cannot be written.
+    """
+    output = output or sweeps[0] / "report"
+    with as_user_errors():
+        report = build_comparison(sweeps, metric, output)
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+        for name, make in files.items():
+            with replacing(output / name, "wb") as file:
+                content = make(report)
+                # In UTF-8 whatever the locale; names of files may hold bytes that are no text.
+                text = content if isinstance(content, bytes) else content.encode(errors="replace")
+                file.write(text)
+    except OSError as error:
+        raise UserError(f"{output}: the report cannot be written ({error.strerror})") from error
+    return report
+
+
+def show_report(report: Comparison, console: Console) -> None:
+    """Print the leaderboard, what it means, and the runs that are not in it."""
+
+    def say(line: str) -> None:
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+    if report.groups:
+        console.print(terminal(leaderboard(report), console, report.title), crop=False)
+    say(summary(report))
+    for line in sentences(report):
+        say(line)
+    for name, settings, state, progress, reason in unfinished_table(report).rows:
+        where = ", ".join(filter(None, [state, progress]))
+        say(": ".join(filter(None, [f"run {name} ({where})", _joined(settings, reason)])))
+    say(f"report in {report.output}")
+
+
+def _joined(*texts: str) -> str:
+    return " – ".join(filter(None, texts))
+
+
+def _place(name: str) -> Path:
+    """The directory that is meant: a path, or a name below ``outputs/sweep``.
+
+    Raises:
+        UserError: there is neither.
+    """
+    path = Path(name).expanduser()
+    for candidate in (path, SWEEPS / path):
+        if candidate.is_dir():
+            return candidate
+    known = [item.name for item in SWEEPS.iterdir()] if SWEEPS.is_dir() else []
+    several = "; several are written sweep=[<one>,<another>]" if "," in name else ""
+    raise UserError(
+        f"sweep={name}: no such directory, and no sweep of that name in {SWEEPS}"
+        f"{nearest(name, known)}{several}"
+    )

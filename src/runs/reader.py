@@ -1,0 +1,150 @@
+"""Read runs back from their directories: record, configuration, metrics."""
+
+import csv
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from src.config.run_key import is_incidental
+from src.errors import UserError, one_line
+from src.files import read_json
+from src.runs.directory import RunDirectory
+from src.runs.lock import is_locked
+
+
+def read_config(directory: RunDirectory) -> DictConfig:
+    """Read a run's ``.hydra/config.yaml``.
+
+    Raises:
+        UserError: it cannot be read, or holds something else.
+    """
+    try:
+        with directory.config.open() as file:
+            # One thing under many names may be so many things that it takes for ever.
+            if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(file)):
+                raise ValueError("it refers to parts of itself, which Hydra does not write")
+        cfg = OmegaConf.load(directory.config)
+    except (OSError, ValueError, RecursionError, yaml.YAMLError, OmegaConfBaseException) as error:
+        raise UserError(f"{directory.config}: cannot be read ({one_line(error)})") from error
+    if not isinstance(cfg, DictConfig):
+        raise UserError(f"{directory.config}: holds no configuration")
+    return cfg
+
+
+@dataclass(frozen=True)
+class RunSummary:
+    """How one run went.
+
+    Attributes:
+        path: the run directory.
+        state: ``waiting`` (to begin), ``running``, ``finished``, ``failed``, ``interrupted`` or
+            ``killed`` (its record says that it runs, and no process does).
+        reason: why it failed or stopped, one line.
+        overrides: what its command line changed.
+        metrics: its final figures; empty while it runs or when it failed.
+    """
+
+    path: Path
+    state: str
+    reason: str | None
+    overrides: tuple[str, ...]
+    metrics: dict[str, Any]
+
+
+def read_runs(sweep: Path) -> list[RunSummary]:
+    """The runs of a sweep: its numbered directories in order, then others that hold a run."""
+    folders = [
+        item
+        for item in sweep.glob("*")
+        if item.is_dir() and (item.name.isdigit() or RunDirectory(item).record.exists())
+    ]
+
+    def order(folder: Path) -> tuple[bool, int, str]:
+        numbered = folder.name.isdigit()
+        return not numbered, int(folder.name) if numbered else 0, folder.name
+
+    return [read_run(folder) for folder in sorted(folders, key=order)]
+
+
+def read_run(path: Path) -> RunSummary:
+    """The run in one directory.
+
+    Raises:
+        ValueError: a file in it is damaged.
+    """
+    directory = RunDirectory(path)
+    record = read_json(directory.record)
+    state = record.get("state", "waiting" if directory.job.exists() else "failed")
+    reason = record.get("reason")
+    if state == "running" and not is_locked(directory):
+        state, reason = "killed", "its process ended without a word (killed, or out of memory)"
+    return RunSummary(
+        path=path,
+        state=state,
+        reason=reason,
+        overrides=_overrides(directory),
+        metrics=read_json(directory.metrics),
+    )
+
+
+def _overrides(directory: RunDirectory) -> tuple[str, ...]:
+    if not directory.overrides.exists():
+        return tuple(read_json(directory.job).get("overrides", ()))
+    # Hydra's file is a list of plain strings, a line each.
+    lines = directory.overrides.read_text().splitlines()
+    return tuple(line.removeprefix("- ") for line in lines if line.startswith("- "))
+
+
+def varying(runs: Sequence[RunSummary]) -> list[tuple[str, ...]]:
+    """Of each run, the overrides that not all of them have and that make a difference."""
+    common = set.intersection(*(set(run.overrides) for run in runs)) if len(runs) > 1 else set()
+    return [
+        tuple(word for word in run.overrides if word not in common and _matters(word))
+        for run in runs
+    ]
+
+
+def _matters(override: str) -> bool:
+    return not is_incidental(override.lstrip("+").partition("=")[0])
+
+
+def read_rows(directory: RunDirectory) -> list[dict[str, float]]:
+    """The logged rows in order, each with just the figures it has."""
+    if not directory.rows.exists():
+        return []
+    with directory.rows.open(newline="", errors="replace") as file:
+        rows = [row for row in csv.DictReader(file) if row.get("step")]
+        return [{key: float(value) for key, value in row.items() if value} for row in rows]
+
+
+def last_values(rows: list[dict[str, float]]) -> dict[str, float]:
+    """The newest value of each figure."""
+    newest: dict[str, float] = {}
+    for row in rows:
+        newest |= row
+    return newest
+
+
+def best_row(rows: list[dict[str, float]], name: str) -> dict[str, float]:
+    """The figures of the epoch in which ``name`` was best; the first one of equals."""
+    if name.startswith("train/"):
+        name = f"{name}_epoch"
+    found = [row for row in rows if name in row]
+    if not found:
+        return {}
+    pick = max if name.removesuffix("_epoch").endswith("acc") else min
+    return _epoch(rows, pick(found, key=lambda row: row[name])["epoch"])
+
+
+def _epoch(rows: list[dict[str, float]], epoch: float) -> dict[str, float]:
+    """All figures of an epoch, those at its end over earlier ones."""
+    merged: dict[str, float] = {}
+    for row in rows:
+        if row.get("epoch") == epoch:
+            merged |= row
+    return merged

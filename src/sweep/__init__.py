@@ -1,0 +1,1 @@
+"""Many runs from one command, each in a process of its own."""

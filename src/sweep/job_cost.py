@@ -1,0 +1,116 @@
+"""Cost of a job: number of images, size of the network, seconds a step."""
+
+import logging
+import time
+from dataclasses import asdict, dataclass
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from src.config.schema import TrainConfig
+from src.errors import UserError
+from src.factory import build_backbone, without_pretrained_weights
+from src.models.summary import summarize
+from src.train.build import build_data, check_fit
+from src.training.hardware import LOWER, choose_accelerator, choose_precision, device_of
+
+ENOUGH = 32
+"""Images of a batch that is timed on a CPU."""
+
+
+@dataclass(frozen=True)
+class JobCost:
+    """What a job works on.
+
+    Attributes:
+        name: of the network.
+        parameters: it has.
+        multiply_adds: for one image.
+        train_images: of an epoch.
+        seconds_per_image: of training; ``None`` when it was not timed.
+        seconds_spent: seconds that finding this out took.
+    """
+
+    name: str
+    parameters: int
+    multiply_adds: int
+    train_images: int
+    seconds_per_image: float | None
+    seconds_spent: float
+
+    def images(self, config: TrainConfig) -> int:
+        """Images that the run with this configuration trains on."""
+        size, trainer = config.data.batch_size, config.trainer
+        batches = -(-self.train_images // size)
+        limit = min(batches, trainer.limit_train_batches or batches)
+        epoch = min(limit * size, self.train_images)
+        steps = trainer.max_steps
+        by_steps = None if steps is None else steps * size * trainer.accumulate_grad_batches
+        by_epochs = None if trainer.max_epochs is None else trainer.max_epochs * epoch
+        return min(count for count in (by_steps, by_epochs) if count is not None)
+
+
+def measure_job_cost(config: TrainConfig, *, timed: bool) -> JobCost:
+    """Open the data of a configuration and size its network.
+
+    Raises:
+        UserError: the data, the network or the device is missing, or they do not go together.
+    """
+    began = time.perf_counter()
+    logging.getLogger().setLevel(logging.ERROR)  # what is said here is said again by the job
+    accelerator = choose_accelerator(config.trainer.accelerator, config.trainer.devices)
+    data = build_data(config)
+    height, width, channels = data.image_shape
+    settings = without_pretrained_weights(config.model)
+    with torch.device("meta"):
+        backbone = build_backbone(settings, len(data.classes), channels)
+    try:
+        summary = summarize(backbone, (channels, height, width))
+    except ValueError as error:
+        raise UserError(str(error)) from error
+    check_fit(backbone, summary, data)
+    seconds = None
+    if timed:
+        network = build_backbone(settings, len(data.classes), channels)
+        seconds = _seconds_per_image(network, config, accelerator, data.image_shape)
+    model = config.model if isinstance(config.model, dict) else asdict(config.model)
+    return JobCost(
+        str(model.get("name") or model["_target_"]),
+        summary.parameters,
+        summary.multiply_adds,
+        len(data.train_indices),
+        seconds,
+        time.perf_counter() - began,
+    )
+
+
+def _seconds_per_image(
+    network: nn.Module, config: TrainConfig, accelerator: str, shape: tuple[int, int, int]
+) -> float | None:
+    """Time a forward and a backward pass, after one that is not timed; ``None`` if it fails."""
+    size = config.data.batch_size
+    if accelerator == "cpu":
+        size = min(size, ENOUGH)
+        torch.set_num_threads(config.trainer.num_threads or torch.get_num_threads())
+    device = device_of(accelerator)
+    lower = LOWER.get(choose_precision(config.trainer.precision, accelerator))
+    height, width, channels = shape
+    network = network.to(device)
+    network.to(memory_format=torch.channels_last)
+    images = torch.rand(size, channels, height, width, device=device)
+    images = images.contiguous(memory_format=torch.channels_last)
+    labels = torch.zeros(size, dtype=torch.int64, device=device)
+    seconds = 0.0
+    try:
+        for _ in range(2):
+            began = time.perf_counter()
+            with torch.autocast(device.type, lower, enabled=lower is not None):
+                loss = F.cross_entropy(network(images).float(), labels)
+            loss.backward()
+            loss.item()
+            seconds = time.perf_counter() - began
+    except RuntimeError:
+        # Out of memory, say: the job will find out with its own settings.
+        return None
+    return seconds / size

@@ -1,0 +1,72 @@
+"""Names: the nearest valid one, printable ones, short ones."""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+def nearest(name: object, names: Iterable[str]) -> str:
+    """``"; did you mean X?"`` when one of ``names`` is close to ``name``, else an empty string."""
+    matches = get_close_matches(str(name), list(names), n=1)
+    return f"; did you mean {matches[0]}?" if matches else ""
+
+
+def check_choice(key: str, name: object, accepted: Iterable[str]) -> None:
+    """Raise ValueError, with the nearest name, unless ``name`` is one of the accepted ones."""
+    accepted = tuple(accepted)
+    if name not in accepted:
+        raise ValueError(
+            f"{key} must be one of {', '.join(accepted)}, got {name!r}{nearest(name, accepted)}"
+        )
+
+
+def printable(text: object) -> str:
+    r"""A name for the terminal: line breaks, escape codes and stray bytes as ``\n``, ``\x1b``…"""
+    return "".join(
+        letter if letter.isprintable() else letter.encode("unicode_escape").decode("ascii")
+        for letter in str(text)
+    )
+
+
+def shorten(name: str, letters: int, *, keep_end: bool = False) -> str:
+    """At most so many letters of a name, with … for what was left out.
+
+    What cannot be drawn, such as the bytes of a name that is not UTF-8, is written as an escape.
+
+    Args:
+        name: the text.
+        letters: how many fit, at least 2.
+        keep_end: leave out the middle: beginnings and endings tell files apart.
+    """
+    name = printable(name)
+    if len(name) <= letters:
+        return name
+    end = (letters - 1) // 2 if keep_end else 0
+    return f"{name[: letters - 1 - end]}…{name[len(name) - end :]}"
+
+
+def check_model_name(kind: str, name: str, known: Iterable[str], *, listed_by: str = "") -> None:
+    """Raise ValueError, with the names nearest to `name`, unless it is one of `known`.
+
+    The error lists all known names, or only says that `listed_by` does.
+    """
+    known = tuple(known)
+    if name in known:
+        return
+    by_folded = {candidate.casefold(): candidate for candidate in known}
+    matches = get_close_matches(str(name).casefold(), by_folded, n=3 if listed_by else 1)
+    nearest = " or ".join(repr(by_folded[match]) for match in matches)
+    hint = f"did you mean {nearest}? " if nearest else ""
+    accepted = f"any of the {len(known)} in {listed_by}" if listed_by else ", ".join(known)
+    raise ValueError(f"unknown {kind} {name!r}: {hint}accepted: {accepted}")
+
+
+def check_at_least_one(**numbers: int) -> None:
+    """Raise ValueError for the first of the named numbers that is below 1."""
+    for name, number in numbers.items():
+        if number < 1:
+            raise ValueError(f"{name} must be at least 1, got {number}")
+
+
+def in_one_line(error: Exception) -> str:
+    """Return the message of `error` without line breaks."""
+    return " ".join(str(error).split()) or type(error).__name__

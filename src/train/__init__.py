@@ -1,0 +1,1 @@
+"""One training run, from its first line to its last."""

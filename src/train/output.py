@@ -1,0 +1,115 @@
+"""Final figures of a run: metrics.json and the table at the end."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+from omegaconf import OmegaConf
+from rich.table import Table
+
+from src.config.compose import named_settings
+from src.config.run_key import _nested
+from src.config.schema import TrainConfig
+from src.console import plain_console
+from src.runs.directory import RunDirectory
+from src.runs.job_directories import read_job
+from src.runs.reader import best_row, last_values, read_rows, read_run
+from src.training.callbacks.metrics_logger import MetricsLogger
+
+
+def final_figures(
+    config: TrainConfig,
+    which: str,
+    directory: RunDirectory,
+    trainer: L.Trainer,
+    tested: dict[str, float],
+    seconds: float,
+) -> dict[str, Any]:
+    """The contents of ``metrics.json``.
+
+    The accuracies and losses are those of the tested weights, ``which``: ``best`` or ``last``.
+    """
+    rows = read_rows(directory)
+    best = best_row(rows, config.callbacks.monitor)
+    row = best if which == "best" else last_values(rows)
+    last_epoch = -(-trainer.global_step // steps_per_epoch(trainer))
+    measured = next(item for item in trainer.callbacks if isinstance(item, MetricsLogger))  # type: ignore[attr-defined]
+    speed = measured.run_speed()
+    return {
+        "val/acc": row.get("val/acc"),
+        "val/loss": row.get("val/loss"),
+        **tested,
+        "train/acc": row.get("train/acc_epoch"),
+        "train/loss": row.get("train/loss_epoch"),
+        "checkpoint": which,
+        "checkpoint_epoch": int(best["epoch"]) + 1 if which == "best" else last_epoch,
+        "best_epoch": int(best.get("epoch", -1)) + 1,
+        "monitor": config.callbacks.monitor,
+        "validated_on": config.data.validate_on,
+        "epochs": trainer.current_epoch,
+        "steps": trainer.global_step,
+        "images": measured.images,
+        "train_seconds": round(measured.seconds, 3),
+        "startup_seconds": round(measured.startup_seconds, 3),
+        "images_per_second": speed and round(speed, 2),
+        "fit_and_test_seconds": round(seconds, 3),
+    }
+
+
+def steps_per_epoch(trainer: L.Trainer) -> int:
+    """Optimizer steps, the last of which may take fewer batches."""
+    return -(-int(trainer.num_training_batches) // trainer.accumulate_grad_batches)
+
+
+def chosen_settings(directory: RunDirectory) -> set[str]:
+    """The settings in which the jobs of the run's sweep differ, or those given for it alone."""
+    job = read_job(directory)
+    if job is not None and job.varying:
+        return set(job.varying)
+    return named_settings(list(read_run(directory.path).overrides))
+
+
+def as_yaml(config: TrainConfig) -> str:
+    """The configuration as it would stand in a file."""
+    return OmegaConf.to_yaml(_nested(config))
+
+
+def title(config: TrainConfig, figures: dict[str, Any]) -> str:
+    """Network, data, length and result in a line."""
+    model = config.model if isinstance(config.model, dict) else asdict(config.model)
+    name = model.get("name") or model["_target_"]
+    tested = figures.get("test/acc")
+    result = "" if tested is None else f", test accuracy {tested:.2%}"
+    return f"{name} on {config.data.name}, {_epochs(figures)}{result}"
+
+
+def show(figures: dict[str, Any], path: Path) -> None:
+    """Print the table of results."""
+    epoch = figures["checkpoint_epoch"]
+    table = Table()
+    table.add_column(f"epoch {epoch}")
+    for name in ("accuracy", "loss"):
+        table.add_column(name, justify="right")
+    for stage in ("train", "val", "test"):
+        if figures.get(f"{stage}/acc") is not None:
+            label = "val (the test set)" if stage == "val" and _is_test(figures) else stage
+            accuracy, loss = figures[f"{stage}/acc"], figures[f"{stage}/loss"]
+            table.add_row(label, f"{accuracy:.4f}", f"{loss:.4f}")
+    console = plain_console()
+    console.print(table)
+    console.print(f"results in {path}", soft_wrap=True)
+    speed = figures["images_per_second"]
+    console.print(
+        f"{_epochs(figures)}, {figures['steps']:,} steps, "
+        f"{figures['startup_seconds']:.1f} s to start, {figures['train_seconds']:.1f} s of training"
+        + (f", {speed:,.0f} images/s" if speed else "")
+    )
+
+
+def _is_test(figures: dict[str, Any]) -> bool:
+    return figures["validated_on"] == "test"
+
+
+def _epochs(figures: dict[str, Any]) -> str:
+    return f"{figures['epochs']} epoch{'' if figures['epochs'] == 1 else 's'}"

@@ -1,0 +1,156 @@
+"""Resume a run: its configuration, and which settings may change."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from omegaconf import DictConfig, OmegaConf
+
+from src.config.compose import find_value, parse
+from src.config.schema import TrainConfig
+from src.config.validate import check
+from src.errors import ConfigError, UserError, as_user_errors
+from src.files import read_json, replacing
+from src.runs.directory import RunDirectory
+from src.runs.reader import read_config
+from src.target_allowlist import check_targets
+from src.text import nearest
+
+CHANGEABLE = (
+    "callbacks.checkpoint_every_n_epochs",
+    "callbacks.early_stopping.enabled",
+    "callbacks.early_stopping.min_delta",
+    "callbacks.early_stopping.patience",
+    "callbacks.model_summary",
+    "callbacks.progress_bar",
+    "data.cache_dir",
+    "data.download",
+    "data.eval_batch_size",
+    "data.num_workers",
+    "data.resident",
+    "data.root",
+    "logger.tensorboard",
+    "scheduler.total_epochs",
+    "test_checkpoint",
+    "trainer.accelerator",
+    "trainer.compile",
+    "trainer.compile_mode",
+    "trainer.devices",
+    "trainer.log_every_n_steps",
+    "trainer.max_epochs",
+    "trainer.max_steps",
+    "trainer.num_nodes",
+    "trainer.num_threads",
+    "trainer.precision",
+)
+"""What may be set anew: how long and where a run goes on, not what it is a run of."""
+
+
+@dataclass(frozen=True)
+class Continuation:
+    """A run to continue.
+
+    Attributes:
+        directory: the run.
+        config: its configuration, with the settings changed on the command line.
+        text: the same as YAML.
+        changed: the same as it is to be saved, if a setting differs from the run's own.
+    """
+
+    directory: RunDirectory
+    config: TrainConfig
+    text: str
+    changed: DictConfig | None
+
+    def save(self) -> None:
+        """Write settings that have changed into the run, once it goes on with them."""
+        if self.changed is not None:
+            with as_user_errors(), replacing(self.directory.config) as file:
+                OmegaConf.save(self.changed, file)
+
+
+def find_continuation(overrides: list[str], multirun: bool) -> Continuation | None:
+    """The run that a ``resume=<directory>`` among the overrides names, if there is one.
+
+    Args:
+        overrides: the command line's ``key=value`` words.
+        multirun: whether ``-m`` was given.
+
+    Raises:
+        UserError: no run, no checkpoint or no configuration is there, the run is complete,
+            the other overrides are not for a run that has begun, or its configuration names a
+            class that is not to be built without ``trust=[<class>]``.
+    """
+    named = find_value(overrides, "resume")
+    if not named:
+        return None
+    if multirun:
+        raise ConfigError("resume: continues one run; leave out -m")
+    directory = RunDirectory(Path(str(named)).expanduser())
+    _check_directory(directory)
+    cfg = read_config(directory)
+    changed = False
+    for key, value in _changes(overrides):
+        changed = changed or OmegaConf.select(cfg, key) != value
+        OmegaConf.update(cfg, key, value)
+    cfg.resume = str(directory.path)
+    config = check(cfg)
+    for settings in (config.model, config.optimizer):
+        check_targets(directory.config, settings, _trusted(overrides))
+    _check_unfinished(directory, config)
+    text = OmegaConf.to_yaml(cfg).rstrip()
+    return Continuation(directory, config, text, cfg if changed else None)
+
+
+def _trusted(overrides: list[str]) -> tuple[str, ...]:
+    """The classes that a ``trust=[…]`` names."""
+    names = find_value(overrides, "trust") or []
+    if not isinstance(names, list):
+        raise ConfigError(f"trust={names}: a list is needed, trust=[{names}]")
+    return tuple(map(str, names))
+
+
+def _changes(overrides: list[str]) -> list[tuple[str, object]]:
+    changes: list[tuple[str, object]] = []
+    for item in parse(overrides):
+        key = item.key_or_group
+        if key in ("resume", "trust") or key.startswith("hydra."):
+            continue
+        plain = not (item.is_sweep_override() or item.is_add() or item.is_delete())
+        if key not in CHANGEABLE or not plain:
+            raise ConfigError(
+                f"{item.input_line}: a resumed run keeps its settings"
+                f"{nearest(key, CHANGEABLE)} (what may change: {', '.join(CHANGEABLE)})"
+            )
+        changes.append((key, item.value()))
+    return changes
+
+
+def _check_directory(directory: RunDirectory) -> None:
+    path = directory.path
+    if not path.is_dir():
+        raise UserError(f"resume={path}: no such directory")
+    if not directory.config.exists():
+        raise UserError(f"resume={path}: not a run directory (it has no .hydra/config.yaml)")
+    if not directory.states:
+        raise UserError(
+            f"resume={path}: nothing to continue from (no checkpoints/last.ckpt); "
+            "the run ended before its first checkpoint, start it anew"
+        )
+
+
+def _check_unfinished(directory: RunDirectory, config: TrainConfig) -> None:
+    with as_user_errors():
+        metrics = read_json(directory.metrics)
+        state = read_json(directory.record).get("state")
+    epochs, steps = config.trainer.max_epochs, config.trainer.max_steps
+    counts = [metrics.get(name, 0) for name in ("epochs", "steps")]
+    if not all(isinstance(count, int) for count in counts):
+        raise UserError(f"{directory.metrics}: epochs and steps are no numbers")
+    done = (epochs is not None and counts[0] >= epochs) or (
+        steps is not None and counts[1] >= steps
+    )
+    if state == "finished" and done:
+        raise UserError(
+            f"resume={directory.path}: this run is finished ({counts[0]} epochs, "
+            f"{counts[1]} steps); raise trainer.max_epochs to train on"
+        )

@@ -1,0 +1,168 @@
+"""Train one run: data, network, Trainer, test, figures."""
+
+import logging
+import time
+from collections.abc import Callable
+from typing import Any
+
+import lightning as L
+from lightning.pytorch.callbacks import LambdaCallback
+
+from src.config.overrides import plain_override
+from src.config.run_key import flat_settings
+from src.config.schema import TrainConfig
+from src.data.module import ImageDataModule
+from src.distributed.ranks import this_rank
+from src.distributed.rendezvous import init_process_group, rank_zero_first
+from src.files import write_json
+from src.plotting.figure import warn_if_fails
+from src.plotting.learning_curves import draw_curves
+from src.runs.directory import RunDirectory
+from src.target_allowlist import trust_overrides
+from src.train.build import build_classifier, build_data
+from src.train.checkpoint_fallback import find_usable_checkpoint
+from src.train.disk_space import check_disk_space, estimate_checkpoint_bytes
+from src.train.lifecycle import RecordWriter, check_same_split, explain_errors, run_lifecycle
+from src.train.output import as_yaml, chosen_settings, final_figures, show, steps_per_epoch, title
+from src.train.preflight import check_run_length
+from src.train.trainer import build_trainer
+from src.training import hardware
+from src.training.callbacks.stop_on_signal import StopRequest
+from src.training.checkpoint import AtomicCheckpointIO
+from src.training.classifier import ImageClassifier
+from src.training.loggers import begin_run, end_run
+
+log = logging.getLogger(__name__)
+
+
+def run(
+    config: TrainConfig, directory: RunDirectory, begun: Callable[[], None] = lambda: None
+) -> dict[str, Any]:
+    """Train and test as ``config`` says, and leave everything in ``directory``.
+
+    Nothing of a resumed run changes before it trains, but for lines in its log; ``begun`` is
+    called then.
+
+    Returns:
+        The final figures, as in ``metrics.json``; on further ranks none.
+
+    Raises:
+        UserError: something the user can put right.
+        RunFailed: training diverged or ran out of memory or disk.
+        Interrupted: a signal stopped it; the message says how to go on.
+    """
+    saved = directory.last if config.callbacks.checkpoint else None
+    words = [plain_override("resume", str(directory.path))]
+    watch = StopRequest(saved, [*words, *trust_overrides(config.model, config.optimizer)])
+    with run_lifecycle(directory, config) as recording, explain_errors(config), watch:
+        return _run(config, directory, recording, watch, begun)
+
+
+def _run(
+    config: TrainConfig,
+    directory: RunDirectory,
+    recording: RecordWriter,
+    watch: StopRequest,
+    begun: Callable[[], None],
+) -> dict[str, Any]:
+    first = this_rank().first
+    with rank_zero_first():
+        compute = hardware.prepare(config)
+        L.seed_everything(config.run.seed, workers=True, verbose=False)
+        data = build_data(config)
+        if config.run.resume:
+            check_same_split(directory, data.split_hash)
+            if first:
+                find_usable_checkpoint(directory)
+        check_run_length(config, data, directory)
+        classifier, summary = build_classifier(config, data, compute)
+    if first:
+        check_disk_space(directory.path, estimate_checkpoint_bytes(config, summary.parameters))
+    if config.callbacks.model_summary:
+        log.info("%s", summary.as_table())
+    log.info("training on %s", hardware.describe(compute, config.trainer))
+    recording.update(
+        compute=hardware.facts(compute),
+        data=_facts(data),
+        parameters=summary.parameters,
+        multiply_adds=summary.multiply_adds,
+    )
+    # Ranks that are started again may have failed before the first checkpoint.
+    resume = directory.last if config.run.resume and directory.last.exists() else None
+    init_process_group(compute.accelerator)
+    trainer = build_trainer(config, directory, compute, resume, watch)
+
+    def begin(*_: object) -> None:
+        recording.begin()
+        begun()
+        if first:
+            directory.summary.write_text(summary.as_table() + "\n")
+        if config.logger.tensorboard:
+            pages = {"configuration": as_yaml(config), "model": summary.as_table()}
+            begin_run(trainer.loggers, flat_settings(config), pages, chosen_settings(directory))
+
+    # As late as that: everything that can keep a run from training has been done.
+    trainer.callbacks.insert(0, LambdaCallback(on_train_start=begin))  # type: ignore[attr-defined]
+    began = time.perf_counter()
+    trainer.fit(classifier, datamodule=data, ckpt_path=resume, weights_only=True)
+    if config.run.resume:
+        # Where nothing was left to train, the hook has not been called.
+        recording.begin()
+        begun()
+    which = trainer.strategy.broadcast(_which_weights(config, directory))
+    tested = _test(which, directory, trainer, classifier, data)
+    seconds = time.perf_counter() - began
+    if not first:
+        return {}
+    figures = final_figures(config, which, directory, trainer, tested, seconds)
+    write_json(directory.metrics, figures)
+    end_run(trainer.loggers)
+    with warn_if_fails("curves.png"):
+        draw_curves(directory, title(config, figures))
+    show(figures, directory.path)
+    return figures
+
+
+def _which_weights(config: TrainConfig, directory: RunDirectory) -> str:
+    """``test_checkpoint``, or ``last`` when the run was too short to be validated."""
+    if config.run.test_checkpoint == "best" and not directory.best.exists():
+        log.warning("the run ended before its first validation: testing the last weights")
+        return "last"
+    return config.run.test_checkpoint
+
+
+def _test(
+    which: str,
+    directory: RunDirectory,
+    trainer: L.Trainer,
+    classifier: ImageClassifier,
+    data: ImageDataModule,
+) -> dict[str, float]:
+    """Meet the test set once, with the ``best``, the ``last`` or no weights."""
+    if which != "best" and trainer.global_step % steps_per_epoch(trainer):
+        # max_steps ended the run inside an epoch, before its validation.
+        trainer.validate(classifier, datamodule=data, verbose=False)
+    if which == "none":
+        return {}
+    if which == "best":
+        # Not by ckpt_path: with it Lightning 2.6.6 gives every callback the state of that epoch,
+        # too, which swaps the raw weights in for averaged ones and turns back what was counted.
+        best = AtomicCheckpointIO().load_checkpoint(directory.best)
+        classifier.load_state_dict(best["state_dict"])
+    (metrics,) = trainer.test(classifier, datamodule=data, verbose=False)
+    return {name: float(value) for name, value in metrics.items()}
+
+
+def _facts(data: ImageDataModule) -> dict[str, Any]:
+    assert data.data is not None
+    return {
+        "source": data.data.description,
+        "classes": list(data.classes),
+        "image_shape": list(data.image_shape),
+        "train_images": len(data.train_indices),
+        "val_images": len(data.val_indices),
+        "test_images": len(data.test_set),
+        "validate_on": data.config.validate_on,
+        "held_out": data.held_out,
+        "split_hash": data.split_hash,
+    }

@@ -1,0 +1,66 @@
+"""Pictures of the test for TensorBoard: confusion matrix, worst mistakes."""
+
+from typing import Any
+
+import lightning as L
+import torch
+from lightning.pytorch.loggers import TensorBoardLogger
+from torch import Tensor
+from torch.nn import functional as F
+from torchmetrics.utilities.distributed import gather_all_tensors
+
+from src.data.module import ImageDataModule
+from src.evaluate.metrics import confusion
+from src.evaluate.plots import accuracy_title, confusion_figure, worst_mistakes
+from src.inference.predictions import Predictions
+from src.plotting.figure import as_pixels, warn_if_fails
+
+
+class TestVisualizer(L.Callback):
+    """Draws what the network said of the test images as they passed, without asking it again."""
+
+    def __init__(self) -> None:
+        """Start with no images."""
+        self._seen: list[tuple[Tensor, Tensor, Tensor]] = []
+
+    def on_test_batch_end(
+        self,
+        trainer: L.Trainer,
+        pl_module: L.LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+        dataloader_idx: int = 0,
+    ) -> None:
+        """Keep the logits where they are: on the device."""
+        own = len(batch.labels) if batch.weight else 0
+        self._seen.append((batch.indices[:own], batch.labels[:own], outputs[:own]))
+
+    def on_test_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Draw them, with those of the other ranks."""
+        parts = [torch.cat(column) for column in zip(*self._seen, strict=True)]
+        self._seen.clear()
+        if trainer.world_size > 1:
+            parts = [torch.cat(gather_all_tensors(part.to(pl_module.device))) for part in parts]
+        data: Any = trainer.datamodule  # type: ignore[attr-defined]
+        if not trainer.is_global_zero or not isinstance(data, ImageDataModule):
+            return
+        with warn_if_fails("test/confusion, test/worst_mistakes"):
+            _draw(trainer, data, parts)
+
+
+def _draw(trainer: L.Trainer, data: ImageDataModule, parts: list[Tensor]) -> None:
+    indices, labels, logits = (part.cpu() for part in parts)
+    # Ranks take turns with the images; in order they are the test set, or its beginning.
+    order = indices.argsort()
+    labels, logits = labels[order], logits[order]
+    said = Predictions(F.softmax(logits.double(), dim=1).numpy(), labels.numpy())
+    matrix = confusion(said, len(data.classes))
+    pictures = {
+        "test/confusion": as_pixels(confusion_figure(matrix, data.classes, accuracy_title(said))),
+        "test/worst_mistakes": worst_mistakes(said, data.test_set.images, data.classes),
+    }
+    for logger in trainer.loggers:
+        if isinstance(logger, TensorBoardLogger):
+            for name, pixels in pictures.items():
+                logger.experiment.add_image(name, pixels, trainer.global_step, dataformats="HWC")

@@ -1,0 +1,138 @@
+"""Build the Lightning Trainer with its callbacks and loggers."""
+
+from pathlib import Path
+
+import lightning as L
+from lightning.fabric.plugins.environments import (
+    ClusterEnvironment,
+    LightningEnvironment,
+    TorchElasticEnvironment,
+)
+from lightning.pytorch.callbacks import Callback
+from lightning.pytorch.loggers import Logger
+
+from src.config.schema import TrainConfig
+from src.console import quiet_lightning
+from src.distributed.ranks import this_rank
+from src.errors import as_user_errors
+from src.runs.directory import RunDirectory
+from src.train.test_visualizer import TestVisualizer
+from src.training.callbacks.checkpoints import best_checkpoint, last_checkpoint, mode_of
+from src.training.callbacks.early_stopping import EarlyStopping
+from src.training.callbacks.gradient_norm_monitor import GradientNormMonitor
+from src.training.callbacks.input_visualizer import InputVisualizer
+from src.training.callbacks.metrics_logger import EpochSummaryLogger, MetricsLogger
+from src.training.callbacks.non_finite_monitor import NonFiniteMonitor
+from src.training.callbacks.progress_bar import ProgressBar
+from src.training.callbacks.step_seed import StepSeed
+from src.training.callbacks.stop_on_signal import StopOnSignal, StopRequest
+from src.training.callbacks.weight_averaging import EMAWeightAveraging
+from src.training.checkpoint import AtomicCheckpointIO
+from src.training.hardware import Compute
+from src.training.loggers import CsvLogger, TensorBoard
+
+
+def build_trainer(
+    config: TrainConfig,
+    directory: RunDirectory,
+    compute: Compute,
+    resume: Path | None,
+    watch: StopRequest,
+) -> L.Trainer:
+    """A Trainer that writes into ``directory``; ``resume`` is the checkpoint it will continue.
+
+    It stops when ``watch`` has received a signal.
+
+    Raises:
+        UserError: the checkpoint to continue cannot be read.
+    """
+    quiet_lightning()
+    settings = config.trainer
+    trainer = L.Trainer(
+        accelerator=compute.accelerator,
+        devices=settings.devices,
+        num_nodes=settings.num_nodes,
+        precision=compute.precision,  # type: ignore[arg-type]
+        max_epochs=settings.max_epochs or -1,
+        max_steps=settings.max_steps or -1,
+        accumulate_grad_batches=settings.accumulate_grad_batches,
+        gradient_clip_val=settings.gradient_clip_norm,
+        deterministic=settings.deterministic,
+        check_val_every_n_epoch=settings.check_val_every_n_epoch,
+        log_every_n_steps=1,  # of the Trainer's own step logs; MetricsLogger has its interval
+        limit_train_batches=settings.limit_train_batches,
+        limit_val_batches=settings.limit_val_batches,
+        limit_test_batches=settings.limit_test_batches,
+        callbacks=build_callbacks(config, directory, watch),
+        logger=build_loggers(config, directory, resume),
+        plugins=[AtomicCheckpointIO(), cluster()],
+        sync_batchnorm=settings.sync_batchnorm,
+        enable_progress_bar=config.callbacks.progress_bar,
+        enable_checkpointing=True,
+        enable_model_summary=False,
+        num_sanity_val_steps=0,
+        use_distributed_sampler=False,
+        default_root_dir=directory.path,
+    )
+    # With max_steps Lightning 2.6.6 ends the epoch that a checkpoint was written at the end of once
+    # more: it logs the mean over no images and watches that.
+    trainer.fit_loop._iteration_based_training = lambda: False  # type: ignore[method-assign]
+    return trainer
+
+
+def cluster() -> ClusterEnvironment:
+    """How this process finds the other ranks.
+
+    Named, for Lightning would take a process in an allocation of SLURM for one of many.
+    """
+    return TorchElasticEnvironment() if this_rank().started_by else LightningEnvironment()
+
+
+def build_callbacks(
+    config: TrainConfig, directory: RunDirectory, watch: StopRequest
+) -> list[Callback]:
+    """The callbacks in the order they are called; those that write checkpoints come last."""
+    settings = config.callbacks
+    training_log = MetricsLogger(config.trainer.log_every_n_steps)
+    callbacks: list[Callback] = [
+        StepSeed(config.run.seed),
+        NonFiniteMonitor(training_log),
+        training_log,
+        EpochSummaryLogger(training_log),
+    ]
+    if config.logger.tensorboard:
+        callbacks.append(GradientNormMonitor(training_log))
+        callbacks.append(InputVisualizer(config.data.mean, config.data.std))
+        callbacks.append(TestVisualizer())
+    if settings.progress_bar:
+        callbacks.append(ProgressBar())
+    if settings.ema.enabled:
+        callbacks.append(EMAWeightAveraging(settings.ema.decay, settings.ema.every_n_steps))
+    if settings.early_stopping.enabled:
+        callbacks.append(
+            EarlyStopping(
+                monitor=settings.monitor,
+                mode=mode_of(settings.monitor),
+                patience=settings.early_stopping.patience,
+                min_delta=settings.early_stopping.min_delta,
+            )
+        )
+    if settings.checkpoint:
+        callbacks.append(best_checkpoint(directory.checkpoints, settings.monitor))
+        callbacks.append(last_checkpoint(directory.checkpoints, settings.checkpoint_every_n_epochs))
+    callbacks.append(StopOnSignal(watch, directory.last if settings.checkpoint else None))
+    return callbacks
+
+
+def build_loggers(
+    config: TrainConfig, directory: RunDirectory, resume: Path | None
+) -> list[Logger]:
+    """``metrics.csv`` always, TensorBoard when it is asked for."""
+    step = 0 if config.run.resume else None
+    if resume is not None:
+        with as_user_errors():
+            step = int(AtomicCheckpointIO().load_checkpoint(resume)["global_step"])
+    loggers: list[Logger] = [CsvLogger(directory.rows, step)]
+    if config.logger.tensorboard:
+        loggers.append(TensorBoard(directory.path, step))
+    return loggers

@@ -1,0 +1,129 @@
+"""Weight gradients of convolutions as matrix products, where oneDNN is slow in bfloat16."""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
+from torch.nn import functional as F
+
+LARGEST_MAP = 16
+"""Output pixels up to which the matrix product was found to be faster."""
+
+FEWEST_CHANNELS = 256
+
+
+def use_matmul_weight_grad(module: nn.Module) -> int:
+    """Replace 3x3 convolutions of many channels by :class:`MatmulWeightGradConv2d`, in place.
+
+    Parameters, their names and the outputs stay as they are.
+
+    Returns:
+        How many there are.
+    """
+    changed = 0
+    for layer in module.modules():
+        # The class itself: a subclass may compute something else.
+        if type(layer) is nn.Conv2d and _uses_matmul(layer):
+            layer.__class__ = MatmulWeightGradConv2d
+            changed += 1
+    return changed
+
+
+def _uses_matmul(layer: nn.Conv2d) -> bool:
+    return (
+        layer.kernel_size == (3, 3)
+        and layer.padding == (1, 1)
+        and layer.padding_mode == "zeros"
+        and layer.dilation == (1, 1)
+        and layer.groups == 1
+        and layer.in_channels >= FEWEST_CHANNELS
+    )
+
+
+class MatmulWeightGradConv2d(nn.Conv2d):
+    """A 3x3 convolution whose weight gradient is one matrix product when its map is small.
+
+    For bfloat16 on a CPU and at most 16 output pixels; in every other case a plain ``Conv2d``.
+    The forward pass and the gradient of the input are the plain ones bit for bit, the gradient of
+    the weights differs by the order of its sums. For 512 channels of 4x4 pixels, batch 128 and
+    AVX512-BF16 it takes 14 ms instead of 22, for a stride of 2 into them 8 instead of 19.
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Convolve (N, in_channels, H, W)."""
+        if not self._is_late(input):
+            return super().forward(input)
+        # Autocast does not look into a function of one's own.
+        images, weight = input.to(torch.bfloat16), self.weight.to(torch.bfloat16)
+        bias = None if self.bias is None else self.bias.to(torch.bfloat16)
+        output: Tensor = _Convolution.apply(images, weight, bias, self.stride)
+        return output
+
+    def _is_late(self, images: Tensor) -> bool:
+        if not (torch.is_grad_enabled() and self.weight.requires_grad):
+            return False
+        autocast = torch.is_autocast_enabled("cpu")
+        dtype = torch.get_autocast_dtype("cpu") if autocast else images.dtype
+        if images.device.type != "cpu" or images.ndim != 4 or dtype != torch.bfloat16:
+            return False
+        if images.dtype not in (torch.bfloat16, torch.float32):
+            return False  # a plain convolution refuses it
+        # With a padding of 1 the map is the input's size over the stride, rounded up.
+        (height, width), (down, right) = images.shape[2:], self.stride
+        return -(-height // down) * -(-width // right) <= LARGEST_MAP
+
+
+class _Convolution(torch.autograd.Function):
+    """conv2d of kernel 3x3 and padding 1."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, images: Tensor, weight: Tensor, bias: Tensor | None, stride: tuple[int, int]
+    ) -> Tensor:
+        ctx.save_for_backward(images, weight)
+        ctx.stride = stride
+        return F.conv2d(images, weight, bias, stride, 1)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        images, weight = ctx.saved_tensors
+        (gradient,) = gradients
+        for_images, for_weight, for_bias, _ = ctx.needs_input_grad
+        images_gradient, _, bias_gradient = torch.ops.aten.convolution_backward(
+            gradient,
+            images,
+            weight,
+            [len(weight)],
+            stride=ctx.stride,
+            padding=[1, 1],
+            dilation=[1, 1],
+            transposed=False,
+            output_padding=[0, 0],
+            groups=1,
+            output_mask=[for_images, False, for_bias],
+        )
+        weight_gradient = _weight_gradient(gradient, images, ctx.stride) if for_weight else None
+        return images_gradient, weight_gradient, bias_gradient, None
+
+
+def _weight_gradient(gradient: Tensor, images: Tensor, stride: tuple[int, int]) -> Tensor:
+    """(O, I, 3, 3), channels-last, from the output's gradient (N, O, h, w) and (N, I, H, W)."""
+    samples, outputs, height, width = gradient.shape
+    columns = _columns(images, stride, height, width)
+    rows = gradient.permute(0, 2, 3, 1).reshape(samples * height * width, outputs)
+    return (rows.t() @ columns).view(outputs, 3, 3, -1).permute(0, 3, 1, 2)
+
+
+def _columns(images: Tensor, stride: tuple[int, int], height: int, width: int) -> Tensor:
+    """What the kernel sees at each output pixel: (N * height * width, 9 * I)."""
+    samples, channels, *size = images.shape
+    padded = images.new_zeros(samples, size[0] + 2, size[1] + 2, channels)
+    padded[:, 1:-1, 1:-1] = images.permute(0, 2, 3, 1)
+    sample, row, pixel, _ = padded.stride()
+    windows = padded.as_strided(
+        (samples, height, width, 3, 3, channels),
+        (sample, row * stride[0], pixel * stride[1], row, pixel, 1),
+    )
+    return windows.reshape(samples * height * width, 9 * channels)

@@ -1,0 +1,214 @@
+"""Device, precision, threads and memory allocation of a run."""
+
+import ctypes
+import sys
+from dataclasses import dataclass
+
+import torch
+
+from src.config.schema import TrainConfig, TrainerConfig
+from src.distributed.ranks import this_rank, threads_of_a_rank, usable_cores
+from src.errors import UserError, as_user_errors
+from src.runs.record import command_line
+
+# malloc.h
+_M_TRIM_THRESHOLD = -1
+_M_MMAP_THRESHOLD = -3
+
+_NEVER = -1
+_GIB, _MIB = 1 << 30, 1 << 20
+
+
+def keep_freed_memory() -> bool:
+    """Let the C library keep what is freed instead of handing it back to the kernel.
+
+    A training step on the CPU frees the activations it has allocated. By default glibc returns
+    blocks above 32 MiB at once, and the end of the heap whenever it is free (mallopt(3)); the next
+    step then takes every page anew, which the kernel has to find and to clear. The process stays
+    as large as its largest step. Numbers are not touched.
+
+    Returns:
+        Whether there is such a C library; elsewhere nothing is done.
+    """
+    return _set(_GIB, _NEVER)
+
+
+def default_memory() -> bool:
+    """Undo :func:`keep_freed_memory`: what glibc's own adjustment ends at in training."""
+    return _set(32 * _MIB, 64 * _MIB)
+
+
+def _set(mmap_threshold: int, trim_threshold: int) -> bool:
+    if not sys.platform.startswith("linux"):
+        return False
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is None:  # musl
+        return False
+    done = [mallopt(_M_MMAP_THRESHOLD, mmap_threshold), mallopt(_M_TRIM_THRESHOLD, trim_threshold)]
+    return all(done)
+
+
+def choose_precision(requested: str, accelerator: str) -> str:
+    """The precision to train in.
+
+    Args:
+        requested: ``auto``, or one of Lightning's names, which is returned as it is.
+        accelerator: ``gpu`` or ``cpu``.
+
+    Returns:
+        For ``auto``: ``bf16-mixed`` where the hardware computes in bfloat16, which is a CUDA
+        GPU from Ampere on and a CPU with AMX or AVX512-BF16 instructions; else ``32-true``.
+
+    Raises:
+        ValueError: float16 on a CPU.
+    """
+    if requested == "16-mixed" and accelerator == "cpu":
+        raise ValueError(
+            "trainer.precision=16-mixed: float16 needs a GPU; on a CPU use bf16-mixed or 32-true"
+        )
+    if requested != "auto":
+        return requested
+    fast = _cuda_has_bf16() if accelerator == "gpu" else _cpu_has_bf16()
+    return "bf16-mixed" if fast else "32-true"
+
+
+def _cuda_has_bf16() -> bool:
+    # is_bf16_supported() alone also says yes where bfloat16 is emulated.
+    return torch.cuda.is_available() and torch.cuda.get_device_capability() >= (8, 0)
+
+
+def _cpu_has_bf16() -> bool:
+    return torch.cpu._is_amx_tile_supported() or torch.cpu._is_avx512_bf16_supported()
+
+
+LOWER = {"bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}
+"""What autocast computes in, by Lightning's names."""
+
+
+@dataclass(frozen=True)
+class Compute:
+    """What computes.
+
+    Attributes:
+        accelerator: ``cpu`` or ``gpu``.
+        precision: one of Lightning's names.
+    """
+
+    accelerator: str
+    precision: str
+
+    @property
+    def mixed_on_cpu(self) -> bool:
+        """Whether a CPU computes in bfloat16."""
+        return self.accelerator == "cpu" and self.precision == "bf16-mixed"
+
+
+def prepare(config: TrainConfig, *, memory_is_kept: bool = True) -> Compute:
+    """Choose device and precision, and set up this process for them.
+
+    Args:
+        config: names them.
+        memory_is_kept: whether a CPU keeps what is freed, see :mod:`src.training.hardware`.
+
+    Raises:
+        UserError: there is no such device, or it does not compute in that precision.
+    """
+    accelerator = choose_accelerator(config.trainer.accelerator, config.trainer.devices)
+    if accelerator == "cpu" and config.trainer.sync_batchnorm:
+        raise UserError("trainer.sync_batchnorm=true: torch has it for GPUs alone")
+    with as_user_errors(ValueError):
+        precision = choose_precision(config.trainer.precision, accelerator)
+    threads = config.trainer.num_threads or threads_of_a_rank(this_rank())
+    if threads:
+        torch.set_num_threads(threads)
+    if accelerator == "cpu" and memory_is_kept:
+        keep_freed_memory()
+    return Compute(accelerator, precision)
+
+
+def choose_accelerator(requested: str, devices: int, group: str = "trainer.") -> str:
+    """``gpu`` or ``cpu``; ``auto`` takes the GPU when there is one.
+
+    Args:
+        requested: ``auto``, ``gpu`` or ``cpu``.
+        devices: how many of them.
+        group: where these settings stand, for an error.
+
+    Raises:
+        UserError: a GPU is asked for, or more of them than there are.
+    """
+    found = count_gpus()
+    if requested == "cpu" or (requested == "auto" and not found):
+        return "cpu"
+    if not found:
+        raise UserError(
+            f"{group}accelerator=gpu: torch finds no GPU on this machine; on the CPU: "
+            f"{command_line().replace(f' {group}accelerator=gpu', '')} {group}accelerator=cpu"
+        )
+    if devices > found:
+        raise UserError(f"trainer.devices={devices}: this machine has {found} GPU(s)")
+    return "gpu"
+
+
+def choose_inference(
+    accelerator: str, precision: str, trained_in: str
+) -> tuple[torch.device, torch.dtype | None]:
+    """Where a trained network is asked, and the type it computes in (None: its weights' own).
+
+    Args:
+        accelerator: ``auto``, ``gpu`` or ``cpu``.
+        precision: one of Lightning's names, or ``run`` for that of the training.
+        trained_in: the precision of the training.
+
+    Raises:
+        UserError: there is no such device, or it does not compute in that precision.
+    """
+    chosen = choose_accelerator(accelerator, 1, group="")
+    name = trained_in if precision == "run" else precision
+    if chosen == "cpu" and name == "16-mixed":
+        raise UserError("precision=16-mixed: float16 needs a GPU; use precision=32-true")
+    return device_of(chosen), LOWER.get(name)
+
+
+def device_of(accelerator: str) -> torch.device:
+    """The device of ``cpu`` or ``gpu``."""
+    if accelerator == "cpu":
+        return torch.device("cpu")
+    return torch.device("cuda" if torch.cuda.is_available() else "mps")
+
+
+def count_gpus() -> int:
+    """CUDA GPUs, or the one of an Apple chip."""
+    if torch.cuda.is_available():
+        return torch.cuda.device_count()
+    return int(torch.backends.mps.is_available())
+
+
+def describe(compute: Compute, settings: TrainerConfig) -> str:
+    """One line for the log: the device and the arithmetic."""
+    if compute.accelerator == "cpu":
+        where = f"CPU, {torch.get_num_threads()} threads"
+    elif torch.cuda.is_available():
+        where = torch.cuda.get_device_name()
+    else:
+        where = "Apple GPU"
+    several = ""
+    if settings.devices > 1:
+        what = "processes" if compute.accelerator == "cpu" else "devices"
+        several = f" each, {settings.devices} {what}"
+    if settings.num_nodes > 1:
+        several += f" on each of {settings.num_nodes} machines"
+    return f"{where}{several}, {compute.precision}"
+
+
+def facts(compute: Compute) -> dict[str, object]:
+    """What to add to a run's record."""
+    cuda = compute.accelerator == "gpu" and torch.cuda.is_available()
+    return {
+        "accelerator": compute.accelerator,
+        "precision": compute.precision,
+        "gpu": torch.cuda.get_device_name() if cuda else None,
+        "threads": torch.get_num_threads(),
+        "cpu_capability": torch.backends.cpu.get_cpu_capability(),
+        "usable_cores": usable_cores(),
+    }

@@ -1,0 +1,208 @@
+"""Muon optimizer for whole networks: orthogonalized momentum for matrices, another for the rest."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+from torch.optim.optimizer import ParamsT
+
+from src.training.optimizers import (
+    build_optimizer,
+    check_nesterov,
+    match_memory_format,
+    parameter_groups,
+    with_strides_of,
+)
+
+
+def muon_parameters(model: nn.Module) -> list[Tensor]:
+    """List what Muon trains: the weights of convolutions and of linear layers but the last.
+
+    The last linear layer is the classifier, whose rows are classes rather than features; Keller
+    Jordan, "Muon: An optimizer for hidden layers in neural networks"
+    (https://kellerjordan.github.io/posts/muon/), leaves it, norms, biases and embeddings to
+    another optimizer. So does every other parameter, such as an attention layer's packed input
+    projection, stay out.
+    """
+    layers = [m for m in model.modules() if isinstance(m, nn.Linear | nn.modules.conv._ConvNd)]
+    linear = [layer for layer in layers if isinstance(layer, nn.Linear)]
+    weights = {id(layer.weight): layer.weight for layer in layers}
+    if linear:
+        weights.pop(id(linear[-1].weight), None)
+    return [weight for weight in weights.values() if weight.requires_grad]
+
+
+def _columns(weight: Tensor) -> tuple[int, ...]:
+    """Order the dimensions as they lie in memory, the rows first, so that they flatten to a view.
+
+    For channels-last weights the columns come as (kh, kw, in) instead of (in, kh, kw). That is the
+    same matrix G times a permutation P, and orthogonalisation commutes with it: the iteration is
+    made of (G P)(G P)^T = G G^T and products with G P from the left.
+    """
+    return (0, *sorted(range(1, weight.ndim), key=lambda dim: -weight.stride()[dim]))
+
+
+class MuonWithAuxiliary(Optimizer):
+    """One optimizer to its users, two inside: `torch.optim.Muon` and `rest`.
+
+    A convolution's weight (out, in, kh, kw) is updated as the matrix (out, in*kh*kw). Muon itself
+    sees views of weights, gradients and momentum, made anew at each step: they outlive moves to a
+    device, changes of the memory format and loaded checkpoints. `param_groups` and `state` hold
+    the parameters themselves, so that schedulers, gradient clipping and checkpoints need to know
+    nothing of this; the momentum has the parameter's shape.
+
+    Args:
+        matrices: parameters of at least two dimensions, or groups of them; not empty.
+        rest: builds the optimizer of `rest_parameters` from their groups.
+        rest_parameters: groups of what else is trained; may be empty.
+        options: those of `torch.optim.Muon`: lr, momentum, nesterov, weight_decay, ns_steps,
+            adjust_lr_fn ("original" or "match_rms_adamw") and so on.
+
+    Raises:
+        ValueError: no matrix, a parameter of fewer than two dimensions, an option out of range.
+    """
+
+    def __init__(
+        self,
+        matrices: ParamsT,
+        rest: Callable[[list[dict[str, Any]]], Optimizer],
+        rest_parameters: Iterable[dict[str, Any]] = (),
+        **options: Any,
+    ) -> None:
+        # A placeholder is what checks the options and fills in defaults, before there are views.
+        self._muon = torch.optim.Muon([torch.zeros(1, 1)], **options)
+        rest_groups = list(rest_parameters)
+        self._rest = rest(rest_groups) if rest_groups else None
+        super().__init__(matrices, dict(self._muon.defaults))
+        self._matrix_groups = len(self.param_groups)
+        for group in self.param_groups:
+            for parameter in group["params"]:
+                if parameter.ndim < 2:
+                    raise ValueError(
+                        "Muon trains parameters of at least two dimensions,"
+                        f" got one of shape {tuple(parameter.shape)}"
+                    )
+        if self._rest is not None:
+            self.param_groups += self._rest.param_groups
+        self.register_load_state_dict_post_hook(match_memory_format)
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        """Update every parameter that has a gradient; returns what `closure` returns."""
+        loss = None
+        if closure is not None:
+            with torch.enable_grad():
+                loss = closure()
+        self._step_matrices()
+        if self._rest is not None:
+            # The same objects, again at each step: loading a checkpoint replaces them.
+            self._rest.param_groups = self.param_groups[self._matrix_groups :]
+            self._rest.state = self.state
+            self._rest.step()
+        return loss
+
+    def _step_matrices(self) -> None:
+        self._muon.param_groups = []
+        self._muon.state.clear()
+        for group in self.param_groups[: self._matrix_groups]:
+            trained = [parameter for parameter in group["params"] if parameter.grad is not None]
+            self._muon.param_groups.append(group | {"params": [self._view(p) for p in trained]})
+        self._muon.step()
+
+    def _view(self, parameter: Tensor) -> Tensor:
+        """View a parameter as a matrix, with its gradient and its momentum."""
+        assert parameter.grad is not None
+        state = self.state[parameter]
+        if not state:
+            state["momentum_buffer"] = torch.zeros_like(parameter)
+        state["momentum_buffer"] = with_strides_of(parameter, state["momentum_buffer"])
+        columns = _columns(parameter)
+        rows = len(parameter)
+        matrix = parameter.detach().permute(columns).view(rows, -1)
+        matrix.grad = parameter.grad.permute(columns).reshape(rows, -1)
+        self._muon.state[matrix] = {
+            "momentum_buffer": state["momentum_buffer"].permute(columns).view(rows, -1)
+        }
+        return matrix
+
+
+RESTS = ("sgd", "adamw")
+
+
+def muon(
+    model: nn.Module,
+    *,
+    lr: float = 0.02,
+    momentum: float = 0.95,
+    nesterov: bool = True,
+    weight_decay: float = 5e-4,
+    decay_on: str = "weights",
+    ns_steps: int = 5,
+    adjust_lr_fn: str = "original",
+    rest: str = "sgd",
+    rest_lr: float = 0.1,
+    rest_momentum: float = 0.9,
+    bias_lr_factor: float = 1.0,
+) -> MuonWithAuxiliary:
+    """Muon for convolutions and hidden matrices (`muon_parameters`), SGD or AdamW for the rest.
+
+    Muon's and AdamW's weight decay is decoupled (lr * weight_decay a step), SGD's an L2 term.
+
+    Args:
+        model: has a convolution, or at least two linear layers.
+        lr: of Muon; the length of an update in its spectral norm, not in the scale of the gradient.
+        momentum: of Muon.
+        nesterov: of Muon, and of the rest's SGD when that has momentum.
+        weight_decay: of both.
+        decay_on: see `parameter_groups`.
+        ns_steps: Newton-Schulz iterations, 1..99.
+        adjust_lr_fn: how `lr` goes with the shape of a matrix, as in `torch.optim.Muon`:
+            "original" or "match_rms_adamw".
+        rest: "sgd" or "adamw".
+        rest_lr: of the rest; 0.1 suits SGD, AdamW wants about 1e-3.
+        rest_momentum: of the rest's SGD; the first beta of its AdamW.
+        bias_lr_factor: of `rest_lr` for biases, see `parameter_groups`.
+
+    Raises:
+        ValueError: an option out of range; nothing to train, or no matrix.
+    """
+    if rest not in RESTS:
+        raise ValueError(f"optimizer.rest must be one of {', '.join(RESTS)}, got {rest!r}")
+    if not 1 <= ns_steps <= 99:
+        raise ValueError(f"optimizer.ns_steps must be in 1..99, got {ns_steps}")
+    check_nesterov(nesterov, momentum)
+    chosen = {id(weight) for weight in muon_parameters(model)}
+    if not chosen:
+        raise ValueError(
+            "optimizer=muon needs a trainable convolution or hidden linear layer, and the model has"
+            " none; take optimizer=sgd or adamw"
+        )
+
+    def split(wanted: bool) -> list[dict[str, Any]]:
+        groups = parameter_groups(
+            model, weight_decay, decay_on, lr=rest_lr, bias_lr_factor=bias_lr_factor
+        )
+        for group in groups:
+            group["params"] = [p for p in group["params"] if (id(p) in chosen) == wanted]
+        return [group for group in groups if group["params"]]
+
+    def build_rest(groups: list[dict[str, Any]]) -> Optimizer:
+        if rest == "adamw":
+            return build_optimizer(
+                torch.optim.AdamW, groups, lr=rest_lr, betas=(rest_momentum, 0.999)
+            )
+        options = {"momentum": rest_momentum, "nesterov": nesterov and rest_momentum > 0}
+        return build_optimizer(torch.optim.SGD, groups, lr=rest_lr, **options)
+
+    return MuonWithAuxiliary(
+        split(True),
+        build_rest,
+        split(False),
+        lr=lr,
+        momentum=momentum,
+        nesterov=nesterov,
+        ns_steps=ns_steps,
+        adjust_lr_fn=adjust_lr_fn,
+    )

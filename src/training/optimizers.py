@@ -1,0 +1,239 @@
+"""SGD, Adam, AdamW and custom optimizers, with their parameter groups."""
+
+import inspect
+from collections.abc import Callable, Sequence
+from typing import Any, cast
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+
+def with_strides_of(parameter: Tensor, value: Tensor) -> Tensor:
+    """Return `value`, copied where its strides are not those of `parameter` of the same shape."""
+    if value.stride() == parameter.stride():
+        return value
+    return torch.empty_like(parameter, dtype=value.dtype).copy_(value)
+
+
+def match_memory_format(optimizer: Optimizer) -> None:
+    """Lay every state tensor of a parameter's shape out as the parameter is.
+
+    torch's fused kernels walk a weight and its state in memory order and check nothing: the state
+    of a channels-last run, loaded into a run that is not, would be applied to the wrong weights.
+    """
+    for parameter, state in optimizer.state.items():
+        for name, value in state.items():
+            if isinstance(value, Tensor) and value.shape == parameter.shape:
+                state[name] = with_strides_of(parameter, value)
+
+
+DECAY_ON = ("all", "weights", "convolutions")
+
+
+def parameter_groups(
+    model: nn.Module,
+    weight_decay: float,
+    decay_on: str = "all",
+    *,
+    lr: float | None = None,
+    bias_lr_factor: float = 1.0,
+) -> list[dict[str, Any]]:
+    """Divide the trainable parameters by whether they decay and by how fast they learn.
+
+    Args:
+        model: any module; a parameter used twice appears once, a frozen one not at all.
+        weight_decay: 0 or more.
+        decay_on: "all" (as in the ResNet paper), "weights" (not norms and biases: parameters of at
+            most one dimension; He et al., "Bag of Tricks", section 3.1, arXiv:1812.01187) or
+            "convolutions" (their weights alone).
+        lr: the learning rate; needed with ``bias_lr_factor`` alone.
+        bias_lr_factor: of the learning rate of biases, those of norms included. Jordan 2024,
+            arXiv:2404.00498, has 64 for short schedules.
+
+    Returns:
+        Groups for a torch optimizer, none of them empty, each with its weight_decay; biases with
+        a factor last, with their lr.
+
+    Raises:
+        ValueError: an option out of range, or nothing to train.
+    """
+    if decay_on not in DECAY_ON:
+        raise ValueError(
+            f"optimizer.decay_on must be one of {', '.join(DECAY_ON)}, got {decay_on!r}"
+        )
+    if not weight_decay >= 0:
+        raise ValueError(f"optimizer.weight_decay must be 0 or more, got {weight_decay}")
+    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    if not trained:
+        raise ValueError("the model has no trainable parameters: every one is frozen, or none is")
+    groups = [
+        {"params": members, "weight_decay": decay}
+        for members, decay in _by_decay(model, trained, weight_decay, decay_on)
+        if members
+    ]
+    if bias_lr_factor == 1.0:
+        return groups
+    assert lr is not None
+    return _biases_apart(model, groups, lr * bias_lr_factor)
+
+
+def _by_decay(
+    model: nn.Module, trained: list[nn.Parameter], weight_decay: float, decay_on: str
+) -> list[tuple[list[nn.Parameter], float]]:
+    if decay_on == "all":
+        return [(trained, weight_decay)]
+    convolutions = {
+        id(module.weight)
+        for module in model.modules()
+        if isinstance(module, nn.modules.conv._ConvNd)
+    }
+    decays = [p.ndim > 1 if decay_on == "weights" else id(p) in convolutions for p in trained]
+    pairs = list(zip(trained, decays, strict=True))
+    return [
+        ([parameter for parameter, decayed in pairs if decayed], weight_decay),
+        ([parameter for parameter, decayed in pairs if not decayed], 0.0),
+    ]
+
+
+def _biases_apart(
+    model: nn.Module, groups: list[dict[str, Any]], lr: float
+) -> list[dict[str, Any]]:
+    """Take the biases out of groups, into groups of their own with their learning rate."""
+    biases = {
+        id(parameter)
+        for name, parameter in model.named_parameters()
+        if name.rpartition(".")[2] == "bias"
+    }
+
+    def part(group: dict[str, Any], wanted: bool) -> dict[str, Any]:
+        return group | {"params": [p for p in group["params"] if (id(p) in biases) == wanted]}
+
+    slow = [part(group, False) for group in groups]
+    fast = [part(group, True) | {"lr": lr} for group in groups]
+    return [group for group in (*slow, *fast) if group["params"]]
+
+
+# Where torch has fused kernels for SGD, Adam and AdamW. One thread of a CPU updates a ResNet-18 in
+# 17 ms instead of 22 with SGD and 19 instead of 32 with Adam, equal to the last bit or but one.
+_FUSED_DEVICES = ("cpu", "cuda")
+
+
+def _fused(groups: list[dict[str, Any]]) -> bool:
+    """Tell whether torch's fused kernels can update all these parameters."""
+    parameters = [parameter for group in groups for parameter in group["params"]]
+    return all(p.is_floating_point() and p.device.type in _FUSED_DEVICES for p in parameters)
+
+
+def build_optimizer(
+    cls: Callable[..., Optimizer], groups: list[dict[str, Any]], **options: Any
+) -> Optimizer:
+    """Build a fused optimizer that resumes whatever the memory format was before."""
+    optimizer: Any = cls(groups, fused=_fused(groups), **options)
+    # Left to divide float16's scale out of the gradients by itself, it would have them clipped
+    # before that; Lightning then refuses to clip at all.
+    optimizer._step_supports_amp_scaling = False
+    optimizer.register_load_state_dict_post_hook(match_memory_format)
+    return cast(Optimizer, optimizer)
+
+
+def check_nesterov(nesterov: bool, momentum: float) -> None:
+    """Raise ValueError for Nesterov's look ahead without a momentum to look along."""
+    if nesterov and not momentum > 0:
+        raise ValueError(
+            f"optimizer.nesterov=true needs optimizer.momentum above 0, got {momentum}"
+        )
+
+
+def sgd(
+    model: nn.Module,
+    *,
+    lr: float,
+    momentum: float = 0.9,
+    nesterov: bool = True,
+    weight_decay: float = 5e-4,
+    decay_on: str = "all",
+    bias_lr_factor: float = 1.0,
+) -> Optimizer:
+    """Stochastic gradient descent; weight decay is an L2 term in the gradient.
+
+    `bias_lr_factor` is explained at `parameter_groups`.
+
+    Raises:
+        ValueError: an option out of range; Nesterov without momentum; nothing to train.
+    """
+    check_nesterov(nesterov, momentum)
+    groups = parameter_groups(model, weight_decay, decay_on, lr=lr, bias_lr_factor=bias_lr_factor)
+    return build_optimizer(torch.optim.SGD, groups, lr=lr, momentum=momentum, nesterov=nesterov)
+
+
+def adam(
+    model: nn.Module,
+    *,
+    lr: float,
+    betas: Sequence[float] = (0.9, 0.999),
+    eps: float = 1e-8,
+    weight_decay: float = 0.0,
+    decay_on: str = "all",
+) -> Optimizer:
+    """Adam (arXiv:1412.6980); weight decay is an L2 term in the gradient, and scaled with it.
+
+    Raises:
+        ValueError: an option out of range; nothing to train.
+    """
+    groups = parameter_groups(model, weight_decay, decay_on)
+    return build_optimizer(torch.optim.Adam, groups, lr=lr, betas=tuple(betas), eps=eps)
+
+
+def adamw(
+    model: nn.Module,
+    *,
+    lr: float,
+    betas: Sequence[float] = (0.9, 0.999),
+    eps: float = 1e-8,
+    weight_decay: float = 0.05,
+    decay_on: str = "weights",
+) -> Optimizer:
+    """Adam with decoupled weight decay, lr * weight_decay a step (arXiv:1711.05101).
+
+    Raises:
+        ValueError: an option out of range; nothing to train.
+    """
+    groups = parameter_groups(model, weight_decay, decay_on)
+    return build_optimizer(torch.optim.AdamW, groups, lr=lr, betas=tuple(betas), eps=eps)
+
+
+def custom(
+    model: nn.Module,
+    cls: type[Optimizer],
+    *,
+    lr: float,
+    weight_decay: float | None = None,
+    decay_on: str = "all",
+    **options: Any,
+) -> Optimizer:
+    """Build any other optimizer class; `options` are its own.
+
+    Without `weight_decay` the class's own default acts on all parameters.
+
+    Raises:
+        ValueError: not an optimizer class, an option it does not take or finds out of range, weight
+            decay for a class without it, nothing to train.
+    """
+    if not (isinstance(cls, type) and issubclass(cls, Optimizer)):
+        raise ValueError(f"optimizer._target_ must be a torch.optim.Optimizer class, got {cls!r}")
+    groups = parameter_groups(model, weight_decay or 0.0, decay_on)
+    if weight_decay is None:
+        groups = [{"params": [p for group in groups for p in group["params"]]}]
+    elif weight_decay and "weight_decay" not in inspect.signature(cls).parameters:
+        raise ValueError(
+            f"optimizer.weight_decay must be 0 for {cls.__name__}, which has none,"
+            f" got {weight_decay}"
+        )
+    make: Callable[..., Optimizer] = cls
+    try:
+        optimizer = make(groups, lr=lr, **options)
+    except TypeError as error:
+        raise ValueError(f"optimizer._target_={cls.__name__}: {error}") from error
+    optimizer.register_load_state_dict_post_hook(match_memory_format)
+    return optimizer

@@ -1,1 +1,0 @@
-"""What each command does, from the command line to the finished run directory."""

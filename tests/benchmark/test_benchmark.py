@@ -1,0 +1,274 @@
+"""``python -m src.benchmark``, on a tiny data set."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import IO, Any
+
+import cv2
+import pytest
+import torch
+
+from src.benchmark import startup
+from src.benchmark import worker as alone
+from src.benchmark.contenders import ours
+from src.errors import RunFailed, UserError
+from src.models.resnet import build_model
+from src.models.summary import summarize
+from tests.fixtures.cli import Cli
+
+TINY = [
+    "model=resnet20",
+    "data.batch_size=32",
+    "trainer.accelerator=cpu",
+    "trainer.precision=32-true",
+    "benchmark.rounds=2",
+    "benchmark.seconds=0.01",
+    "callbacks.progress_bar=false",
+    "data=cifar10",
+]
+ROOT = Path(__file__).parents[2]
+PLACE = "hydra.run.dir=out"
+
+
+@pytest.fixture
+def by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the processes that measure each contender's start."""
+    monkeypatch.setattr(alone, "measure_in_process", lambda name, words: (1.5, 512.0))
+
+
+def figures(folder: Path) -> dict[str, Any]:
+    return json.loads((folder / "benchmark.json").read_text())
+
+
+@pytest.mark.usefixtures("by_itself")
+def test_a_race_is_printed_kept_and_drawn(benchmark_cli: Cli, cifar: str, tmp_path: Path) -> None:
+    done = benchmark_cli(*TINY, cifar, PLACE)
+    assert done.code == 0, done.err
+    for name in ("ours", "bare", "plain"):
+        assert re.search(rf"│ {name} .* 1\.5 s │ +512 MiB │", done.out), done.out
+    found = figures(tmp_path / "out")
+    assert found["title"].startswith("resnet20, batch 32, CPU")
+    assert set(found["ratios"]) == {"ours/bare", "ours/plain"}
+    for name in ("ours", "bare", "plain"):
+        values = found["speeds"][name]["values"]
+        assert len(values) == 2 and min(values) > 0
+        assert found["alone"][name] == {"seconds_to_first_step": 1.5, "peak_memory_mib": 512.0}
+    first = [found["speeds"][name]["values"][0] for name in ("ours", "plain")]
+    assert found["ratios"]["ours/plain"]["values"][0] == pytest.approx(first[0] / first[1])
+    record = json.loads((tmp_path / "out/run.json").read_text())
+    assert record["state"] == "finished"
+    assert record["command"].startswith("python -m src.benchmark model=resnet20")
+    assert record["compute"]["precision"] == "32-true"
+    picture = cv2.imread(str(tmp_path / "out/benchmark.png"))
+    assert picture is not None and picture.std() > 10
+    left = [path.name for path in (tmp_path / "out").iterdir() if path.name.startswith("run-")]
+    assert not left, "the measured run's own logs are gone"
+
+
+@pytest.mark.usefixtures("by_itself")
+def test_bare_alone_is_enough_to_compare_with(
+    benchmark_cli: Cli, cifar: str, tmp_path: Path
+) -> None:
+    words = ["benchmark.contenders=[ours,bare]", "trainer.precision=bf16-mixed", "augment=none"]
+    done = benchmark_cli(*TINY, cifar, *words, PLACE)
+    assert done.code == 0, done.err
+    assert set(figures(tmp_path / "out")["speeds"]) == {"ours", "bare"}
+
+
+@pytest.mark.parametrize("name", ["ours", "bare", "plain"])
+def test_a_contender_by_itself_says_when_it_took_its_first_step(
+    benchmark_cli: Cli, cifar: str, tmp_path: Path, name: str
+) -> None:
+    words = ["benchmark.mode=alone", f"benchmark.contenders=[{name}]", PLACE]
+    done = benchmark_cli(*TINY, cifar, *words)
+    assert done.code == 0, done.err
+    found = json.loads((tmp_path / "out/alone.json").read_text())
+    assert found["first_step_at"] > 1e9
+    assert found["peak_memory_mib"] > 100
+
+
+def test_a_contender_that_is_refused_by_itself_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    with pytest.raises(UserError, match=r"^bare in a .*: model=nope: no such option"):
+        alone.measure_in_process("bare", ["model=nope"])
+
+
+def test_its_memory_is_its_own_and_not_that_of_who_started_it(
+    monkeypatch: pytest.MonkeyPatch, cifar: str
+) -> None:
+    monkeypatch.chdir(ROOT)
+    large = torch.ones(3 << 28)  # 3 GiB
+    _, memory = alone.measure_in_process("bare", [*TINY, cifar])
+    assert 100 < memory < large.nbytes / 2**20 / 2
+
+
+def test_a_bare_loop_starts_without_lightning() -> None:
+    words = "import sys; import src.benchmark.run, src.benchmark.worker"
+    words += "; import src.benchmark.contenders.bare"
+    words += "; sys.exit('lightning' in sys.modules or 'torchvision' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", words], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("name", ["bare", "plain"])
+@pytest.mark.parametrize(
+    ("word", "message"),
+    [
+        ("model.num_classes=5", "the model has 5 outputs and the data 10 classes"),
+        ("data.batch_size=500", "data.batch_size=500: larger than the training set of 200 images"),
+    ],
+)
+def test_loops_refuse_what_does_not_fit(
+    benchmark_cli: Cli, cifar: str, name: str, word: str, message: str
+) -> None:
+    words = ["data.num_classes=null", "benchmark.mode=alone", f"benchmark.contenders=[{name}]"]
+    done = benchmark_cli(*TINY, cifar, *words, word)
+    assert done.code == 2
+    assert message in done.err
+    assert done.err.count("\n") == 1, done.err
+
+
+def test_one_that_fails_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)  # where there is no such module
+    with pytest.raises(RunFailed, match=r"bare in a process of its own: .*No module named 'src'"):
+        alone.measure_in_process("bare", [])
+
+
+def test_the_start_is_measured_from_the_command_on(
+    benchmark_cli: Cli, cifar: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(startup, "COMMANDS", {"a module": ["-c", "import json"]})
+    # A process of its own finds this project from its root only.
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    done = benchmark_cli(*TINY, cifar, "benchmark.mode=startup", "benchmark.rounds=1", PLACE)
+    assert done.code == 0, done.err
+    found = figures(tmp_path / "out")["measured"]
+    assert 0 < found["a module"]["median"] < found["the first training step"]["median"]
+
+
+def test_a_command_that_fails_ends_the_measurement(
+    benchmark_cli: Cli, cifar: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(startup, "COMMANDS", {"wrong": ["-c", "raise SystemExit(3)"]})
+    monkeypatch.setattr(startup, "measure_in_process", lambda name, words: (1.5, 512.0))
+    done = benchmark_cli(*TINY, cifar, "benchmark.mode=startup")
+    assert done.code == 1
+    assert done.err == "error: -c raise SystemExit(3): exit code 3\n"
+
+
+@pytest.mark.parametrize("augment", ["standard", "none"])
+def test_the_input_path(benchmark_cli: Cli, cifar: str, tmp_path: Path, augment: str) -> None:
+    threads = torch.get_num_threads()
+    done = benchmark_cli(*TINY, cifar, "benchmark.mode=input", f"augment={augment}", PLACE)
+    assert done.code == 0, done.err
+    found = figures(tmp_path / "out")["measured"]
+    assert len(found["first opening: decode and keep"]["values"]) == 2
+    assert found["fetch batches, one thread"]["median"] > 0
+    assert ("fetch and augment, one thread" in found) == (augment == "standard")
+    assert torch.get_num_threads() == threads
+
+
+def test_operations_add_up(benchmark_cli: Cli, cifar: str, tmp_path: Path) -> None:
+    done = benchmark_cli(*TINY, cifar, "benchmark.mode=operations", PLACE)
+    assert done.code == 0, done.err
+    found = figures(tmp_path / "out")
+    rows = {row["name"]: row for row in found["rows"]}
+    assert sum(row["milliseconds"] for row in rows.values()) == pytest.approx(found["milliseconds"])
+    assert found["matrix_rate"] > 1 and found["bandwidth"] > 0.1
+    convolution = rows["convolution_backward 16→16, 3×3 on 32×32"]
+    assert convolution["calls"] == 6
+    # Forward, and backward twice but for the images' own gradient.
+    forward = 2 * 32 * summarize(build_model("resnet20"), (3, 32, 32)).multiply_adds / 1e9
+    stem = 2 * 32 * 3 * 16 * 9 * 32 * 32 / 1e9
+    total = sum(row["gigaflops"] for row in rows.values())
+    assert total == pytest.approx(3 * forward - stem, rel=1e-3)
+    assert convolution["least_milliseconds"] > 0
+    assert "GFLOP/s in a matrix product" in done.out
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["benchmark.mode=race"], "benchmark.mode=race: not an option"),
+        (["benchmark.contenders=[bare]"], "ours is what the others are compared with"),
+        (["benchmark.contenders=[us]"], "benchmark.contenders=us: not an option"),
+        (["benchmark.mode=alone"], "one of benchmark.contenders, not several"),
+        (["benchmark.contenders=[]", "benchmark.mode=input"], "each once, for example [ours,bare]"),
+        (["benchmark.contenders=[ours,ours]"], "each once, for example [ours,bare]"),
+        (["benchmark.round=2"], "benchmark.round"),
+        (["trainer.devices=2"], "trainer.devices=2: a benchmark measures one device"),
+        (["trainer.accumulate_grad_batches=2"], "leave them out"),
+        (["trainer.gradient_clip_norm=1"], "leave them out"),
+        (["resume=outputs/train/x"], "a benchmark has nothing to continue"),
+        (["data=cifar10", "data.root=/nowhere", "data.download=false"], "/nowhere"),
+    ],
+)
+def test_a_mistake_is_one_line(benchmark_cli: Cli, words: list[str], message: str) -> None:
+    done = benchmark_cli("trainer.accelerator=cpu", *words)
+    assert done.code == 2
+    assert message in done.err
+    assert done.err.count("\n") == 1, done.err
+
+
+@pytest.mark.parametrize(
+    ("number", "words", "sign"),
+    [
+        (signal.SIGINT, ["benchmark.contenders=[ours,plain]"], "round 2/"),
+        (signal.SIGTERM, ["benchmark.contenders=[ours,plain]"], "round 2/"),
+        (signal.SIGINT, ["benchmark.mode=input"], "training,"),
+    ],
+    ids=["Ctrl-C", "SIGTERM", "Ctrl-C before anything"],
+)
+def test_what_was_measured_before_a_signal_is_shown_and_kept(
+    number: signal.Signals, words: list[str], sign: str, cifar: str, tmp_path: Path
+) -> None:
+    command = [sys.executable, "-m", "src.benchmark", *TINY, cifar, *words, "benchmark.rounds=999"]
+    process = subprocess.Popen(
+        [*command, f"hydra.run.dir={tmp_path / 'out'}"],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    assert process.stdout is not None
+    before = "".join(iter(lambda: _line_until(process.stdout, sign), ""))
+    os.killpg(process.pid, number)  # as a terminal does
+    after, err = process.communicate()
+    assert process.returncode == 128 + number, before + after + err
+    record = json.loads((tmp_path / "out/run.json").read_text())
+    assert record["state"] == "interrupted"
+    if sign.startswith("round"):
+        assert "interrupted; what was measured is in" in err
+        assert "│ ours " in after
+        one, other = figures(tmp_path / "out")["speeds"].values()
+        assert len(one["values"]) >= 2 and len(other["values"]) >= 2
+        assert (tmp_path / "out/benchmark.png").exists()
+
+
+def _line_until(stream: IO[str], sign: str) -> str:
+    """A line, or nothing once one holds ``sign``."""
+    line = stream.readline()
+    assert line, "the process ended"
+    return "" if sign in line else line
+
+
+def test_no_step_of_a_race_is_of_a_part_of_a_batch(
+    by_itself: None, benchmark_cli: Cli, cifar: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes: set[int] = set()
+    counted = ours.Stopwatch.on_train_batch_end
+
+    def count(self: Any, trainer: Any, module: Any, outputs: Any, batch: Any, index: int) -> None:
+        sizes.add(len(batch.labels))
+        counted(self, trainer, module, outputs, batch, index)
+
+    monkeypatch.setattr(ours.Stopwatch, "on_train_batch_end", count)
+    words = ["benchmark.contenders=[ours,bare]", "data.batch_size=50"]
+    assert benchmark_cli(*TINY, cifar, *words, PLACE).code == 0
+    assert sizes == {50}
