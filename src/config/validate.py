@@ -10,11 +10,10 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import ConfigKeyError, OmegaConfBaseException
 
 from src.config.fields import check_fields
+from src.config.optimization import OPTIMIZERS, SCHEDULERS
 from src.config.schema import (
     FLAT_GROUPS,
     METRICS,
-    OPTIMIZERS,
-    SCHEDULERS,
     BenchmarkConfig,
     ResNetConfig,
     RunSettings,

@@ -10,7 +10,7 @@ import pytest
 from omegaconf import OmegaConf
 
 from src.config.compose import plan
-from src.config.schema import OPTIMIZERS, SCHEDULERS
+from src.config.optimization import OPTIMIZERS, SCHEDULERS
 from src.config.validate import CONF
 from src.errors import ConfigError
 
