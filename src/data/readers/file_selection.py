@@ -48,6 +48,7 @@ class Selection:
         self._exclude = exclude
         self._others: list[str] = []
         self._system: set[str] = set()
+        self._reached: dict[str, bool] = {}
         self._excluded = Counter[str](dict.fromkeys(exclude, 0))
 
     def enters(self, folder: str) -> bool:
@@ -66,10 +67,12 @@ class Selection:
             return False
         return True
 
-    def reaches(self, file: str) -> bool:
-        """Whether all the folders above a file are entered."""
-        above = list(PurePosixPath(file).parents)[-2::-1]
-        return all(self.enters(str(folder)) for folder in above)
+    def reaches(self, path: str) -> bool:
+        """Whether all the folders above a path are entered; each is looked at once."""
+        folder = path.rpartition("/")[0]
+        if folder not in self._reached:
+            self._reached[folder] = not folder or (self.reaches(folder) and self.enters(folder))
+        return self._reached[folder]
 
     def _is_excluded(self, path: str) -> bool:
         pattern = next((p for p in self._exclude if PurePosixPath(path).match(p)), None)

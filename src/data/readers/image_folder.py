@@ -146,7 +146,7 @@ class ImageArchive:
             name = _plain(stored)
             if content is None:
                 folder = name.rstrip("/")
-                if folder and selection.reaches(folder) and selection.enters(folder):
+                if folder and selection.reaches(f"{folder}/"):
                     folders.append(folder)
                 continue
             if name in seen:
