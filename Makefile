@@ -5,7 +5,7 @@ INSTALLED := $(VENV)/.installed
 DEVELOPING := $(VENV)/.developing
 
 .DEFAULT_GOAL := help
-.PHONY: help train test test-reliability fuzz lint format clean
+.PHONY: help train test test-reliability test-gpu fuzz lint format clean
 
 help:  ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -14,11 +14,14 @@ train: $(INSTALLED)  ## train on drawn shapes: no download, about two minutes
 	$(VENV)/bin/python -m src.train experiment=shapes_quickstart
 
 test: $(DEVELOPING)  ## run the tests
-	$(VENV)/bin/python -m pytest -q -m 'not alone and not reliability' -n auto --maxprocesses 8 --dist worksteal
+	$(VENV)/bin/python -m pytest -q -m 'not alone and not reliability and not gpu' -n auto --maxprocesses 8 --dist worksteal
 	$(VENV)/bin/python -m pytest -q -m alone
 
 test-reliability: $(DEVELOPING)  ## run the slow promises: kills, signals, hostile files
 	$(VENV)/bin/python -m pytest -q -m reliability -n auto --maxprocesses 8 --dist worksteal
+
+test-gpu: $(DEVELOPING)  ## run what needs a CUDA GPU
+	$(VENV)/bin/python -m pytest -q -m gpu tests/gpu -n auto --maxprocesses 6
 
 fuzz: $(DEVELOPING)  ## feed 100,000 damaged files and command lines to the readers: some seven minutes
 	FUZZ_CASES=100000 $(VENV)/bin/python -m pytest -q -s tests/reliability/test_fuzz.py

@@ -34,7 +34,8 @@ class TestVisualizer(L.Callback):
     ) -> None:
         """Keep the logits where they are: on the device."""
         own = len(batch.labels) if batch.weight else 0
-        self._seen.append((batch.indices[:own], batch.labels[:own], outputs[:own]))
+        # Cloned: those of a CUDA graph lie where the next batch's will.
+        self._seen.append((batch.indices[:own], batch.labels[:own], outputs[:own].clone()))
 
     def on_test_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Draw them, with those of the other ranks."""
