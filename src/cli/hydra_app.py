@@ -9,12 +9,13 @@ import sys
 import warnings
 from argparse import Namespace
 from collections.abc import Callable
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import NoReturn
 
-import hydra
-from hydra._internal.utils import get_args_parser
+from hydra import version
+from hydra._internal.utils import _run_hydra, get_args_parser
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
@@ -60,16 +61,15 @@ def _launch(config_name: str, workflow: str, full_error: str) -> int:
     remember_command(config_name, sys.argv[1:])
     # Wherever it is typed: the parser takes options only in front or behind.
     flags = [word for word in sys.argv[1:] if word in ("-m", "--multirun")]
-    sys.argv[1:] = [*flags, *(word for word in sys.argv[1:] if word not in flags)]
-    arguments = get_args_parser().parse_args()
+    rest = [word for word in sys.argv[1:] if word not in flags]
+    arguments = get_args_parser().parse_args([*flags, *rest])
     if arguments.help or arguments.hydra_help or arguments.shell_completion or arguments.info:
-        start(config_name, lambda cfg: None)
+        run_hydra(config_name, arguments, lambda cfg: None)
         return 0
     _check_hydra(config_name, arguments)
     if arguments.cfg and arguments.multirun:
         raise ConfigError(f"--cfg {arguments.cfg} shows one run: leave out -m and give one value")
-    for word in detect_launcher(arguments.overrides, arguments.multirun):
-        _add(word, arguments.overrides)
+    arguments.overrides += detect_launcher(arguments.overrides, arguments.multirun)
     if not this_rank().first:
         warnings.simplefilter("ignore")  # the first rank has the same
     continuation = None
@@ -83,7 +83,7 @@ def _launch(config_name: str, workflow: str, full_error: str) -> int:
     primary = arguments.config_name or config_name
     asked = plan(primary, arguments.overrides, arguments.multirun, arguments.config_dir)
     if arguments.cfg:
-        start(config_name, lambda cfg: None)
+        run_hydra(config_name, arguments, lambda cfg: None)
         return 0
     return _begin(config_name, workflow, asked, arguments, full_error)
 
@@ -129,21 +129,21 @@ def _begin(
     key = "hydra.sweep.dir" if asked.multirun else "hydra.run.dir"
     chosen = any(word.startswith(f"{key}=") for word in overrides)
     if this_rank().started_by:
-        for word in join_run(Path(asked.directory), chosen=chosen):
-            _add(word, overrides)
-        return _run_single(config_name, lambda cfg: _do(check(cfg), workflow))
+        overrides += join_run(Path(asked.directory), chosen=chosen)
+        return _run_single(config_name, arguments, lambda cfg: _do(check(cfg), workflow))
     place = open_sweep_directory(overrides, multirun=asked.multirun, chosen=chosen)
     place = place or create_run_directory(Path(asked.directory), key, chosen=chosen)
     if together and not asked.multirun:
         return launch_ranks(f"src.{config_name}", place, together[0].config.trainer.devices)
-    _add(hydra_override(key, str(place)), overrides)
+    overrides.append(hydra_override(key, str(place)))
     if asked.multirun:
         # Each job writes its configuration into its own directory.
-        _add("hydra.output_subdir=null", overrides)
+        overrides.append("hydra.output_subdir=null")
         # Its jobs know of no other setting of that variable than the user's.
         environment = {FULL_ERROR: full_error}
+        start = partial(run_hydra, config_name, arguments)
         return run_sweep(config_name, asked, place, start, environment, _look_up(arguments))
-    return _run_single(config_name, lambda cfg: _do(check(cfg), workflow))
+    return _run_single(config_name, arguments, lambda cfg: _do(check(cfg), workflow))
 
 
 def _look_up(arguments: Namespace) -> list[str]:
@@ -157,37 +157,33 @@ def _look_up(arguments: Namespace) -> list[str]:
     return [*words, *(str(item.input_line) for item in found)]
 
 
-def _add(word: str, overrides: list[str]) -> None:
-    """Add an override to the command line, which Hydra reads again."""
-    # Behind the last one: the parser accepts no options between overrides.
-    places = [place for place, word in enumerate(sys.argv) if word in overrides]
-    sys.argv.insert(max(places, default=len(sys.argv) - 1) + 1, word)
-    overrides.append(word)
-
-
 def _continue(config_name: str, continuation: Continuation, workflow: str) -> int:
     trainer = continuation.config.trainer
     if needs_local_launch(config_name, trainer):
         return launch_ranks(f"src.{config_name}", continuation.directory.path, trainer.devices)
     run_dir = str(continuation.directory.path)
-    sys.argv[1:] = [
+    words = [
         hydra_override("resume", run_dir),
         hydra_override("hydra.run.dir", run_dir),
         # The run's own record of its configuration stays as it is.
         "hydra.output_subdir=null",
         *rank_overrides(),
     ]
+    arguments = get_args_parser().parse_args(words)
     begun = {"begun": continuation.save} if this_rank().first else {}
-    return _run_single(config_name, lambda cfg: _do(continuation.config, workflow, **begun))
+    return _run_single(
+        config_name, arguments, lambda cfg: _do(continuation.config, workflow, **begun)
+    )
 
 
-def start(config_name: str, job: Job) -> None:
-    """Let Hydra read the command line again and run ``job``, or print what was asked for."""
+def run_hydra(config_name: str, arguments: Namespace, job: Job) -> None:
+    """Have Hydra run ``job`` as the arguments say, or print what they ask for."""
+    version.setbase("1.3")
     before = os.environ.get(FULL_ERROR, "")
     # With it Hydra raises; without, it prints a traceback of its own and exits with 1.
     os.environ[FULL_ERROR] = "1"
     try:
-        hydra.main(version_base="1.3", config_path=str(CONF), config_name=config_name)(job)()
+        _run_hydra(arguments, get_args_parser(), job, str(CONF), config_name)
     finally:
         # Not for the processes that are started from here.
         os.environ[FULL_ERROR] = before
@@ -200,7 +196,7 @@ def _do(config: TrainConfig, workflow: str, **hooks: Callable[[], None]) -> floa
     return float("nan") if value is None else float(value)
 
 
-def _run_single(config_name: str, do: Job) -> int:
+def _run_single(config_name: str, arguments: Namespace, do: Job) -> int:
     errors: list[Exception] = []
 
     def job(cfg: DictConfig) -> float | None:
@@ -213,7 +209,7 @@ def _run_single(config_name: str, do: Job) -> int:
             log.error("error: %s", one_line(error), exc_info=not known, extra=LOG_FILE_ONLY)
             return None
 
-    start(config_name, job)
+    run_hydra(config_name, arguments, job)
     if errors:
         raise errors[0]
     return 0

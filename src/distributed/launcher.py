@@ -3,18 +3,18 @@
 import os
 import signal
 import socket
-import subprocess
 import sys
-import threading
 import time
 from itertools import chain, repeat
 from pathlib import Path
-from types import FrameType
+from subprocess import Popen
 
 from src.distributed.ranks import STARTED_BY, usable_cores
 from src.errors import RunFailed
 from src.files import read_json
+from src.process.child import start_python
 from src.process.parent_watch import ParentWatch
+from src.process.signals import handle_signals
 from src.runs.directory import RunDirectory
 from src.runs.record import RunRecord
 
@@ -42,21 +42,25 @@ def launch_ranks(module: str, directory: Path, count: int) -> int:
     Raises:
         RunFailed: a rank was killed, and could not say itself why the run ended.
     """
-    lifeline = ParentWatch()
-    shared = _environment(directory, count) | lifeline.environment
+    watch = ParentWatch()
+    shared = _environment(directory, count)
     ranks = RankProcesses()
-    with ranks:
-        for number in range(count):
-            own = {"RANK": str(number), "LOCAL_RANK": str(number)}
-            ranks.start(module, shared | own, lifeline.handles)
-        lifeline.begin()
-        ranks.wait()
-    lifeline.end()
+    with handle_signals(ranks.pass_on):
+        try:
+            for number in range(count):
+                own = {"RANK": str(number), "LOCAL_RANK": str(number)}
+                words = ["-m", module, *sys.argv[1:]]
+                ranks.processes.append(start_python(words, shared | own, watch))
+            watch.begin()
+            ranks.wait()
+        finally:
+            ranks.send(signal.SIGKILL)
+    watch.end()
     return _outcome(ranks, RunDirectory(directory))
 
 
 class RankProcesses:
-    """Processes that belong together.
+    """The ranks of a run on this machine, as child processes.
 
     Attributes:
         processes: by rank.
@@ -65,29 +69,9 @@ class RankProcesses:
     """
 
     def __init__(self) -> None:
-        self.processes: list[subprocess.Popen[bytes]] = []
+        self.processes: list[Popen[bytes]] = []
         self.failed: int | None = None
         self.stopped = False
-        self._previous: dict[int, object] = {}
-
-    def __enter__(self) -> "RankProcesses":
-        for number in (signal.SIGINT, signal.SIGTERM):
-            if threading.current_thread() is threading.main_thread():
-                self._previous[number] = signal.signal(number, self._pass_on)
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._send(signal.SIGKILL)
-        for number, handler in self._previous.items():
-            signal.signal(number, handler)  # type: ignore[arg-type]
-
-    def start(self, module: str, env: dict[str, str], handles: list[int]) -> None:
-        """Start one rank."""
-        command = [sys.executable, "-m", module, *sys.argv[1:]]
-        # In a group of its own: Ctrl-C in a terminal reaches this process alone, which passes it
-        # on once. The rank itself would take a second one for impatience.
-        process = subprocess.Popen(command, env=env, pass_fds=handles, process_group=0)
-        self.processes.append(process)
 
     def wait(self) -> None:
         """Until all have ended, soon after the first failure."""
@@ -99,7 +83,7 @@ class RankProcesses:
                 if self.failed is not None:
                     deadline = time.monotonic() + _PATIENCE
             elif time.monotonic() > deadline:
-                self._send(next(worse))
+                self.send(next(worse))
                 deadline = time.monotonic() + _PATIENCE
             time.sleep(_POLL)
         if self.failed is None:
@@ -111,11 +95,13 @@ class RankProcesses:
         bad = [number for number, code in enumerate(codes) if code]
         return min(bad, key=lambda number: (codes[number] or 0) > 0, default=None)
 
-    def _pass_on(self, number: int, frame: FrameType | None) -> None:
+    def pass_on(self, number: int) -> None:
+        """Send a signal that this process received to every rank."""
         self.stopped = True
-        self._send(number)
+        self.send(number)
 
-    def _send(self, number: int) -> None:
+    def send(self, number: int) -> None:
+        """Send a signal to every rank."""
         for process in self.processes:
             process.send_signal(number)  # nothing, if it has ended
 

@@ -78,7 +78,7 @@ def detect_launcher(overrides: list[str], multirun: bool = False) -> list[str]:
     if STARTED_BY in os.environ:
         return []
     wanted = {key: find_value(overrides, key) for key in (DEVICES, NODES)}
-    found = _of_torchrun(os.environ) or _of_srun(os.environ, wanted)
+    found = _of_torchrun(os.environ) or _of_srun(os.environ)
     if found is None:
         return []
     os.environ.update(found)
@@ -104,47 +104,26 @@ def _of_torchrun(env: Mapping[str, str]) -> dict[str, str] | None:
     return {key: env[key] for key in ("WORLD_SIZE", "LOCAL_WORLD_SIZE")} | {STARTED_BY: "torchrun"}
 
 
-def _of_srun(env: Mapping[str, str], wanted: Mapping[str, object]) -> dict[str, str] | None:
+def _of_srun(env: Mapping[str, str]) -> dict[str, str] | None:
     """The task that srun has started; a batch script or a shell in an allocation is none."""
-    tasks = _tasks(env, wanted)
-    if tasks < 2:
+    tasks = int(env.get("SLURM_STEP_NUM_TASKS", 1))
+    # `srun --pty bash`: a terminal for one task, and this process is not that task itself.
+    in_shell = "SLURM_PTY_PORT" in env and env.get("SLURM_TASK_PID") != str(os.getpid())
+    if tasks == 1 or in_shell:
         return None
-    nodes = int(env.get("SLURM_STEP_NUM_NODES") or env.get("SLURM_NNODES") or 1)
-    job, step = env.get("SLURM_JOB_ID", "0"), env.get("SLURM_STEP_ID", "0")
-    hosts = env.get("SLURM_STEP_NODELIST") or env.get("SLURM_NODELIST") or "127.0.0.1"
+    job, step = env["SLURM_JOB_ID"], env["SLURM_STEP_ID"]
     # Below the ports that systems hand out; steps of a job may share a machine.
-    port = 15000 + (int(re.sub(r"\D", "", job) or 0) + 101 * int(step)) % 10000
+    port = 15000 + (int(re.sub(r"\D", "", job)) + 101 * int(step)) % 10000
     return {
         STARTED_BY: "srun",
         "RANK": env["SLURM_PROCID"],
         "WORLD_SIZE": str(tasks),
-        "LOCAL_RANK": env.get("SLURM_LOCALID", env["SLURM_PROCID"]),
-        "LOCAL_WORLD_SIZE": str(max(tasks // nodes, 1)),
-        "GROUP_RANK": env.get("SLURM_NODEID", "0"),
-        "MASTER_ADDR": env.get("MASTER_ADDR") or first_host(hosts),
+        "LOCAL_RANK": env["SLURM_LOCALID"],
+        "LOCAL_WORLD_SIZE": str(max(tasks // int(env["SLURM_STEP_NUM_NODES"]), 1)),
+        "GROUP_RANK": env["SLURM_NODEID"],
+        "MASTER_ADDR": env.get("MASTER_ADDR") or first_host(env["SLURM_STEP_NODELIST"]),
         "MASTER_PORT": env.get("MASTER_PORT") or str(port),
     }
-
-
-def _tasks(env: Mapping[str, str], wanted: Mapping[str, object]) -> int:
-    """How many tasks srun has started with this one; 0 when it has not."""
-    if "SLURM_PROCID" not in env:
-        return 0
-    if "SLURM_STEP_NUM_TASKS" in env:
-        # `srun --pty bash`: a terminal for one task, and this process is not that task itself.
-        in_shell = "SLURM_PTY_PORT" in env and env.get("SLURM_TASK_PID") != str(os.getpid())
-        return 0 if in_shell else int(env["SLURM_STEP_NUM_TASKS"])
-    # Without a step it may be a batch script, whose tasks are yet to be started: only a run that
-    # asks for just as many ranks is taken for one of them.
-    if env.get("ENVIRONMENT") == "BATCH" or env.get("SLURM_JOB_NAME") in ("bash", "interactive"):
-        return 0
-    tasks = int(env.get("SLURM_NTASKS", 0))
-    devices, nodes = wanted[DEVICES] or 1, wanted[NODES] or 1
-    return (
-        tasks
-        if (isinstance(devices, int) and isinstance(nodes, int) and devices * nodes == tasks)
-        else 0
-    )
 
 
 def first_host(hosts: str) -> str:

@@ -1,20 +1,50 @@
-"""Run a Python module as a child process that signals are passed on to."""
+"""Child processes: the one module that starts them."""
 
 import os
 import signal
 import subprocess
 import sys
-import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from types import FrameType
+from typing import Any
 
 from src.process.parent_watch import ParentWatch
+from src.process.signals import handle_signals
 
-_RELAYED = (signal.SIGINT, signal.SIGTERM)
 _POLL = 0.5
 """Seconds between two looks at whether the child is to stop."""
+
+
+def start_python(
+    words: Sequence[str], environment: Mapping[str, str], watch: ParentWatch, **options: Any
+) -> "subprocess.Popen[bytes]":
+    """Start ``python <words>`` so that it ends with this process.
+
+    It is no member of the terminal's foreground group: a Ctrl-C reaches this process alone, which
+    passes it on once. A run takes a second one for impatience.
+
+    Args:
+        words: what follows ``python``.
+        environment: all its variables.
+        watch: tells it when this process is gone.
+        options: further ones of :class:`subprocess.Popen`.
+    """
+    return subprocess.Popen(
+        [sys.executable, *words],
+        env=dict(environment) | watch.environment,
+        pass_fds=watch.handles,
+        start_new_session=True,
+        **options,
+    )
+
+
+def output_of(*words: str) -> str:
+    """What a command prints to its standard output; empty where it fails or is not installed."""
+    try:
+        done = subprocess.run(words, capture_output=True, text=True, timeout=10)
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout.strip() if done.returncode == 0 else ""
 
 
 def run_child(
@@ -25,11 +55,7 @@ def run_child(
     place: Path,
     stop: Callable[[], bool] = lambda: False,
 ) -> tuple[int, int | None]:
-    """Run ``python <words>`` and wait for its end.
-
-    The child is no member of the terminal's foreground group: a Ctrl-C reaches this process
-    alone, which passes it on once. So do SIGTERM and a second signal. It stops when this process
-    is gone.
+    """Run ``python <words>`` and wait for its end, passing on every signal.
 
     Args:
         words: what follows ``python``.
@@ -44,24 +70,28 @@ def run_child(
     Raises:
         OSError: it cannot be started, or ``output`` cannot be written.
     """
-    lifeline = ParentWatch()
-    variables = os.environ | dict(environment) | lifeline.environment
+    watch = ParentWatch()
     sink = None if output is None else output.open("ab")
     try:
-        process = subprocess.Popen(
-            [sys.executable, *words],
-            env=variables,
+        process = start_python(
+            words,
+            os.environ | dict(environment),
+            watch,
             cwd=place,
             stdout=sink,
             stderr=None if sink is None else subprocess.STDOUT,
-            start_new_session=True,
-            pass_fds=lifeline.handles,
         )
-        lifeline.begin()
-        with _relaying(process) as received:
+        watch.begin()
+        received: list[int] = []
+
+        def pass_on(number: int) -> None:
+            received.append(number)
+            process.send_signal(number)
+
+        with handle_signals(pass_on):
             code = _wait(process, received, stop)
     finally:
-        lifeline.end()
+        watch.end()
         if sink is not None:
             sink.close()
     return code, received[0] if received else None
@@ -76,23 +106,3 @@ def _wait(process: "subprocess.Popen[bytes]", received: list[int], stop: Callabl
             if not received and stop():
                 received.append(signal.SIGINT)
                 process.send_signal(signal.SIGINT)
-
-
-@contextmanager
-def _relaying(process: "subprocess.Popen[bytes]") -> Iterator[list[int]]:
-    """Pass signals on to a process; the list has those received."""
-    received: list[int] = []
-
-    def pass_on(number: int, frame: FrameType | None) -> None:
-        received.append(number)
-        process.send_signal(number)
-
-    if threading.current_thread() is not threading.main_thread():
-        yield received
-        return
-    before = {number: signal.signal(number, pass_on) for number in _RELAYED}
-    try:
-        yield received
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

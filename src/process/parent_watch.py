@@ -9,6 +9,8 @@ import signal
 import threading
 import time
 
+from src.process.signals import unblock_signals
+
 GRACE = 30.0
 """Seconds in which a process may save what it has before it is ended."""
 
@@ -44,7 +46,7 @@ def stop_with_parent() -> None:
     if number is None:
         return
     # Ray's workers hold signals back, and what they start inherits that.
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGTERM})
+    unblock_signals()
 
     def watch() -> None:
         os.read(int(number), 1)

@@ -1,14 +1,10 @@
-"""SIGINT and SIGTERM outside of training: raised as :class:`Interrupted`, or deferred.
-
-Without torch; what training does with signals is in :mod:`src.training.callbacks.stop_on_signal`.
-"""
+"""Handlers of SIGINT and SIGTERM: the one module that installs them. Without torch."""
 
 import atexit
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from types import FrameType
 
 from src.errors import Interrupted
 
@@ -16,28 +12,34 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 @contextmanager
+def handle_signals(handler: Callable[[int], None]) -> Iterator[None]:
+    """Call ``handler(number)`` on both signals; does nothing outside of the main thread."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {item: signal.signal(item, lambda number, _: handler(number)) for item in _SIGNALS}
+    try:
+        yield
+    finally:
+        for number, previous in before.items():
+            signal.signal(number, previous)
+
+
+@contextmanager
 def raise_on_signals() -> Iterator[None]:
-    """Let both signals raise :class:`Interrupted`, unless somebody has other handlers for them.
+    """Raise :class:`Interrupted` on both signals.
 
     Left alone SIGTERM ends a process without a word, and records would say ``running``. Python's
     ``KeyboardInterrupt`` ends it by the signal instead of its exit code where it has come
     through an ``exec`` of text, as in the making of a dataclass.
     """
-    defaults = (signal.SIG_DFL, signal.default_int_handler)
-    before = {number: signal.getsignal(number) for number in _SIGNALS if _is_main_thread()}
-    mine = {number: handler for number, handler in before.items() if handler in defaults}
-    for number in mine:
-        signal.signal(number, _stop)
-    try:
+
+    def stop(number: int) -> None:
+        by = "" if number == signal.SIGINT else f" by {signal.Signals(number).name}"
+        raise Interrupted(number, f"interrupted{by}")
+
+    with handle_signals(stop):
         yield
-    finally:
-        for number, handler in mine.items():
-            signal.signal(number, handler)
-
-
-def _stop(number: int, frame: FrameType | None) -> None:
-    by = "" if number == signal.SIGINT else f" by {signal.Signals(number).name}"
-    raise Interrupted(number, f"interrupted{by}")
 
 
 @contextmanager
@@ -48,24 +50,23 @@ def defer_signals(*, answered: bool) -> Iterator[None]:
         answered: whether a signal that comes meanwhile is answered at the end, by whoever did
             before; otherwise it came too late.
     """
-    if not _is_main_thread():
-        yield
-        return
     came: list[int] = []
-    before = {item: signal.signal(item, lambda number, _: came.append(number)) for item in _SIGNALS}
-    try:
+    with handle_signals(came.append):
         yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
     if answered and came:
         signal.raise_signal(came[0])
 
 
+def end_on_next(number: int) -> None:
+    """Let the system end the process on the next signal of this number."""
+    signal.signal(number, signal.SIG_DFL)
+
+
+def unblock_signals() -> None:
+    """Receive both signals also where the process that started this one holds them back."""
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
+
+
 def ignore_signals_at_exit() -> None:
-    """All is done and said: what Python takes down, a second or two, changes no exit code."""
+    """Keep the exit code while Python takes itself down, which lasts a second or two."""
     atexit.register(lambda: [signal.signal(number, signal.SIG_IGN) for number in _SIGNALS])
-
-
-def _is_main_thread() -> bool:
-    return threading.current_thread() is threading.main_thread()

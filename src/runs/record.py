@@ -3,7 +3,6 @@
 import os
 import platform
 import shlex
-import subprocess
 import sys
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from src.files import read_json, write_json
+from src.process.child import output_of
 from src.runs.directory import RunDirectory
 
 _PLACE = "hydra.run.dir="
@@ -129,19 +129,9 @@ def _now() -> str:
 
 def _commit() -> dict[str, Any]:
     """The commit the code is at, and whether files differ from it; nulls outside git."""
-    root = Path(__file__).resolve().parents[2]
-
-    def git(*words: str) -> str:
-        done = subprocess.run(
-            ["git", "-C", str(root), *words], capture_output=True, text=True, timeout=10
-        )
-        return done.stdout.strip() if done.returncode == 0 else ""
-
-    try:
-        commit = git("rev-parse", "HEAD")
-        changed = bool(git("status", "--porcelain", "--untracked-files=no"))
-    except (OSError, subprocess.TimeoutExpired):
-        commit, changed = "", False
+    root = str(Path(__file__).resolve().parents[2])
+    commit = output_of("git", "-C", root, "rev-parse", "HEAD")
+    changed = bool(output_of("git", "-C", root, "status", "--porcelain", "--untracked-files=no"))
     return {"commit": commit or None, "uncommitted_changes": changed if commit else None}
 
 

@@ -1,19 +1,20 @@
 """Forecast of a sweep before its first job: images, networks, time, disk.
 
-Computed in a process of its own, ``python -m src.sweep``, since the sweep's own process outlives
-every job and had better hold neither PyTorch nor a GPU.
+Computed in a process of its own, since the sweep's process outlives every job and had better hold
+neither PyTorch nor a GPU.
 """
 
-import pickle
-import tempfile
+import os
 from collections.abc import Hashable, Sequence
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import asdict, dataclass
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 from src.config.schema import TrainConfig
-from src.errors import Interrupted, RunFailed, UserError, one_line
-from src.process.child import run_child
-from src.process.parent_watch import stop_with_parent
+from src.errors import RunFailed, UserError, one_line
+from src.process.signals import handle_signals
 from src.train.disk_space import check_disk_space, estimate_checkpoint_bytes
 
 TIMING_LIMIT = 20.0
@@ -51,42 +52,42 @@ def forecast(jobs: Jobs, sweep: Path, times: int = 1) -> Forecast:
     Raises:
         UserError: a job cannot work, or its files will not fit; names it.
         RunFailed: it could not be found out; says why.
-        Interrupted: a signal came.
     """
-    found = _ask(jobs, times)
+    spawn = get_context("spawn")
+    answer, sender = spawn.Pipe(duplex=False)
+    process = spawn.Process(target=_send_forecast, args=(sender, list(jobs), times), daemon=True)
+    process.start()
+    sender.close()
+    try:
+        found = answer.recv()
+    except EOFError:
+        process.join()
+        found = f"its process ended with code {process.exitcode}"
+    finally:
+        process.kill()
+    if isinstance(found, UserError):
+        raise found
+    if not isinstance(found, Forecast):
+        raise RunFailed(f"the forecast of the sweep failed: {found}")
     check_disk_space(sweep, found.disk)
     return found
 
 
-def _ask(jobs: Jobs, times: int) -> Forecast:
-    """Have the process do it; the files it reads and writes are this process's own."""
-    with tempfile.TemporaryDirectory(prefix="forecast-") as folder:
-        asked, answer, output = (Path(folder) / name for name in ("asked", "answer", "output"))
-        asked.write_bytes(pickle.dumps((list(jobs), times)))
-        words = ["-m", __package__, str(asked), str(answer)]
-        code, received = run_child(words, environment={}, output=output, place=Path.cwd())
-        if received is not None:
-            raise Interrupted(received, "interrupted")
-        if code:
-            last = output.read_text(errors="replace").strip().splitlines()[-1:]
-            raise RunFailed(f"the sweep could not be looked at ({code}): {''.join(last)}")
-        found = pickle.loads(answer.read_bytes())
-    if isinstance(found, UserError):
-        raise found
-    assert isinstance(found, Forecast)
-    return found
-
-
-def main(asked: Path, answer: Path) -> None:
-    """Read jobs from a file and write their forecast, or what is wrong with them, to another."""
-    stop_with_parent()
-    jobs, times = pickle.loads(asked.read_bytes())
-    found: Forecast | UserError
-    try:
-        found = _forecast(jobs, times)
-    except UserError as error:
-        found = UserError(one_line(error))
-    answer.write_bytes(pickle.dumps(found))
+def _send_forecast(sender: "Connection[object, object]", jobs: Jobs, times: int) -> None:
+    """Send the forecast, the user's mistake, or what else went wrong; print nothing."""
+    # Ctrl-C in a terminal reaches this process, too: the sweep's answers it.
+    with (
+        Path(os.devnull).open("w") as nowhere,
+        redirect_stdout(nowhere),
+        redirect_stderr(nowhere),
+        handle_signals(lambda number: None),
+    ):
+        try:
+            sender.send(_forecast(jobs, times))
+        except UserError as error:
+            sender.send(UserError(one_line(error)))
+        except Exception as error:
+            sender.send(one_line(error))
 
 
 def _forecast(jobs: Jobs, times: int) -> Forecast:

@@ -29,7 +29,7 @@ from src.sweep.job_runner import JobRunner, words_of_job
 from src.sweep.output import show_sweep
 from src.sweep.stop import Stop, interruptible
 
-Start = Callable[[str, Callable[[DictConfig], float | None]], None]
+Start = Callable[[Callable[[DictConfig], float | None]], None]
 """Has Hydra call a function with the configuration of each job of the command line."""
 
 log = logging.getLogger(__name__)
@@ -69,7 +69,7 @@ def run_sweep(
             job = JobRunner(config_name, sweep.absolute(), stop, Path.cwd(), environment, look_up)
             with _engine_named():
                 # A function: Hydra wants to know the file it is from.
-                start(config_name, lambda cfg: job(cfg))
+                start(lambda cfg: job(cfg))
     except (Interrupted, KeyboardInterrupt) as end:
         _report(config_name, plan, sweep, console)
         number = getattr(end, "signal_number", signal.SIGINT)

@@ -7,7 +7,6 @@ engine that shares the directory can see.
 
 import logging
 import os
-import signal
 import socket
 import time
 import uuid
@@ -15,9 +14,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import FrameType
 
 from src.errors import Interrupted, as_user_errors
+from src.process.signals import handle_signals
 from src.runs.reader import read_runs
 
 GRACE = 120.0
@@ -79,26 +78,23 @@ def interruptible(sweep: Path, stop: Stop) -> Iterator[None]:
     """
     received: list[int] = []
 
-    def on_signal(number: int, frame: FrameType | None) -> None:
+    def on_signal(number: int) -> None:
         received.append(number)
         if len(received) == 1:
             stop.file.touch()
             _wait_for_jobs(sweep, received)
         raise Interrupted(received[0], "interrupted")
 
-    numbers = (signal.SIGINT, signal.SIGTERM)
-    before = {number: signal.signal(number, on_signal) for number in numbers}
-    try:
-        yield
-    except Exception as error:
-        # Raised inside of an engine, Interrupted may come out as something else.
-        if received:
-            raise Interrupted(received[0], "interrupted") from error
-        raise
-    finally:
-        stop.file.unlink(missing_ok=True)
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    with handle_signals(on_signal):
+        try:
+            yield
+        except Exception as error:
+            # Raised inside of an engine, Interrupted may come out as something else.
+            if received:
+                raise Interrupted(received[0], "interrupted") from error
+            raise
+        finally:
+            stop.file.unlink(missing_ok=True)
 
 
 def _wait_for_jobs(sweep: Path, received: list[int]) -> None:

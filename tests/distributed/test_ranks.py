@@ -189,7 +189,7 @@ def test_tasks_of_srun_find_their_job_again(one: RunDirectory, cifar: str, tmp_p
     def srun(**env: object) -> list[Done]:
         words = ["src.train", "trainer=ddp", cifar, *WORDS]
         job = {"SLURM_JOB_ID": 77, "SLURM_STEP_ID": 0, "SLURM_STEP_NUM_TASKS": 2, **env}
-        job |= {"SLURM_NTASKS": 2, "SLURM_NNODES": 1, "SLURM_NODELIST": "localhost"}
+        job |= {"SLURM_STEP_NUM_NODES": 1, "SLURM_STEP_NODELIST": "localhost", "SLURM_NODEID": 0}
         tasks = [{"SLURM_PROCID": number, "SLURM_LOCALID": number} for number in range(2)]
         return end(*[begin(*words, cwd=tmp_path, **job, **task) for task in tasks])
 

@@ -3,10 +3,9 @@
 import logging
 import shlex
 import signal
-import threading
 from collections.abc import Sequence
 from pathlib import Path
-from types import FrameType, TracebackType
+from types import TracebackType
 from typing import Any, Self
 
 import lightning as L
@@ -15,10 +14,9 @@ import torch.distributed as dist
 from lightning.pytorch.callbacks import Checkpoint
 
 from src.errors import Interrupted
+from src.process.signals import end_on_next, handle_signals
 
 log = logging.getLogger(__name__)
-
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class StopRequest:
@@ -40,19 +38,12 @@ class StopRequest:
         self._count = 0
         self._last = last_checkpoint
         self._words = words
-        self._previous: dict[int, Any] = {}
+        self._handling = handle_signals(self._on_signal)
 
     def __enter__(self) -> Self:
         """Take over the signals."""
-        self.install()
+        self._handling.__enter__()
         return self
-
-    def install(self) -> None:
-        """Take over the signals, also from Lightning, which sets up handlers of its own."""
-        if threading.current_thread() is threading.main_thread():
-            for number in SIGNALS:
-                previous = signal.signal(number, self._on_signal)
-                self._previous.setdefault(number, previous)
 
     def __exit__(
         self,
@@ -61,8 +52,7 @@ class StopRequest:
         trace: TracebackType | None,
     ) -> None:
         """Give the signals back."""
-        for number, handler in self._previous.items():
-            signal.signal(number, handler)
+        self._handling.__exit__(kind, error, trace)
 
     def interrupted(self, where: str = "") -> Interrupted:
         """The exception to raise for the received signal; ``where`` is part of its message."""
@@ -74,7 +64,7 @@ class StopRequest:
             how = "nothing was saved yet"
         return Interrupted(self.signal_number, f"interrupted by {name}{where}; {how}")
 
-    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+    def _on_signal(self, number: int) -> None:
         self._count += 1
         # Where another rank was faster the run is stopping already; this is no second signal.
         known, self.signal_number = self.signal_number is not None, self.signal_number or number
@@ -82,7 +72,7 @@ class StopRequest:
             log.warning("stopping after this step; once more to stop at once")
             return
         if self._count > 1:
-            signal.signal(number, signal.SIG_DFL)
+            end_on_next(number)
         raise self.interrupted()
 
 
