@@ -40,7 +40,7 @@ def compare_throughput(
     data = build_data(replace(config, data=replace(config.data, drop_last=True)))
     assert data.data is not None
     kinds: dict[str, Callable[..., Contender]] = {"bare": Synthetic, "plain": Baseline}
-    loops = {
+    loops: dict[str, Contender] = {
         name: kinds[name](config, data.data, compute.accelerator, compute.precision)
         for name in config.benchmark_settings.contenders
         if name in kinds

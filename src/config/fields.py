@@ -1,69 +1,118 @@
-"""Dataclass fields with the values they accept: a range, or a set of names."""
+"""Fields of settings: types that pydantic checks, flags, and one line for what is not accepted."""
 
-import math
-from dataclasses import Field, field, fields, is_dataclass
-from typing import Any
+import re
+from collections.abc import Iterator
+from dataclasses import MISSING, fields, is_dataclass
+from enum import Enum
+from typing import Annotated, Any, get_args, get_type_hints
+
+from pydantic import BeforeValidator, ConfigDict, ValidationError
+from pydantic_core import ErrorDetails, PydanticCustomError
 
 from src.errors import ConfigError
 from src.text import nearest
 
-
-def number(
-    default: Any,
-    *,
-    ge: float | None = None,
-    gt: float | None = None,
-    le: float | None = None,
-    lt: float | None = None,
-) -> Any:
-    """A number within bounds: ``ge``/``gt`` from below, ``le``/``lt`` from above."""
-    bounds = {"at least": ge, "more than": gt, "at most": le, "less than": lt}
-    return _with(default, {"bounds": {word: b for word, b in bounds.items() if b is not None}})
+STRICT = ConfigDict(extra="forbid", allow_inf_nan=False, coerce_numbers_to_str=True)
 
 
-def choice(default: Any, *names: str) -> Any:
-    """One of the given names."""
-    return _with(default, {"names": names})
+class Flag(Enum):
+    """A property of a setting, in the metadata of its type."""
+
+    CHANGEABLE = "may change when a run is resumed: how long and where it goes on"
+    INCIDENTAL = "changes nothing of what is learned or measured"
 
 
-def _with(default: Any, metadata: dict[str, Any]) -> Any:
-    if isinstance(default, list):
-        return field(default_factory=lambda: list(default), metadata=metadata)
-    return field(default=default, metadata=metadata)
+def _no_boolean(value: Any) -> Any:
+    if isinstance(value, bool):
+        raise PydanticCustomError("number_type", "a number is needed")
+    return value
 
 
-def check_fields(settings: Any, prefix: str) -> None:
-    """Check every field of a dataclass instance, nested ones included.
+Int = Annotated[int, BeforeValidator(_no_boolean)]
+Float = Annotated[float, BeforeValidator(_no_boolean)]
+
+
+def flagged(kind: type, flag: Flag, prefix: str = "") -> Iterator[str]:
+    """The keys of a dataclass, nested ones included, whose type has a flag."""
+    for name, hint in get_type_hints(kind, include_extras=True).items():
+        if flag in getattr(hint, "__metadata__", ()):
+            yield f"{prefix}{name}"
+        if is_dataclass(hint):
+            yield from flagged(hint, flag, f"{prefix}{name}.")  # type: ignore[arg-type]
+
+
+def defaults(kind: type, prefix: str = "") -> dict[str, Any]:
+    """The settings that a configuration may lack, since they came after it, and their values."""
+    return {
+        f"{prefix}{item.name}": item.default_factory()
+        if item.default_factory is not MISSING
+        else item.default
+        for item in fields(kind)
+        if item.default is not MISSING or item.default_factory is not MISSING
+    }
+
+
+def typed(kind: type, values: dict[str, Any], prefix: str, also: set[str] | None = None) -> Any:
+    """Values as an instance of a pydantic dataclass; ``also`` are neighbours to suggest for a typo.
 
     Raises:
-        ConfigError: a value outside its range or not among its names.
+        ConfigError: a key that is not a field or is missing, a wrong type, a value out of range.
     """
-    for item in fields(settings):
-        value = getattr(settings, item.name)
-        key = f"{prefix}.{item.name}" if prefix else item.name
-        if is_dataclass(value):
-            check_fields(value, key)
-        elif value is not None:
-            for element in value if isinstance(value, list) else [value]:
-                _check_value(key, element, item)
+    try:
+        return kind(**values)
+    except ValidationError as error:
+        found = error.errors(include_url=False)
+        unknown = [item for item in found if item["type"] == "unexpected_keyword_argument"]
+        raise ConfigError(_explain(kind, (unknown or found)[0], prefix, also or set())) from error
 
 
-def _check_value(key: str, value: Any, item: Field[Any]) -> None:
-    if isinstance(value, list):
-        raise ConfigError(f"{key}={value}: a list within a list (accepted: single values)")
-    names = item.metadata.get("names")
-    if names and value not in names:
+_BOUNDS = {"ge": "at least", "gt": "more than", "le": "at most", "lt": "less than"}
+
+
+def _accepted(hint: Any) -> Iterator[str]:
+    """The bounds in the metadata of a type, in words."""
+    for item in getattr(hint, "__metadata__", ()):
+        for name, word in _BOUNDS.items():
+            bound = getattr(item, name, None)
+            if bound is not None:
+                yield f"{word} {bound:g}"
+    for part in get_args(hint):
+        yield from _accepted(part)
+
+
+def _explain(kind: type, error: ErrorDetails, prefix: str, also: set[str]) -> str:
+    what, value = error["type"], error["input"]
+    path = [str(part) for part in error["loc"] if isinstance(part, str)]
+    key = ".".join(filter(None, [prefix, *path]))
+    for part in path[:-1]:
+        kind = get_type_hints(kind)[part]
+    if what == "unexpected_keyword_argument":
+        names = [item.name for item in fields(kind)]
+        hint = nearest(path[-1], [*names, *sorted(also)])
+        return f"{key}: no such setting{hint} (accepted: {', '.join(names)})"
+    if what == "missing":
+        return f"{key}: is missing; a file of your own can begin with `defaults: [<option>]`"
+    if what == "literal_error":
+        names = re.findall(r"'([^']*)'", error["ctx"]["expected"])
         hint = nearest(str(value), names)
-        raise ConfigError(f"{key}={value}: not an option{hint} (accepted: {', '.join(names)})")
-    for word, bound in item.metadata.get("bounds", {}).items():
-        inside = {
-            "at least": value >= bound,
-            "more than": value > bound,
-            "at most": value <= bound,
-            "less than": value < bound,
-        }[word]
-        if not inside:
-            accepted = " and ".join(f"{w} {b}" for w, b in item.metadata["bounds"].items())
-            raise ConfigError(f"{key}={value}: out of range (accepted: {accepted})")
-    if isinstance(value, float) and not math.isfinite(value):
-        raise ConfigError(f"{key}={value}: not a finite number")
+        return f"{key}={value}: not an option{hint} (accepted: {', '.join(names)})"
+    if what.startswith(("greater_than", "less_than")):
+        hint = get_type_hints(kind, include_extras=True)[path[-1]]
+        return f"{key}={value}: out of range (accepted: {' and '.join(_accepted(hint))})"
+    if what == "finite_number":
+        return f"{key}={value}: not a finite number"
+    for start, needed in _NEEDED.items():
+        if what.startswith(start):
+            return f"{key}={value}: {needed} is needed"
+    return f"{key}={value}: {error['msg']}"
+
+
+_NEEDED = {
+    "int": "an integer",
+    "float": "a number",
+    "number": "a number",
+    "bool": "true or false",
+    "string": "text",
+    "list": "a list, [<value>,…],",
+    "dataclass": "a group of settings",
+}

@@ -6,33 +6,20 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from src.config.schema import TrainConfig
+from src.config.fields import Flag
+from src.config.schema import TrainConfig, added_settings, settings_with
 
-INCIDENTAL = (
-    "callbacks.model_summary",
-    "callbacks.progress_bar",
-    "data.cache_dir",
-    "data.download",
-    "data.eval_batch_size",
-    "data.num_workers",
-    "data.resident",
-    "logger",
-    "objective",
-    "resume",
-    "sweep",
-    "trainer.log_every_n_steps",
-)
-"""Settings, and groups of them, that change nothing of what is learned or measured."""
+INCIDENTAL = {*settings_with(Flag.INCIDENTAL), "logger"}
+"""Settings, and a group of nothing else, that change nothing of what is learned or measured."""
 
-ADDED: dict[str, Any] = {"data.exclude": [], "scheduler.total_epochs": None}
-"""Settings that are newer than version 0.1, with the value at which a run is as it was without."""
+ADDED = added_settings()
 
 DIGITS = 16
 
 
 def is_incidental(key: str) -> bool:
     """Whether a setting, ``group.key``, only says how a run is carried out."""
-    return any(key == name or key.startswith(f"{name}.") for name in INCIDENTAL)
+    return key in INCIDENTAL
 
 
 def flatten(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -1,152 +1,163 @@
 """Settings of every group of ``conf/``: types, ranges, names.
 
-Defaults live in ``conf/``; the ones here only say what a key may be left out as. A field's
-bounds are part of it (:mod:`src.config.fields`); what several fields must agree on is in
+Defaults stand in ``conf/``. A field has one here only if earlier versions did not have it: the
+value with which a run of theirs is continued. What several fields must agree on is in
 :mod:`src.config.validate`.
 """
 
-from dataclasses import dataclass, field
-from typing import Any
+import dataclasses
+from typing import Annotated, Any, Literal, get_args
 
-from src.config.fields import choice, number
+from annotated_types import Ge, Gt, Interval
+from pydantic.dataclasses import dataclass
 
-METRICS = ("val/acc", "val/loss", "train/acc", "train/loss")
+from src.config.fields import STRICT, Flag, Float, Int, defaults, flagged
+from src.config.optimization import OPTIMIZERS, SCHEDULERS
+
+Metric = Literal["val/acc", "val/loss", "train/acc", "train/loss"]
+METRICS: tuple[str, ...] = get_args(Metric)
 """What a checkpoint, early stopping or a search may watch. Test metrics are for the end."""
 
+CHANGEABLE, INCIDENTAL = Flag.CHANGEABLE, Flag.INCIDENTAL
 
-@dataclass
+
+@dataclass(config=STRICT, kw_only=True)
 class ResNetConfig:
     """A row of the family table and the options that vary it; ``null`` is the row's own."""
 
-    _target_: str = "src.models.build_model"
-    name: str = "resnet18"
-    num_classes: int | None = number(None, ge=2)
-    in_channels: int | None = number(None, ge=1)
-    stem: str | None = choice(None, "cifar", "imagenet")
-    shortcut: str | None = choice(None, "A", "B", "C", "none")
-    conv_bias: bool = False
-    zero_init_residual: bool = False
-    dropout: float = number(0.0, ge=0, lt=1)
-    norm_momentum: float = number(0.1, gt=0, le=1)
+    _target_: str
+    name: str
+    num_classes: Annotated[Int, Ge(2)] | None
+    in_channels: Annotated[Int, Ge(1)] | None
+    stem: Literal["cifar", "imagenet"] | None
+    shortcut: Literal["A", "B", "C", "none"] | None
+    conv_bias: bool
+    zero_init_residual: bool
+    dropout: Annotated[Float, Interval(ge=0, lt=1)]
+    norm_momentum: Annotated[Float, Interval(gt=0, le=1)]
 
 
-@dataclass
+@dataclass(config=STRICT, kw_only=True)
 class DataConfig:
     """Where the images are, how they are split, and how they are fed."""
 
-    name: str = choice("cifar10", "cifar10", "cifar100", "fashion_mnist", "shapes", "folder")
-    root: str | None = None
-    download: bool = True
-    labels: str = choice("fine", "fine", "coarse")
-    num_classes: int | None = number(None, ge=2)
-    channels: int | None = number(None, ge=1, le=3)
-    image_size: int | None = number(None, ge=4, le=4096)
-    mean: list[float] | None = number(None, ge=0, le=1)
-    std: list[float] | None = number(None, gt=0, le=1)
-    validate_on: str = choice("validation", "validation", "test")
-    val_fraction: float = number(0.1, gt=0, lt=1)
-    split_seed: int = number(0, ge=0, le=2**32 - 1)
-    batch_size: int = number(128, ge=1)
-    eval_batch_size: int = number(512, ge=1)
-    drop_last: bool = False
-    num_workers: int = number(0, ge=0, le=256)
-    resident: str = choice("auto", "auto", "always", "never")
-    on_bad_image: str = choice("error", "error", "skip")
-    exclude: list[str] = field(default_factory=list)
-    cache_dir: str | None = None
+    name: Literal["cifar10", "cifar100", "fashion_mnist", "shapes", "folder"]
+    root: Annotated[str | None, CHANGEABLE]
+    download: Annotated[bool, CHANGEABLE, INCIDENTAL]
+    labels: Literal["fine", "coarse"]
+    num_classes: Annotated[Int, Ge(2)] | None
+    channels: Annotated[Int, Interval(ge=1, le=3)] | None
+    image_size: Annotated[Int, Interval(ge=4, le=4096)] | None
+    mean: list[Annotated[Float, Interval(ge=0, le=1)]] | None
+    std: list[Annotated[Float, Interval(gt=0, le=1)]] | None
+    validate_on: Literal["validation", "test"]
+    val_fraction: Annotated[Float, Interval(gt=0, lt=1)]
+    split_seed: Annotated[Int, Interval(ge=0, le=2**32 - 1)]
+    batch_size: Annotated[Int, Ge(1)]
+    eval_batch_size: Annotated[Annotated[Int, Ge(1)], CHANGEABLE, INCIDENTAL]
+    drop_last: bool
+    num_workers: Annotated[Annotated[Int, Interval(ge=0, le=256)], CHANGEABLE, INCIDENTAL]
+    resident: Annotated[Literal["auto", "always", "never"], CHANGEABLE, INCIDENTAL]
+    on_bad_image: Literal["error", "skip"]
+    exclude: list[str] = dataclasses.field(default_factory=list)
+    cache_dir: Annotated[str | None, CHANGEABLE, INCIDENTAL]
 
 
-@dataclass
+@dataclass(config=STRICT, kw_only=True)
 class AugmentConfig:
     """What is done to a training image; all off is the identity."""
 
-    crop_padding: int = number(0, ge=0)
-    crop_mode: str = choice("zeros", "zeros", "reflect")
-    flip: str = choice("none", "none", "random", "alternating")
-    cutout: int = number(0, ge=0)
-    erase_probability: float = number(0.0, ge=0, le=1)
-    erase_fill: str = choice("noise", "noise", "mean", "zero")
-    mixup: float = number(0.0, ge=0)
-    cutmix: float = number(0.0, ge=0)
-    mix_probability: float = number(1.0, ge=0, le=1)
+    crop_padding: Annotated[Int, Ge(0)]
+    crop_mode: Literal["zeros", "reflect"]
+    flip: Literal["none", "random", "alternating"]
+    cutout: Annotated[Int, Ge(0)]
+    erase_probability: Annotated[Float, Interval(ge=0, le=1)]
+    erase_fill: Literal["noise", "mean", "zero"]
+    mixup: Annotated[Float, Ge(0)]
+    cutmix: Annotated[Float, Ge(0)]
+    mix_probability: Annotated[Float, Interval(ge=0, le=1)]
 
 
-@dataclass
+CompileMode = Literal["default", "reduce-overhead", "max-autotune", "max-autotune-no-cudagraphs"]
+
+
+@dataclass(config=STRICT, kw_only=True)
 class TrainerConfig:
     """Where, how long and in what arithmetic to train."""
 
-    accelerator: str = choice("auto", "auto", "gpu", "cpu")
-    devices: int = number(1, ge=1)
-    num_nodes: int = number(1, ge=1)
-    sync_batchnorm: bool = False
-    max_epochs: int | None = number(None, ge=1)
-    max_steps: int | None = number(None, ge=1)
-    precision: str = choice("auto", "auto", "32-true", "bf16-mixed", "16-mixed")
-    accumulate_grad_batches: int = number(1, ge=1)
-    gradient_clip_norm: float | None = number(None, gt=0)
-    channels_last: bool = True
-    compile: bool = False
-    compile_mode: str = choice(
-        "default", "default", "reduce-overhead", "max-autotune", "max-autotune-no-cudagraphs"
-    )
-    deterministic: bool = False
-    num_threads: int | None = number(None, ge=1)
-    check_val_every_n_epoch: int = number(1, ge=1)
-    log_every_n_steps: int = number(20, ge=1)
-    limit_train_batches: int | None = number(None, ge=1)
-    limit_val_batches: int | None = number(None, ge=1)
-    limit_test_batches: int | None = number(None, ge=1)
+    accelerator: Annotated[Literal["auto", "gpu", "cpu"], CHANGEABLE]
+    devices: Annotated[Annotated[Int, Ge(1)], CHANGEABLE]
+    num_nodes: Annotated[Annotated[Int, Ge(1)], CHANGEABLE]
+    sync_batchnorm: bool
+    max_epochs: Annotated[Annotated[Int, Ge(1)] | None, CHANGEABLE]
+    max_steps: Annotated[Annotated[Int, Ge(1)] | None, CHANGEABLE]
+    precision: Annotated[Literal["auto", "32-true", "bf16-mixed", "16-mixed"], CHANGEABLE]
+    accumulate_grad_batches: Annotated[Int, Ge(1)]
+    gradient_clip_norm: Annotated[Float, Gt(0)] | None
+    channels_last: bool
+    compile: Annotated[bool, CHANGEABLE]
+    compile_mode: Annotated[
+        Literal["default", "reduce-overhead", "max-autotune", "max-autotune-no-cudagraphs"],
+        CHANGEABLE,
+    ]
+    deterministic: bool
+    num_threads: Annotated[Annotated[Int, Ge(1)] | None, CHANGEABLE]
+    check_val_every_n_epoch: Annotated[Int, Ge(1)]
+    log_every_n_steps: Annotated[Annotated[Int, Ge(1)], CHANGEABLE, INCIDENTAL]
+    limit_train_batches: Annotated[Int, Ge(1)] | None
+    limit_val_batches: Annotated[Int, Ge(1)] | None
+    limit_test_batches: Annotated[Int, Ge(1)] | None
 
 
-@dataclass
+@dataclass(config=STRICT, kw_only=True)
 class EarlyStoppingConfig:
     """Stop when the monitored metric has not improved for ``patience`` validations."""
 
-    enabled: bool = False
-    patience: int = number(10, ge=1)
-    min_delta: float = number(0.0, ge=0)
+    enabled: Annotated[bool, CHANGEABLE]
+    patience: Annotated[Annotated[Int, Ge(1)], CHANGEABLE]
+    min_delta: Annotated[Annotated[Float, Ge(0)], CHANGEABLE]
 
 
-@dataclass
+@dataclass(config=STRICT, kw_only=True)
 class EMAConfig:
     """Validate, test and save an exponential moving average of the weights."""
 
-    enabled: bool = False
-    decay: float = number(0.999, gt=0, lt=1)
-    every_n_steps: int = number(1, ge=1)
+    enabled: bool
+    decay: Annotated[Float, Interval(gt=0, lt=1)]
+    every_n_steps: Annotated[Int, Ge(1)]
 
 
-@dataclass
+@dataclass(config=STRICT, kw_only=True)
 class CallbacksConfig:
     """What happens around the training loop."""
 
-    monitor: str = choice("val/acc", *METRICS)
-    checkpoint: bool = True
-    checkpoint_every_n_epochs: int = number(1, ge=1)
-    early_stopping: EarlyStoppingConfig = field(default_factory=EarlyStoppingConfig)
-    ema: EMAConfig = field(default_factory=EMAConfig)
-    progress_bar: bool = True
-    model_summary: bool = True
+    monitor: Metric
+    checkpoint: bool
+    checkpoint_every_n_epochs: Annotated[Annotated[Int, Ge(1)], CHANGEABLE]
+    early_stopping: EarlyStoppingConfig
+    ema: EMAConfig
+    progress_bar: Annotated[bool, CHANGEABLE, INCIDENTAL]
+    model_summary: Annotated[bool, CHANGEABLE, INCIDENTAL]
 
 
-@dataclass
+@dataclass(config=STRICT, kw_only=True)
 class LoggerConfig:
     """Where the metrics go; ``metrics.csv`` and ``metrics.json`` are always written."""
 
-    tensorboard: bool = True
+    tensorboard: Annotated[bool, CHANGEABLE, INCIDENTAL]
 
 
-CONTENDERS = ("ours", "bare", "plain")
+Contender = Literal["ours", "bare", "plain"]
 
 
-@dataclass
+@dataclass(config=STRICT, kw_only=True)
 class BenchmarkConfig:
     """What ``python -m src.benchmark`` measures, and for how long."""
 
-    mode: str = choice("training", "training", "input", "startup", "operations", "alone")
-    contenders: list[str] = choice(list(CONTENDERS), *CONTENDERS)
-    rounds: int = number(5, ge=1, le=1000)
-    seconds: float = number(5.0, gt=0, le=3600)
+    mode: Literal["training", "input", "startup", "operations", "alone"]
+    contenders: list[Contender]
+    rounds: Annotated[Int, Interval(ge=1, le=1000)]
+    seconds: Annotated[Float, Interval(gt=0, le=3600)]
 
 
 Options = dict[str, Any]
@@ -161,19 +172,19 @@ FLAT_GROUPS: dict[str, type] = {
 }
 
 
-@dataclass
+@dataclass(config=STRICT, kw_only=True)
 class RunSettings:
     """The keys that stand at the top of the config, outside any group."""
 
-    seed: int = number(0, ge=0, le=2**32 - 1)
-    label_smoothing: float = number(0.0, ge=0, lt=1)
-    test_checkpoint: str = choice("best", "best", "last", "none")
-    objective: str = choice("val/acc", *METRICS)
-    resume: str | None = None
-    sweep: str | None = None
+    seed: Annotated[Int, Interval(ge=0, le=2**32 - 1)]
+    label_smoothing: Annotated[Float, Interval(ge=0, lt=1)]
+    test_checkpoint: Annotated[Literal["best", "last", "none"], CHANGEABLE]
+    objective: Annotated[Metric, INCIDENTAL]
+    resume: Annotated[str | None, INCIDENTAL]
+    sweep: Annotated[str | None, INCIDENTAL]
 
 
-@dataclass
+@dataclasses.dataclass
 class TrainConfig:
     """A checked configuration, as the commands receive it.
 
@@ -198,20 +209,39 @@ class TrainConfig:
         return self.benchmark
 
 
-@dataclass
+def settings_with(flag: Flag) -> list[str]:
+    """The settings with a flag, sorted, as ``group.key``."""
+    return sorted({key for prefix, kind in _KINDS for key in flagged(kind, flag, prefix)})
+
+
+def added_settings() -> dict[str, Any]:
+    """The settings that the first version did not have, with the values that stand for that."""
+    return {k: value for prefix, kind in _KINDS for k, value in defaults(kind, prefix).items()}
+
+
+_KINDS = [
+    ("", RunSettings),
+    ("model.", ResNetConfig),
+    *((f"{name}.", kind) for name, kind in FLAT_GROUPS.items()),
+    *(("optimizer.", kind) for kind in OPTIMIZERS.values()),
+    *(("scheduler.", kind) for kind in SCHEDULERS.values()),
+]
+
+
+@dataclass(config=STRICT, kw_only=True)
 class RunChoice:
     """Which trained network is meant."""
 
-    run: str | None = None
-    ckpt: str | None = None
-    checkpoint: str = choice("best", "best", "last")
-    trust: list[str] = field(default_factory=list)
+    run: str | None
+    ckpt: str | None
+    checkpoint: Literal["best", "last"]
+    trust: list[str]
 
 
-@dataclass
+@dataclass(config=STRICT, kw_only=True)
 class InferenceConfig(RunChoice):
     """Where and how it computes."""
 
-    accelerator: str = choice("auto", "auto", "gpu", "cpu")
-    precision: str = choice("run", "run", "32-true", "bf16-mixed", "16-mixed")
-    batch_size: int = number(512, ge=1)
+    accelerator: Literal["auto", "gpu", "cpu"]
+    precision: Literal["run", "32-true", "bf16-mixed", "16-mixed"]
+    batch_size: Annotated[Int, Ge(1)]

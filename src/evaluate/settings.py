@@ -1,22 +1,22 @@
 """Settings of ``src.evaluate``."""
 
-from dataclasses import dataclass
-from typing import cast
+from typing import Literal, cast
 
 from omegaconf import DictConfig
+from pydantic.dataclasses import dataclass
 
-from src.config.fields import choice
+from src.config.fields import STRICT
 from src.config.schema import InferenceConfig
 from src.config.validate import check_run_choice
 
 
-@dataclass
+@dataclass(config=STRICT, kw_only=True)
 class EvaluateConfig(InferenceConfig):
     """What ``python -m src.evaluate`` looks at."""
 
-    against: str | None = None
-    output: str | None = None
-    tta: str = choice("none", "none", "flip", "shift")
+    against: str | None
+    output: str | None
+    tta: Literal["none", "flip", "shift"]
 
 
 def check_evaluate(cfg: DictConfig) -> EvaluateConfig:

@@ -1,21 +1,21 @@
 """Settings of ``src.export``."""
 
-from dataclasses import dataclass
-from typing import cast
+from typing import Literal, cast
 
 from omegaconf import DictConfig
+from pydantic.dataclasses import dataclass
 
-from src.config.fields import choice
+from src.config.fields import STRICT
 from src.config.schema import RunChoice
 from src.config.validate import check_run_choice
 
 
-@dataclass
+@dataclass(config=STRICT, kw_only=True)
 class ExportConfig(RunChoice):
     """What ``python -m src.export`` writes."""
 
-    format: str = choice("onnx", "onnx", "torch_export", "safetensors")
-    output: str | None = None
+    format: Literal["onnx", "torch_export", "safetensors"]
+    output: str | None
 
 
 def check_export(cfg: DictConfig) -> ExportConfig:

@@ -1,23 +1,24 @@
 """Settings of ``src.predict``."""
 
-from dataclasses import dataclass
-from typing import cast
+from typing import Annotated, cast
 
+from annotated_types import Ge
 from omegaconf import DictConfig
+from pydantic.dataclasses import dataclass
 
-from src.config.fields import number
+from src.config.fields import STRICT, Int
 from src.config.schema import InferenceConfig
 from src.config.validate import check_run_choice
 from src.errors import ConfigError
 
 
-@dataclass
+@dataclass(config=STRICT, kw_only=True)
 class PredictConfig(InferenceConfig):
     """What ``python -m src.predict`` classifies."""
 
-    input: str | None = None
-    output: str | None = None
-    top: int = number(3, ge=1)
+    input: str | None
+    output: str | None
+    top: Annotated[Int, Ge(1)]
 
 
 def check_predict(cfg: DictConfig) -> PredictConfig:

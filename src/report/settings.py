@@ -1,27 +1,24 @@
 """Settings of ``src.report``."""
 
-from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 from omegaconf import DictConfig, OmegaConf
+from pydantic.dataclasses import dataclass
 
 from src.config.compose import parse
-from src.config.fields import choice
-from src.config.schema import METRICS
-from src.config.validate import typed
+from src.config.fields import STRICT, typed
+from src.config.schema import Metric
 from src.errors import ConfigError
 
-REPORTED = (*METRICS, "test/acc", "test/loss")
 
-
-@dataclass
+@dataclass(config=STRICT, kw_only=True)
 class ReportConfig:
     """What ``python -m src.report`` compares, and by which figure."""
 
-    sweep: list[str] = field(default_factory=list)
-    metric: str = choice("val/acc", *REPORTED)
-    output: str | None = None
-    format: str = choice("all", "all", "results", "figure")
+    sweep: list[str]
+    metric: Literal[Metric, "test/acc", "test/loss"]
+    output: str | None
+    format: Literal["all", "results", "figure"]
 
 
 def check_report(cfg: DictConfig) -> ReportConfig:

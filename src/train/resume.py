@@ -6,7 +6,8 @@ from pathlib import Path
 from omegaconf import DictConfig, OmegaConf
 
 from src.config.compose import find_value, parse
-from src.config.schema import TrainConfig
+from src.config.fields import Flag
+from src.config.schema import TrainConfig, settings_with
 from src.config.validate import check
 from src.errors import ConfigError, UserError, as_user_errors
 from src.files import read_json, replacing
@@ -15,33 +16,7 @@ from src.runs.reader import read_config
 from src.target_allowlist import check_targets
 from src.text import nearest
 
-CHANGEABLE = (
-    "callbacks.checkpoint_every_n_epochs",
-    "callbacks.early_stopping.enabled",
-    "callbacks.early_stopping.min_delta",
-    "callbacks.early_stopping.patience",
-    "callbacks.model_summary",
-    "callbacks.progress_bar",
-    "data.cache_dir",
-    "data.download",
-    "data.eval_batch_size",
-    "data.num_workers",
-    "data.resident",
-    "data.root",
-    "logger.tensorboard",
-    "scheduler.total_epochs",
-    "test_checkpoint",
-    "trainer.accelerator",
-    "trainer.compile",
-    "trainer.compile_mode",
-    "trainer.devices",
-    "trainer.log_every_n_steps",
-    "trainer.max_epochs",
-    "trainer.max_steps",
-    "trainer.num_nodes",
-    "trainer.num_threads",
-    "trainer.precision",
-)
+CHANGEABLE = settings_with(Flag.CHANGEABLE)
 """What may be set anew: how long and where a run goes on, not what it is a run of."""
 
 
