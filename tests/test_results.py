@@ -12,8 +12,7 @@ from tests.fixtures.cli import Cli
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = (ROOT / "RESULTS.md").read_text()
 README = (ROOT / "README.md").read_text()
-FINDINGS = (ROOT / "docs/findings.md").read_text()
-COMMANDS = f"{RESULTS}\n{FINDINGS}".replace("\\\n", "")
+COMMANDS = RESULTS.replace("\\\n", "")
 TRAIN = re.findall(r"^python -m src\.train (.*)$", COMMANDS, flags=re.M)
 EVALUATE = re.findall(r"^python -m src\.evaluate (.*)$", COMMANDS, flags=re.M)
 
