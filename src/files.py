@@ -4,6 +4,7 @@ import codecs
 import csv
 import json
 import os
+import sys
 import tempfile
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
@@ -88,6 +89,8 @@ def _umask() -> int:
 
 
 def _sync_directory(directory: Path) -> None:
+    if sys.platform == "win32":
+        return  # directories cannot be opened there
     descriptor = os.open(directory, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -257,4 +257,5 @@ def start_worker(worker: int) -> None:
     # Ctrl-C in a terminal and torchrun's SIGTERM reach a whole process group. It is the rank that
     # answers them, and until it has stopped it needs its batches. To ignore SIGTERM would not do:
     # at the interpreter's exit multiprocessing ends its children by it, and waits for them.
-    os.setpgid(0, 0)
+    if hasattr(os, "setpgid"):
+        os.setpgid(0, 0)

@@ -12,7 +12,7 @@ from subprocess import Popen
 from src.distributed.ranks import STARTED_BY, usable_cores
 from src.errors import RunFailed
 from src.files import read_json
-from src.process.child import start_python
+from src.process.child import send_signal, start_python
 from src.process.parent_watch import ParentWatch
 from src.process.signals import handle_signals
 from src.runs.directory import RunDirectory
@@ -54,7 +54,7 @@ def launch_ranks(module: str, directory: Path, count: int) -> int:
             watch.begin()
             ranks.wait()
         finally:
-            ranks.send(signal.SIGKILL)
+            ranks.kill()
     watch.end()
     return _outcome(ranks, RunDirectory(directory))
 
@@ -75,7 +75,7 @@ class RankProcesses:
 
     def wait(self) -> None:
         """Until all have ended, soon after the first failure."""
-        worse = chain([signal.SIGTERM], repeat(signal.SIGKILL))
+        worse = chain([lambda: self.send(signal.SIGTERM)], repeat(self.kill))
         deadline = float("inf")
         while any(process.poll() is None for process in self.processes):
             if self.failed is None:
@@ -83,7 +83,7 @@ class RankProcesses:
                 if self.failed is not None:
                     deadline = time.monotonic() + _PATIENCE
             elif time.monotonic() > deadline:
-                self.send(next(worse))
+                next(worse)()
                 deadline = time.monotonic() + _PATIENCE
             time.sleep(_POLL)
         if self.failed is None:
@@ -103,7 +103,12 @@ class RankProcesses:
     def send(self, number: int) -> None:
         """Send a signal to every rank."""
         for process in self.processes:
-            process.send_signal(number)  # nothing, if it has ended
+            send_signal(process, number)  # nothing, if it has ended
+
+    def kill(self) -> None:
+        """End every rank at once."""
+        for process in self.processes:
+            process.kill()
 
 
 def _outcome(ranks: RankProcesses, directory: RunDirectory) -> int:
@@ -115,8 +120,9 @@ def _outcome(ranks: RankProcesses, directory: RunDirectory) -> int:
     content = read_json(directory.record)
     running = content.get("state") == "running"
     if code < 0 and not ranks.stopped:
-        reason = f"rank {ranks.failed} was killed by {signal.Signals(-code).name}"
-        reason += " (out of memory?)" if -code == signal.SIGKILL else ""
+        name = signal.Signals(-code).name
+        reason = f"rank {ranks.failed} was killed by {name}"
+        reason += " (out of memory?)" if name == "SIGKILL" else ""
     else:
         reason = f"rank {ranks.failed} ended with code {code}"
     if content and (running or (code < 0 and not ranks.stopped)):

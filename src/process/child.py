@@ -38,6 +38,12 @@ def start_python(
     )
 
 
+def send_signal(process: "subprocess.Popen[bytes]", number: int) -> None:
+    """Send a signal, but for Ctrl-C on Windows, which reaches every process of a console."""
+    if sys.platform != "win32" or number == signal.SIGTERM:
+        process.send_signal(number)
+
+
 def output_of(*words: str) -> str:
     """What a command prints to its standard output; empty where it fails or is not installed."""
     try:
@@ -86,7 +92,7 @@ def run_child(
 
         def pass_on(number: int) -> None:
             received.append(number)
-            process.send_signal(number)
+            send_signal(process, number)
 
         with handle_signals(pass_on):
             code = _wait(process, received, stop)
@@ -105,4 +111,4 @@ def _wait(process: "subprocess.Popen[bytes]", received: list[int], stop: Callabl
             # A second signal would end the child at once.
             if not received and stop():
                 received.append(signal.SIGINT)
-                process.send_signal(signal.SIGINT)
+                send_signal(process, signal.SIGINT)

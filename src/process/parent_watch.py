@@ -1,7 +1,8 @@
 """Parent-death watch: processes end when the one that started them is gone.
 
 The parent holds one end of a pipe, and children wait for the other: the system closes it, also for
-a process that was killed. Otherwise a killed sweep would leave runs behind that nobody sees.
+a process that was killed. Otherwise a killed sweep would leave runs behind that nobody sees. On
+Windows, where children do not inherit pipes, they live on.
 """
 
 import os
@@ -28,8 +29,9 @@ class ParentWatch:
     def __init__(self) -> None:
         """Make the pipe."""
         self._theirs, self._ours = os.pipe()
-        self.environment = {_VARIABLE: str(self._theirs)}
-        self.handles = [self._theirs]
+        inherited = hasattr(os, "fork")
+        self.environment = {_VARIABLE: str(self._theirs)} if inherited else {}
+        self.handles = [self._theirs] if inherited else []
 
     def begin(self) -> None:
         """All are started: what they hold is now theirs alone."""

@@ -64,7 +64,8 @@ def end_on_next(number: int) -> None:
 
 def unblock_signals() -> None:
     """Receive both signals also where the process that started this one holds them back."""
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
 
 
 def ignore_signals_at_exit() -> None:

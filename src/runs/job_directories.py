@@ -5,7 +5,6 @@
 finds its jobs by that, however they are numbered this time.
 """
 
-import fcntl
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -13,6 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from src.files import read_json, write_json
+from src.process.file_lock import lock_file
 from src.runs.directory import RunDirectory
 
 ASIDE = "attempts"
@@ -107,7 +107,7 @@ def _make(job: Job) -> None:
 def _exclusive(sweep: Path) -> Iterator[None]:
     """One process at a time gives out directories."""
     with (sweep / ".lock").open("a") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+        lock_file(file.fileno(), wait=True)
         yield
 
 

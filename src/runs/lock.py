@@ -1,10 +1,10 @@
 """Lock on a run directory, which the system releases when its holder dies."""
 
-import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from src.process.file_lock import lock_file
 from src.runs.directory import RunDirectory
 
 _held: set[int] = set()
@@ -17,7 +17,8 @@ def _let_go() -> None:
 
 
 # Loader processes outlive for some seconds a run that was killed: it could not be resumed.
-os.register_at_fork(after_in_child=_let_go)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_let_go)
 
 
 @contextmanager
@@ -32,7 +33,7 @@ def locked(directory: RunDirectory) -> Iterator[None]:
     _held.add(handle)
     try:
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            lock_file(handle)
         except BlockingIOError as error:
             raise BlockingIOError(
                 f"{directory.path}: another process is training this run"
@@ -52,7 +53,7 @@ def is_locked(directory: RunDirectory) -> bool:
     except OSError:
         return False
     try:
-        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        lock_file(handle, shared=True)
     except BlockingIOError:
         return True
     except OSError:

@@ -146,14 +146,19 @@ def _versions() -> dict[str, str | None]:
 
 
 def _hardware() -> dict[str, Any]:
-    pages = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     return {
         "host": platform.node(),
         "system": platform.platform(),
         "cpu": _cpu_name(),
         "cores": os.cpu_count(),
-        "memory_gib": round(pages / 2**30, 1),
+        "memory_gib": _memory_gib(),
     }
+
+
+def _memory_gib() -> float | None:
+    if not hasattr(os, "sysconf"):  # Windows
+        return None
+    return round(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2**30, 1)
 
 
 def _cpu_name() -> str:

@@ -8,6 +8,7 @@ engine that shares the directory can see.
 import logging
 import os
 import socket
+import sys
 import time
 import uuid
 from collections.abc import Iterator
@@ -58,6 +59,8 @@ class Stop:
 
 
 def _is_alive(process: int) -> bool:
+    if sys.platform == "win32":
+        return True  # os.kill would send Ctrl-C
     try:
         os.kill(process, 0)
     except ProcessLookupError:
