@@ -13,6 +13,10 @@ from src.errors import ConfigError
 from src.text import nearest
 
 STRICT = ConfigDict(extra="forbid", allow_inf_nan=False, coerce_numbers_to_str=True)
+"""Of settings."""
+
+LENIENT = ConfigDict(extra="ignore", allow_inf_nan=False)
+"""Of records, which later versions may add to."""
 
 
 class Flag(Enum):
@@ -91,14 +95,16 @@ def _explain(kind: type, error: ErrorDetails, prefix: str, also: set[str]) -> st
         hint = nearest(path[-1], [*names, *sorted(also)])
         return f"{key}: no such setting{hint} (accepted: {', '.join(names)})"
     if what == "missing":
-        return f"{key}: is missing; a file of your own can begin with `defaults: [<option>]`"
+        hint = "; a file of your own can begin with `defaults: [<option>]`" if prefix else ""
+        return f"{key}: is missing{hint}"
     if what == "literal_error":
-        names = re.findall(r"'([^']*)'", error["ctx"]["expected"])
+        names = ["".join(name) for name in re.findall(r"'(.*?)'|(\d+)", error["ctx"]["expected"])]
         hint = nearest(str(value), names)
         return f"{key}={value}: not an option{hint} (accepted: {', '.join(names)})"
     if what.startswith(("greater_than", "less_than")):
         hint = get_type_hints(kind, include_extras=True)[path[-1]]
-        return f"{key}={value}: out of range (accepted: {' and '.join(_accepted(hint))})"
+        accepted = " and ".join(dict.fromkeys(_accepted(hint)))
+        return f"{key}={value}: out of range (accepted: {accepted})"
     if what == "finite_number":
         return f"{key}={value}: not a finite number"
     for start, needed in _NEEDED.items():

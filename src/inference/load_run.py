@@ -2,13 +2,17 @@
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Annotated, Literal
 
+from annotated_types import Interval, MinLen
 from hydra import initialize_config_dir
 from hydra.core.override_parser.types import Override
 from omegaconf import OmegaConf
+from pydantic.dataclasses import dataclass as pydantic_dataclass
 from torch import nn
 
 from src.config.compose import composed
+from src.config.fields import LENIENT, typed
 from src.config.schema import TrainConfig
 from src.config.validate import CONF, check
 from src.errors import ConfigError, UserError, as_user_errors, one_line
@@ -20,10 +24,27 @@ from src.target_allowlist import check_targets
 from src.training.checkpoint import AtomicCheckpointIO, CheckpointError
 from src.training.classifier import Normalize
 
-PRECISIONS = ("32-true", "bf16-mixed", "16-mixed")
 _PREFIX = "network."
-LARGEST = 4096
-"""Pixels a side, as ``data.image_size`` has them at most."""
+_Side = Annotated[int, Interval(ge=1, le=4096)]
+
+
+@pydantic_dataclass(config=LENIENT)
+class _DataFacts:
+    classes: Annotated[tuple[str, ...], MinLen(1)]
+    image_shape: tuple[_Side, _Side, Literal[1, 3]]
+
+
+@pydantic_dataclass(config=LENIENT)
+class _ComputeFacts:
+    precision: Literal["32-true", "bf16-mixed", "16-mixed"]
+
+
+@pydantic_dataclass(config=LENIENT)
+class _RunFacts:
+    """What ``run.json`` says that a network is rebuilt by."""
+
+    data: _DataFacts
+    compute: _ComputeFacts
 
 
 @dataclass(frozen=True)
@@ -67,34 +88,18 @@ def load_run(run: str | Path, which: str = "best", *, trust: tuple[str, ...] = (
     with as_user_errors():
         record = read_json(directory.record)
     try:
-        facts = record["data"]
-        classes = tuple(map(str, facts["classes"]))
-        height, width, channels = map(int, facts["image_shape"])
-        precision = str(record["compute"]["precision"])
-    except (KeyError, TypeError, ValueError) as error:
-        raise UserError(f"{directory.record}: does not say what the run was trained on") from error
-    if (
-        not classes
-        or channels not in (1, 3)
-        or min(height, width) < 1
-        or max(height, width) > LARGEST
-    ):
-        raise UserError(
-            f"{directory.record}: no images are like that: data.image_shape="
-            f"{[height, width, channels]}, {len(classes)} classes"
-        )
-    if precision not in PRECISIONS:
-        raise UserError(
-            f"{directory.record}: compute.precision={precision}: not an option (accepted: "
-            f"{', '.join(PRECISIONS)})"
-        )
+        facts: _RunFacts = typed(_RunFacts, record, "")
+    except ConfigError as error:
+        raise UserError(f"{directory.record}: {error}") from error
+    shape, classes = facts.data.image_shape, facts.data.classes
+    channels = shape[2]
     network = nn.Sequential()
     network.add_module("normalize", Normalize([0.0] * channels, [1.0] * channels))
     network.add_module(
         "backbone", build_backbone(without_pretrained_weights(config.model), len(classes), channels)
     )
     _load(network, checkpoint)
-    shape = (height, width, channels)
+    precision = facts.compute.precision
     return TrainedRun(directory, checkpoint, config, network.eval(), classes, shape, precision)
 
 
