@@ -1,6 +1,7 @@
 """Fixtures that tests share, and one thread: tiny networks are fastest on it."""
 
 import os
+import signal
 
 import pytest
 import torch
@@ -31,6 +32,9 @@ __all__ = [
     "two_hosts",
 ]
 
+
+# A shell's background jobs ignore Ctrl-C, and so would the processes that tests start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Of processes that tests start, too.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
