@@ -1,14 +1,14 @@
-"""A layer-by-layer summary of any network: sizes, parameters and multiply-adds."""
+"""Layer-by-layer summary of a network: sizes, parameters and multiply-adds."""
 
 import copy
-import logging
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
 
 from src.text import check_at_least_one, in_one_line
 
@@ -17,7 +17,7 @@ Size = tuple[int, ...]
 
 @dataclass(frozen=True)
 class LayerRow:
-    """A layer as it was run: sizes without the batch dimension, counts for one image."""
+    """A call of a layer: sizes without the batch dimension, counts for one image."""
 
     name: str
     type: str
@@ -45,13 +45,9 @@ class ModelSummary:
         """Return an aligned text table, a line a layer, that ends with the totals."""
         header = ("Layer", "Type", "Input", "Output", "Parameters", "Multiply-adds")
         cells = [header, *(_cells(row) for row in self.rows)]
-        parameters = self.parameters - sum(row.parameters for row in self.rows)
-        multiply_adds = self.multiply_adds - sum(row.multiply_adds for row in self.rows)
-        if parameters or multiply_adds:
-            cells.append(("(elsewhere)", "", "", "", f"{parameters:,}", f"{multiply_adds:,}"))
         widths = [max(len(line[column]) for line in cells) for column in range(len(header))]
         lines = [_aligned(line, widths) for line in cells]
-        rule = "-" * max(len(line) for line in lines)
+        rule = "-" * len(lines[0])
         totals = (
             f"Parameters     {self.parameters:,}",
             f"  trainable    {self.trainable:,}",
@@ -60,130 +56,82 @@ class ModelSummary:
         return "\n".join([lines[0], rule, *lines[1:], rule, *totals])
 
 
-Measured = tuple[tuple[LayerRow, ...], Size | None, int]
-"""Layers, output size, multiply-adds."""
-
-
 def summarize(model: nn.Module, input_size: tuple[int, int, int]) -> ModelSummary:
-    """Summarise `model` for an image of `input_size` (channels, height, width).
+    """Summarize `model`, which stays as it is, for an image (channels, height, width).
 
     A row is a layer that has parameters or changes the size. Multiply-adds are those of
     convolutions, matrix products and attention; what is done a value at a time (norms,
     activations, pooling) is not counted, as in the figures of He et al. 2015 (arXiv:1512.03385,
-    table 1). `model` is not touched and nothing is computed: a copy with fake tensors, which have
-    shapes but no data, runs once in evaluation mode; a real copy does so only when the code of
-    `model` depends on values. Raises ValueError when `model` cannot take such an image.
+    table 1). Raises ValueError when `model` cannot take such an image.
     """
     channels, height, width = input_size
     check_at_least_one(channels=channels, height=height, width=width)
+    # Code such as `if x.max() > 1` needs values, which tensors on meta do not have; on the CPU the
+    # counter of torch 2.15 does not see the fused attention of `nn.MultiheadAttention`.
+    with suppress(Exception):
+        return _run(_on_meta(model), input_size)
     try:
-        rows, output_size, multiply_adds = _measure(model, input_size)
+        return _run(copy.deepcopy(model), input_size)
     except Exception as error:
         raise ValueError(
             f"the model cannot take an image of {_text(input_size)} (channels x height x width): "
             f"{in_one_line(error)}"
         ) from error
-    return ModelSummary(
-        rows=rows,
-        output_size=output_size,
-        parameters=_count(model.parameters()),
-        trainable=_count(p for p in model.parameters() if p.requires_grad),
-        multiply_adds=multiply_adds,
-    )
 
 
-def _measure(model: nn.Module, input_size: Size) -> Measured:
-    """Run a copy of `model`, of fake tensors if they will do; return what `_run` does."""
-    # Half a second to import, which who only builds a model need not pay.
-    from torch._subclasses import fake_tensor
-
-    fake_mode = fake_tensor.FakeTensorMode(allow_non_fake_inputs=True)
-    # Copying "finds" the fakes in the memo, so not even one real weight is duplicated.
-    tensors = [*model.parameters(), *model.buffers()]
-    fake = copy.deepcopy(model, {id(t): fake_mode.from_tensor(t) for t in tensors})
-    try:
-        with fake_mode, _silent(fake_tensor.__name__):
-            return _run(fake, input_size)
-    except (
-        fake_tensor.DataDependentOutputException,
-        fake_tensor.DynamicOutputShapeException,
-        fake_tensor.UnsupportedFakeTensorException,
-    ):
-        # Code such as `if x.max() > 1` asks for values, and fakes have none.
-        return _run(copy.deepcopy(model), input_size)
+@torch.no_grad()
+def _on_meta(model: nn.Module) -> nn.Module:
+    """Copy a network without its values; `Module.to` would copy them and part shared weights."""
+    memo: dict[int, Any] = {
+        id(p): nn.Parameter(p.to("meta"), p.requires_grad) for p in model.parameters()
+    }
+    memo |= {id(buffer): buffer.to("meta") for buffer in model.buffers()}
+    return copy.deepcopy(model, memo)
 
 
-@contextmanager
-def _silent(logger: str) -> Iterator[None]:
-    """Keep a logger from printing the traceback of an error that is raised as well."""
-    log = logging.getLogger(logger)
-    before, log.disabled = log.disabled, True
-    try:
-        yield
-    finally:
-        log.disabled = before
+@torch.no_grad()
+def _run(model: nn.Module, input_size: Size) -> ModelSummary:
+    """Summarize a copy of a network, which keeps the hooks, by one forward pass."""
+    counter = FlopCounterMode(display=False)
+    rows: list[LayerRow] = []
+    counted: set[int] = set()  # a layer that is called twice has its parameters counted once
+    start = 0
 
+    def multiply_adds() -> int:
+        return counter.get_total_flops() // 2
 
-@contextmanager
-def _unfused_attention() -> Iterator[None]:
-    """Let attention take its steps one by one: the counter does not know the fused one."""
-    before = torch.backends.mha.get_fastpath_enabled()
-    torch.backends.mha.set_fastpath_enabled(False)
-    try:
-        yield
-    finally:
-        torch.backends.mha.set_fastpath_enabled(before)
+    def before(*_: object) -> None:
+        nonlocal start
+        start = multiply_adds()
 
-
-def _run(model: nn.Module, input_size: Size) -> Measured:
-    """Run `model`, a copy that may be spoilt, once; return layers, output size, multiply-adds."""
-    from torch.utils.flop_counter import FlopCounterMode
-
-    rng, counter = torch.random.fork_rng(devices=[]), FlopCounterMode(display=False)
-    with rng, counter, torch.no_grad(), _unfused_attention():
-        recorder = _Recorder(model.eval(), lambda: counter.get_total_flops() // 2)
-        first = next(iter(model.parameters()), torch.empty(0))
-        image = torch.zeros(1, *input_size, dtype=first.dtype, device=first.device)
-        output = model(image)
-        output_size = tuple(output.shape[1:]) if isinstance(output, Tensor) else None
-        return tuple(recorder.rows), output_size, counter.get_total_flops() // 2
-
-
-class _Recorder:
-    """Hooks that turn each call of a layer into a row."""
-
-    def __init__(self, model: nn.Module, multiply_adds_so_far: Callable[[], int]) -> None:
-        self.rows: list[LayerRow] = []
-        self._so_far = multiply_adds_so_far
-        self._start = 0
-        self._counted: set[int] = set()
-        for name, module in model.named_modules():
-            if _is_layer(module):
-                module.register_forward_pre_hook(self._before)
-                module.register_forward_hook(self._after(name))
-
-    def _before(self, *_: object) -> None:
-        self._start = self._so_far()
-
-    def _after(self, name: str) -> Callable[[nn.Module, Any, Any], None]:
+    def after(name: str) -> Callable[[nn.Module, Any, Any], None]:
         def record(module: nn.Module, inputs: Any, output: Any) -> None:
-            input_size, output_size = _size(inputs), _size(output)
-            has_parameters = any(True for _ in module.parameters())
-            if not has_parameters and input_size == output_size:
-                return
-            # A layer that is called twice has its parameters counted once.
-            fresh = [p for p in module.parameters() if id(p) not in self._counted]
-            self._counted.update(id(p) for p in fresh)
-            done = self._so_far() - self._start
-            kind = type(module).__name__
-            self.rows.append(LayerRow(name, kind, input_size, output_size, _count(fresh), done))
+            parameters = list(module.parameters())
+            sizes = _size(inputs), _size(output)
+            if parameters or sizes[0] != sizes[1]:
+                count = _count(p for p in parameters if id(p) not in counted)
+                counted.update(map(id, parameters))
+                work = multiply_adds() - start
+                rows.append(LayerRow(name, type(module).__name__, *sizes, count, work))
 
         return record
 
-
-def _is_layer(module: nn.Module) -> bool:
-    """Tell whether `module` is a row: attention is one, because it never calls its own part."""
-    return isinstance(module, nn.MultiheadAttention) or not any(True for _ in module.children())
+    for name, module in model.named_modules():
+        # Attention is one row: it never calls its own output projection.
+        if isinstance(module, nn.MultiheadAttention) or not any(module.children()):
+            module.register_forward_pre_hook(before)
+            module.register_forward_hook(after(name))
+    first = next(model.parameters(), torch.empty(0))
+    image = torch.zeros(1, *input_size, dtype=first.dtype, device=first.device)
+    with counter:
+        output = model.eval()(image)
+    return ModelSummary(
+        rows=tuple(rows),
+        output_size=tuple(output.shape[1:]) if isinstance(output, Tensor) else None,
+        parameters=_count(model.parameters()),
+        trainable=_count(p for p in model.parameters() if p.requires_grad),
+        multiply_adds=multiply_adds(),
+    )
 
 
 def _size(value: Any) -> Size:
