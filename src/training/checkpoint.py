@@ -1,9 +1,16 @@
-"""Atomic checkpoints: whenever the process dies, a whole one exists."""
+"""Atomic checkpoints: whenever the process dies, a whole one exists.
 
+A checkpoint is a zip archive whose comment is the SHA-256 of all before it, so that damage shows
+from the file alone. One without a comment, as version 0.1 and `torch.save` write it, has the
+checksums of its members.
+"""
+
+import hashlib
 import os
 import pickle
 import re
 import shutil
+import struct
 import zipfile
 from pathlib import Path
 from typing import IO, Any
@@ -13,13 +20,13 @@ from lightning.fabric.plugins.io import TorchCheckpointIO
 from torch import Tensor
 
 from src.files import replacing, replacing_with
-from src.training.checkpoint_manifest import Manifest, digest
 
 _WANTED = {"state_dict", "global_step", "epoch"}
 _STATE = {
     **{"global_step": int, "epoch": int, "loops": dict, "callbacks": dict},
     **{"optimizer_states": list, "lr_schedulers": list, "train_metrics": dict},
 }
+_DIGEST_BYTES = len("sha256:") + 64
 LAST, PREVIOUS = "last.ckpt", "previous.ckpt"
 
 
@@ -33,9 +40,8 @@ class AtomicCheckpointIO(TorchCheckpointIO):
     Lightning writes into the system's temporary directory and moves the file over the old one,
     byte by byte when that is another file system: a full disk then leaves half a checkpoint.
 
-    The ``last.ckpt`` that is replaced stays as ``previous.ckpt``, and what was written is known by
-    its SHA-256 (:mod:`src.training.checkpoint_manifest`), so that one which goes bad is noticed
-    and there is another. A folder is written to by one process at a time.
+    The ``last.ckpt`` that is replaced stays as ``previous.ckpt``, for when the new one goes bad. A
+    folder is written to by one process at a time.
     """
 
     def save_checkpoint(
@@ -50,29 +56,26 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         folder = target.parent
         folder.mkdir(parents=True, exist_ok=True)
         _remove_unfinished(folder)
-        manifest = Manifest(folder)
         with replacing(target, "w+b") as file:
             _save(checkpoint, file)
+            _append_digest(file)
             file.flush()
-            sha = digest(file)
             if target.name == LAST and target.exists():
                 put_in_place(target, folder / PREVIOUS)
-            manifest.expect(target.name, sha)
-        manifest.settle(target.name, sha)
 
     def load_checkpoint(
         self, path: Any, map_location: Any = "cpu", weights_only: bool | None = None
     ) -> dict[str, Any]:
         """Read a checkpoint that is as it was written; only tensors and plain values are accepted.
 
-        Bytes that have changed on the disk load as other weights, so what was written is compared
-        with the manifest beside it, and with the checksums in the file: 0.07 s for 89 MB.
+        Bytes that have changed on the disk would load as other weights, so they are compared with
+        the digest in the file.
 
         Raises:
             CheckpointError: the file is damaged, or holds anything else.
         """
         try:
-            _check_sums(Path(path))
+            _check_whole(Path(path))
             checkpoint = torch.load(path, map_location=map_location, weights_only=True)
         except (FileNotFoundError, PermissionError):
             raise
@@ -81,19 +84,13 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         if not isinstance(checkpoint, dict) or not checkpoint.keys() >= _WANTED:
             raise CheckpointError(f"{path}: not a checkpoint of a run")
         _check_state(path, checkpoint["state_dict"])
-        if not Manifest(Path(path).parent).accepts(Path(path)):
-            raise CheckpointError(
-                f"{path}: not what was written: its SHA-256 is not in manifest.json beside it; if "
-                "you have put it there yourself, delete the manifest"
-            )
         return checkpoint
 
 
 def _remove_unfinished(folder: Path) -> None:
-    """What writers that were killed have left."""
-    for pattern in (".*.ckpt.*", ".manifest.json.*"):
-        for path in folder.glob(pattern):
-            shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+    """Remove what writers that were killed have left."""
+    for path in folder.glob(".*.ckpt.*"):
+        shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
 
 
 def _save(checkpoint: dict[str, Any], file: IO[bytes]) -> None:
@@ -112,23 +109,40 @@ def put_in_place(source: Path, target: Path) -> None:
     Raises:
         OSError: it cannot be done.
     """
-    manifest = Manifest(source.parent)
-    manifest.expect_copy(source.name, target.name)
     with replacing_with(target) as temporary:
         try:
             os.link(source, temporary)
         except OSError:  # a file system without hard links
             shutil.copyfile(source, temporary)
-    manifest.settle_copy(source.name, target.name)
 
 
-def _check_sums(path: Path) -> None:
-    if not path.stat().st_size:
+def _append_digest(file: IO[bytes]) -> None:
+    """Make the SHA-256 of a zip archive its comment; an archive ends with its comment's length."""
+    file.seek(-2, os.SEEK_END)
+    file.write(struct.pack("<H", _DIGEST_BYTES))
+    file.write(_digest(file, file.tell()))
+
+
+def _digest(file: IO[bytes], length: int) -> bytes:
+    """SHA-256 of the first bytes of a file, which is read up to there."""
+    sha = hashlib.sha256()
+    file.seek(0)
+    while block := file.read(min(1 << 20, length - file.tell())):
+        sha.update(block)
+    return f"sha256:{sha.hexdigest()}".encode()
+
+
+def _check_whole(path: Path) -> None:
+    size = path.stat().st_size
+    if not size:
         raise ValueError("it is empty")
     with zipfile.ZipFile(path) as archive:
-        damaged = archive.testzip()
-    if damaged is not None:
-        raise ValueError(f"it is damaged: the checksum of {damaged} is wrong")
+        comment = archive.comment
+        if not comment and (damaged := archive.testzip()):
+            raise ValueError(f"it is damaged: the checksum of {damaged} is wrong")
+    with path.open("rb") as file:
+        if comment and comment != _digest(file, size - len(comment)):
+            raise ValueError("it is damaged: its SHA-256 is not the one at its end")
 
 
 def check_resumable(path: Path, checkpoint: dict[str, Any]) -> None:

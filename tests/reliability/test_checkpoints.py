@@ -6,12 +6,12 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from src.training.checkpoint import AtomicCheckpointIO, CheckpointError
+from src.training.checkpoint import AtomicCheckpointIO
 from tests.fixtures.disks import as_nobody, small_disk
 from tests.fixtures.train import ROOT
 from tests.fixtures.writers import checkpoint, version_of
@@ -36,7 +36,7 @@ def test_a_whole_checkpoint_is_there_whenever_its_writer_is_killed(tmp_path: Pat
     assert found["left_behind"] <= 2, "what is left of a killed writer is removed by the next"
     save(1, tmp_path / "last.ckpt")
     names = sorted(path.name for path in tmp_path.iterdir())
-    assert names == ["last.ckpt", "manifest.json", "previous.ckpt"]
+    assert names == ["last.ckpt", "previous.ckpt"]
 
 
 def test_a_full_disk_leaves_the_old_file(tmp_path: Path) -> None:
@@ -51,7 +51,7 @@ def test_a_full_disk_leaves_the_old_file(tmp_path: Path) -> None:
             )
         assert (version_of(path), version_of(disk / "previous.ckpt")) == (3, 2)
         names = sorted(item.name for item in disk.iterdir())
-        assert names == ["last.ckpt", "manifest.json", "previous.ckpt"]
+        assert names == ["last.ckpt", "previous.ckpt"]
         (disk / "filler").write_bytes(bytes(shutil.disk_usage(disk).free))
         with pytest.raises(OSError, match="No space left"):
             save(4, path)
@@ -75,7 +75,7 @@ def test_a_folder_without_the_right_to_write_leaves_the_old_file(open_folder: Pa
     path.chmod(0o644)
     assert as_nobody(lambda: save(2, path)) == "PermissionError"
     assert version_of(path) == 1
-    assert sorted(item.name for item in open_folder.iterdir()) == ["last.ckpt", "manifest.json"]
+    assert sorted(item.name for item in open_folder.iterdir()) == ["last.ckpt"]
 
 
 def test_the_system_s_temporary_directory_is_not_used(
@@ -104,18 +104,6 @@ def test_without_hard_links_the_previous_file_is_copied(
     assert version_of(tmp_path / "previous.ckpt") == 1
 
 
-def test_files_that_have_changed_places_are_noticed(tmp_path: Path) -> None:
-    last, previous = tmp_path / "last.ckpt", tmp_path / "previous.ckpt"
-    save(1, last)
-    save(2, last)
-    last.rename(tmp_path / "other")
-    previous.rename(last)
-    (tmp_path / "other").rename(previous)
-    for path in (last, previous):
-        with pytest.raises(CheckpointError, match=r"not what was written"):
-            version_of(path)
-
-
 def test_what_is_renamed_is_on_the_disk_already(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -139,22 +127,3 @@ def test_what_is_renamed_is_on_the_disk_already(
     written = events[place].partition(" ")[0]
     assert events[place - 1] == f"sync {written}"
     assert events[place + 1] == f"sync {tmp_path.name}", "and so is the directory"
-
-
-def _damaged_manifest(folder: Path) -> None:
-    (folder / "manifest.json").write_bytes(b"{")
-
-
-def _no_manifest(folder: Path) -> None:
-    (folder / "manifest.json").unlink()
-
-
-@pytest.mark.parametrize("spoil", [_damaged_manifest, _no_manifest])
-def test_a_lost_manifest_costs_no_checkpoint(tmp_path: Path, spoil: Callable[[Path], None]) -> None:
-    path = tmp_path / "last.ckpt"
-    save(1, path)
-    save(2, path)
-    spoil(tmp_path)
-    assert (version_of(path), version_of(tmp_path / "previous.ckpt")) == (2, 1)
-    save(3, path)
-    assert (version_of(path), version_of(tmp_path / "previous.ckpt")) == (3, 2)

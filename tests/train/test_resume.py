@@ -139,7 +139,6 @@ def test_a_run_that_was_moved_keeps_its_best_checkpoint(
             callback["best_model_score"] = callback["kth_value"] = torch.tensor(0.99)
             callback["best_k_models"] = {callback["best_model_path"]: torch.tensor(0.99)}
     torch.save(state, old.last)
-    (old.checkpoints / "manifest.json").unlink()
     best = old.best.read_bytes()
     old.path.rename(new.path)
     assert cli(f"resume={new.path}", "trainer.max_epochs=2").code == 0

@@ -11,8 +11,8 @@ from tests.fixtures.datasets import CIFAR10_CLASSES, class_folder_files, write_f
 
 
 def forget_others(run: RunDirectory) -> None:
-    """Leave ``last.ckpt`` alone, and whole or not, unknown."""
-    for name in ("best.ckpt", "previous.ckpt", "manifest.json"):
+    """Leave ``last.ckpt`` alone."""
+    for name in ("best.ckpt", "previous.ckpt"):
         (run.checkpoints / name).unlink(missing_ok=True)
 
 

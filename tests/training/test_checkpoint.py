@@ -1,6 +1,7 @@
 """Checkpoints: whole or refused, and written so that a whole one always exists."""
 
 import os
+import random
 from pathlib import Path
 from typing import Any
 
@@ -30,16 +31,34 @@ def test_what_was_written_is_read(path: Path) -> None:
     found = load(path)
     assert torch.equal(found["state_dict"]["weight"], torch.arange(4096.0))
     assert found["global_step"] == 3
-    names = sorted(item.name for item in path.parent.iterdir())
-    assert names == ["last.ckpt", "manifest.json"]
+    assert [item.name for item in path.parent.iterdir()] == ["last.ckpt"]
+    assert torch.load(path, weights_only=True, mmap=True)["epoch"] == 1
+
+
+def bits(content: bytes) -> list[int]:
+    """Every bit of the end, which holds the digest, and some of the others."""
+    end = 8 * (len(content) - 100)
+    return [*random.Random(0).sample(range(end), 200), *range(end, end + 800)]
 
 
 def test_a_single_bit_is_noticed(path: Path) -> None:
-    content = bytearray(path.read_bytes())
+    content = path.read_bytes()
+    assert torch.arange(100.0, 110).numpy().tobytes() in content, "weights lie there as they are"
+    for bit in bits(content):
+        damaged = bytearray(content)
+        damaged[bit // 8] ^= 1 << bit % 8
+        path.write_bytes(damaged)
+        with pytest.raises(CheckpointError, match=r"last.ckpt: not a readable checkpoint \(.+\)"):
+            load(path)
+
+
+def test_a_file_of_an_earlier_version_is_known_by_its_checksums(path: Path) -> None:
+    (path.parent / "manifest.json").write_text('{"last.ckpt": ["of another file"]}')
+    torch.save(WHOLE, path)
+    assert load(path)["global_step"] == 3
+    content = path.read_bytes()
     place = content.find(torch.arange(100.0, 110).numpy().tobytes())
-    assert place > 0, "the weights lie in the file as they are"
-    content[place] ^= 1
-    path.write_bytes(content)
+    path.write_bytes(content[:place] + b"\1" + content[place + 1 :])
     with pytest.raises(CheckpointError, match=r"last.ckpt: .* the checksum of .* is wrong"):
         load(path)
 
@@ -62,7 +81,6 @@ def test_no_checkpoint_at_all(path: Path, content: bytes) -> None:
     ],
 )
 def test_a_file_of_something_else(path: Path, content: Any) -> None:
-    (path.parent / "manifest.json").unlink()
     torch.save(content, path)
     with pytest.raises(CheckpointError, match=r"last.ckpt: not a checkpoint of a run"):
         load(path)
