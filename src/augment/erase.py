@@ -47,7 +47,6 @@ def boxes_around(
     return Boxes(top, top + height, left, left + width)
 
 
-ERASE_FILLS = ("zero", "mean", "noise")
 _ATTEMPTS = 8
 ERASE_DRAWS = 3 + 2 * _ATTEMPTS
 

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from annotated_types import Ge, Gt, Interval
 from pydantic.dataclasses import dataclass
 
-from src.config.fields import STRICT, Flag, Float, Int
+from src.config.fields import LENIENT, STRICT, Flag, Float, Int
 
 DecayOn = Literal["all", "weights", "convolutions"]
 
@@ -56,6 +56,14 @@ class MuonConfig:
     rest_lr: Annotated[Float, Gt(0)]
     rest_momentum: Annotated[Float, Interval(ge=0, lt=1)]
     bias_lr_factor: Annotated[Float, Gt(0)]
+
+
+@dataclass(config=LENIENT, kw_only=True)
+class CustomOptimizerConfig:
+    """What is ours of the settings of any other class of optimizer; the rest is its own."""
+
+    weight_decay: Annotated[Float, Ge(0)] | None = None
+    decay_on: DecayOn = "all"
 
 
 @dataclass(config=STRICT, kw_only=True)

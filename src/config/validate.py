@@ -9,7 +9,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from src.config.fields import typed
-from src.config.optimization import OPTIMIZERS, SCHEDULERS
+from src.config.optimization import OPTIMIZERS, SCHEDULERS, CustomOptimizerConfig
 from src.config.schema import (
     FLAT_GROUPS,
     BenchmarkConfig,
@@ -94,6 +94,12 @@ def _check_lengths(config: TrainConfig) -> None:
         raise ConfigError(
             f"trainer.check_val_every_n_epoch={trainer.check_val_every_n_epoch}: the run of "
             f"trainer.max_epochs={trainer.max_epochs} would never be validated"
+        )
+    total_epochs = getattr(schedule, "total_epochs", None)
+    if total_epochs is not None and total_epochs <= schedule.warmup_epochs:
+        raise ConfigError(
+            f"scheduler.total_epochs={total_epochs:g}: must be more than "
+            f"scheduler.warmup_epochs={schedule.warmup_epochs:g}"
         )
     milestones = getattr(schedule, "milestones", [])
     if any(a >= b for a, b in pairwise(milestones)):
@@ -222,6 +228,7 @@ def _named(values: dict[str, Any], group: str, kinds: dict[str, type], custom: b
     """The settings of the option ``values`` names, or free-form ones when they name a class."""
     if custom and values.get("name") == "custom":
         _check_target(group, values)
+        typed(CustomOptimizerConfig, values, group)
         return values
     name = values.get("name")
     if not isinstance(name, str) or name not in kinds:

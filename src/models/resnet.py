@@ -5,13 +5,8 @@ from typing import cast
 
 from torch import Tensor, nn
 
-from src.models.blocks import (
-    BLOCKS,
-    SHORTCUTS,
-    STEMS,
-    make_stem,
-)
-from src.text import check_at_least_one, check_model_name
+from src.models.blocks import BLOCKS, make_stem
+from src.text import check_model_name
 
 
 @dataclass(frozen=True)
@@ -74,7 +69,7 @@ class ResNet(nn.Module):
     gives every convolution a bias; `zero_init_residual` starts every block as its shortcut (Goyal
     et al. 2017, arXiv:1706.02677, section 5.1); `dropout`, a probability in [0, 1), acts before
     the classifier; `norm_momentum`, in (0, 1], is the share of the newest batch in the running
-    statistics of norms. Raises ValueError for an option that is unknown or out of range.
+    statistics of norms.
     """
 
     def __init__(
@@ -94,18 +89,6 @@ class ResNet(nn.Module):
         self.variant = variant
         self.stem = variant.stem if stem is None else stem
         self.shortcut = variant.shortcut if shortcut is None else shortcut
-        check_model_name("stem", self.stem, STEMS)
-        check_model_name("shortcut", self.shortcut, SHORTCUTS)
-        check_at_least_one(num_classes=num_classes, in_channels=in_channels)
-        if not 0 <= dropout < 1:
-            raise ValueError(f"dropout must be at least 0 and below 1, got {dropout}")
-        if not 0 < norm_momentum <= 1:
-            raise ValueError(f"norm_momentum must be above 0 and at most 1, got {norm_momentum}")
-        if zero_init_residual and self.shortcut == "none":
-            raise ValueError(
-                "zero_init_residual=True needs a shortcut: with shortcut='none' no signal would "
-                "pass; set zero_init_residual=False or shortcut to A, B or C"
-            )
 
         width = variant.widths[0]
         self.conv1, self.maxpool = make_stem(self.stem, in_channels, width, bias=conv_bias)
@@ -165,11 +148,7 @@ class ResNet(nn.Module):
         return cast(Tensor, self.fc(self.dropout(x)))
 
     def feature_sizes(self, image_size: int) -> list[int]:
-        """Return the height (and width) in pixels after each stage, for square images.
-
-        Nothing is run. Raises ValueError unless `image_size` is at least 1.
-        """
-        check_at_least_one(image_size=image_size)
+        """Compute the height (and width) in pixels after each stage, for square images."""
         # Every stride of 2 comes with padding (k - 1) / 2, so each halves the size, rounding up.
         halvings = 2 if self.stem == "imagenet" else 0
         return [-(-image_size // 2 ** (halvings + i)) for i in range(len(self.variant.depths))]
@@ -200,8 +179,7 @@ def build_model(
 
     `stem` is `cifar` or `imagenet`, `shortcut` is `A`, `B`, `C` or `none`; None takes the table's.
     `conv_bias`, `zero_init_residual`, `dropout` and `norm_momentum` are explained at `ResNet`.
-    Raises ValueError for a name that is not in `list_models()` and for an option that is unknown or
-    out of range.
+    Raises ValueError for a name that is not in `list_models()`.
     """
     check_model_name("model", name, VARIANTS)
     return ResNet(

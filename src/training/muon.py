@@ -10,7 +10,6 @@ from torch.optim.optimizer import ParamsT
 
 from src.training.optimizers import (
     build_optimizer,
-    check_nesterov,
     match_memory_format,
     parameter_groups,
     with_strides_of,
@@ -128,9 +127,6 @@ class MuonWithAuxiliary(Optimizer):
         return matrix
 
 
-RESTS = ("sgd", "adamw")
-
-
 def muon(
     model: nn.Module,
     *,
@@ -166,13 +162,8 @@ def muon(
         bias_lr_factor: of `rest_lr` for biases, see `parameter_groups`.
 
     Raises:
-        ValueError: an option out of range; nothing to train, or no matrix.
+        ValueError: nothing to train, or no matrix.
     """
-    if rest not in RESTS:
-        raise ValueError(f"optimizer.rest must be one of {', '.join(RESTS)}, got {rest!r}")
-    if not 1 <= ns_steps <= 99:
-        raise ValueError(f"optimizer.ns_steps must be in 1..99, got {ns_steps}")
-    check_nesterov(nesterov, momentum)
     chosen = {id(weight) for weight in muon_parameters(model)}
     if not chosen:
         raise ValueError(

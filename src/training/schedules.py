@@ -4,17 +4,13 @@ A step is one update of the weights: with gradient accumulation, that of several
 number k, counted from 0, is made with factor(k).
 """
 
-import inspect
 import logging
 import math
 from collections.abc import Callable, Sequence
-from itertools import pairwise
 from typing import Any, NamedTuple
 
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
-
-from src.text import check_choice
 
 log = logging.getLogger(__name__)
 
@@ -34,23 +30,7 @@ class Run(NamedTuple):
 
     def drawn_over(self, total_epochs: float | None) -> int:
         """The steps of a schedule for so many epochs; None: those of the run."""
-        if total_epochs is None:
-            return self.total_steps
-        steps = self.steps(total_epochs, "epoch")
-        if steps <= self.warmup_steps:
-            raise _refuse("total_epochs", "more than the warm-up has", total_epochs)
-        return steps
-
-
-def _refuse(option: str, accepted: str, value: object) -> ValueError:
-    return ValueError(f"scheduler.{option} must be {accepted}, got {value!r}")
-
-
-def _check_decay(gamma: float, unit: str) -> None:
-    if not 0 < gamma < math.inf:
-        raise _refuse("gamma", "above 0", gamma)
-    if unit not in ("epoch", "step"):
-        raise _refuse("unit", "epoch or step", unit)
+        return self.total_steps if total_epochs is None else self.steps(total_epochs, "epoch")
 
 
 def constant(run: Run) -> Factor:
@@ -60,9 +40,6 @@ def constant(run: Run) -> Factor:
 
 def step(run: Run, *, step_size: float, gamma: float = 0.1, unit: str = "epoch") -> Factor:
     """Multiply by `gamma` every `step_size` epochs or steps, counted from the start of the run."""
-    _check_decay(gamma, unit)
-    if not 0 < step_size < math.inf:
-        raise _refuse("step_size", "above 0", step_size)
     period = max(1, run.steps(step_size, unit))
     return lambda step: gamma ** (step // period)
 
@@ -71,10 +48,6 @@ def multistep(
     run: Run, *, milestones: Sequence[float], gamma: float = 0.1, unit: str = "epoch"
 ) -> Factor:
     """Multiply by `gamma` at each milestone, in epochs or steps from the start of the run."""
-    _check_decay(gamma, unit)
-    ordered = all(a < b for a, b in pairwise(milestones))
-    if not ordered or any(not 0 < milestone < math.inf for milestone in milestones):
-        raise _refuse("milestones", "increasing numbers above 0", list(milestones))
     passed = [run.steps(milestone, unit) for milestone in milestones]
     return lambda step: gamma ** sum(step >= milestone for milestone in passed)
 
@@ -86,8 +59,6 @@ def cosine(run: Run, *, final: float = 0.0, total_epochs: float | None = None) -
     factor at `total_steps`, which no update uses: an update at a rate of 0 would be lost. It holds
     from the end of `total_epochs` on, if they end before the run does.
     """
-    if not 0 <= final < math.inf:
-        raise _refuse("final", "0 or more", final)
     length = max(1, run.drawn_over(total_epochs) - run.warmup_steps)
     return lambda step: _anneal("cos", 1.0, final, (step - run.warmup_steps) / length)
 
@@ -95,25 +66,18 @@ def cosine(run: Run, *, final: float = 0.0, total_epochs: float | None = None) -
 def onecycle(
     run: Run,
     *,
-    peak: float = 0.3,
-    start: float = 0.04,
-    final: float = 4e-6,
-    anneal: str = "cos",
+    peak: float,
+    start: float,
+    final: float,
+    anneal: str,
     total_epochs: float | None = None,
 ) -> Factor:
     """Rise from `start` to 1 over the fraction `peak` of the steps, then fall to `final`.
 
-    Smith and Topin, "Super-Convergence" (arXiv:1708.07120), with the steps and the defaults of
-    torch's OneCycleLR: the last update has the factor `final`. A warm-up precedes the cycle and
-    ends at `start`; `final` holds from the end of `total_epochs` on, as in `cosine`.
+    Smith and Topin, "Super-Convergence" (arXiv:1708.07120), with the steps of torch's OneCycleLR:
+    the last update has the factor `final`. `anneal` is "cos" or "linear". A warm-up precedes the
+    cycle and ends at `start`; `final` holds from the end of `total_epochs` on, as in `cosine`.
     """
-    if not 0 < peak < 1:
-        raise _refuse("peak", "above 0 and below 1", peak)
-    for option, value in (("start", start), ("final", final)):
-        if not 0 <= value < math.inf:
-            raise _refuse(option, "0 or more", value)
-    if anneal not in ("cos", "linear"):
-        raise _refuse("anneal", "cos or linear", anneal)
     last = run.drawn_over(total_epochs) - run.warmup_steps - 1
     top = max(0.0, peak * (last + 1) - 1)
 
@@ -143,7 +107,7 @@ SCHEDULES: dict[str, Callable[..., Factor]] = {
 }
 
 
-def _schedule(
+def build_factor(
     name: str,
     total_steps: int,
     steps_per_epoch: int,
@@ -152,33 +116,25 @@ def _schedule(
     warmup_start: float = 0.0,
     **options: Any,
 ) -> Factor:
-    """Check everything about a schedule and put its warm-up in front."""
-    check_choice("scheduler.name", name, tuple(SCHEDULES))
-    parameters = list(inspect.signature(SCHEDULES[name]).parameters.values())[1:]
-    known = [parameter.name for parameter in parameters]
-    for option in options:
-        check_choice(
-            f"scheduler.{option}: an option of {name}",
-            option,
-            (*known, "warmup_epochs", "warmup_start"),
-        )
-    for parameter in parameters:
-        if parameter.default is parameter.empty and parameter.name not in options:
-            raise ValueError(f"scheduler.{parameter.name} must be set for scheduler.name={name}")
-    for length in (total_steps, steps_per_epoch):
-        if not 1 <= length < math.inf:
-            raise ValueError(
-                "a schedule needs a run of at least one step and a known end,"
-                f" got {total_steps} steps, {steps_per_epoch} an epoch"
-            )
-    if not 0 <= warmup_epochs < math.inf:
-        raise _refuse("warmup_epochs", "0 or more", warmup_epochs)
-    if not 0 <= warmup_start < math.inf:
-        raise _refuse("warmup_start", "a factor of 0 or more", warmup_start)
+    """Build the factor of a schedule of `SCHEDULES`, with a linear warm-up in front.
+
+    Args:
+        name: constant, step, multistep, cosine or onecycle.
+        total_steps: updates of the whole run, warm-up included.
+        steps_per_epoch: updates of an epoch.
+        warmup_epochs: epochs over which the factor rises.
+        warmup_start: share of the schedule's own factor that it rises from.
+        options: those of the function of that name in this module.
+
+    Raises:
+        ValueError: the warm-up is longer than the run.
+    """
     warmup_steps = round(warmup_epochs * steps_per_epoch)
     if warmup_steps > total_steps:
-        longest = f"at most the run's {total_steps / steps_per_epoch:g} epochs"
-        raise _refuse("warmup_epochs", longest, warmup_epochs)
+        raise ValueError(
+            f"scheduler.warmup_epochs={warmup_epochs:g}: longer than the run of "
+            f"{total_steps / steps_per_epoch:g} epochs"
+        )
     base = SCHEDULES[name](Run(total_steps, steps_per_epoch, warmup_steps), **options)
 
     def warmed(step: int) -> float:
@@ -189,34 +145,16 @@ def _schedule(
     return warmed
 
 
-def factor(name: str, step: int, total_steps: int, steps_per_epoch: int, **options: Any) -> float:
-    """Compute the factor of the learning rate at one step.
-
-    Args:
-        name: constant, step, multistep, cosine or onecycle.
-        step: updates made so far; the end of the schedule holds from `total_steps` on.
-        total_steps: updates of the whole run, warm-up included.
-        steps_per_epoch: updates of an epoch.
-        options: those of the function of that name in this module; and for each of them
-            `warmup_epochs` (default 0), over which the factor rises linearly, and `warmup_start`
-            (default 0), the share of the schedule's own factor that it rises from.
-
-    Raises:
-        ValueError: an unknown name or option, or one out of its range, named as in the config.
-    """
-    return _schedule(name, total_steps, steps_per_epoch, **options)(step)
-
-
 def build_schedule(
     optimizer: Optimizer, name: str, *, total_steps: int, steps_per_epoch: int, **options: Any
 ) -> LambdaLR:
     """Build the scheduler of a schedule, to be stepped once after each optimizer step.
 
     Every parameter group keeps its own learning rate and is scaled by the same factor. The state
-    is a dict of numbers. Arguments and errors are those of `factor`. What of a schedule lies beyond
-    the run's end is warned of.
+    is a dict of numbers. Arguments and errors are those of `build_factor`. What of a schedule lies
+    beyond the run's end is warned of.
     """
-    factor = _schedule(name, total_steps, steps_per_epoch, **options)
+    factor = build_factor(name, total_steps, steps_per_epoch, **options)
     _warn_of_unreached(Run(total_steps, steps_per_epoch, 0), options)
     epochs = options.get("total_epochs") or total_steps / steps_per_epoch
     return FactorSchedule(optimizer, factor, epochs)

@@ -66,7 +66,41 @@ CONTRADICTIONS = [
     (["trainer.devices=3", "data.batch_size=2"], "the 3 devices share a batch"),
     (["trainer.accelerator=cpu", "trainer.sync_batchnorm=true"], "torch has it for GPUs alone"),
     (["data.image_size=16", "augment.cutout=16"], "must be smaller than data.image_size=16"),
+    (
+        ["scheduler=cosine", "scheduler.warmup_epochs=2", "scheduler.total_epochs=2"],
+        "scheduler.total_epochs=2: must be more than scheduler.warmup_epochs=2",
+    ),
 ]
+OUT_OF_RANGE = {
+    "augment=standard": [
+        "crop_padding=-1",
+        "crop_mode=reflct",
+        "flip=altern",
+        "cutout=-2",
+        "erase_probability=1.5",
+        "erase_fill=black",
+        "mixup=-0.1",
+        "cutmix=inf",
+        "mix_probability=nan",
+    ],
+    "model=resnet18": [
+        "shortcut=b",
+        "num_classes=1",
+        "in_channels=0",
+        "dropout=1.0",
+        "dropout=nan",
+        "norm_momentum=0.0",
+        "norm_momentum=1.1",
+    ],
+    "optimizer=sgd": ["weight_decay=-1.0", "decay_on=norms", "bias_lr_factor=0.0"],
+    "optimizer=adamw": ["eps=0.0", "lr=inf"],
+    "optimizer=muon": ["rest=adam", "ns_steps=0", "ns_steps=100", "adjust_lr_fn=spectral"],
+    "optimizer=custom": ["weight_decay=-1.0", "decay_on=norms"],
+    "scheduler=constant": ["warmup_epochs=-1.0", "warmup_start=-1.0", "warmup_epochs=inf"],
+    "scheduler=step": ["step_size=0.0", "gamma=0.0", "unit=day"],
+    "scheduler=cosine": ["final=-0.1", "total_epochs=0.0"],
+    "scheduler=onecycle": ["peak=1.0", "start=nan", "anneal=exp", "final=nan"],
+}
 
 
 @pytest.mark.parametrize(("override", "message"), WRONG)
@@ -82,6 +116,17 @@ def test_settings_that_contradict_each_other_are_refused(
 ) -> None:
     with pytest.raises(ConfigError, match=re.escape(message)):
         plan("train", overrides)
+
+
+@pytest.mark.parametrize(
+    ("option", "value"), [(key, value) for key, values in OUT_OF_RANGE.items() for value in values]
+)
+def test_a_value_out_of_range_is_refused_by_its_key(option: str, value: str) -> None:
+    group = option.partition("=")[0]
+    words = ["optimizer._target_=torch.optim.RMSprop"] if option == "optimizer=custom" else []
+    message = rf"^{group}\.{value}: (out of range|not an option|not a finite number)"
+    with pytest.raises(ConfigError, match=message):
+        plan("train", [option, f"{group}.{value}", *words])
 
 
 @pytest.mark.parametrize("recipe", RECIPES)

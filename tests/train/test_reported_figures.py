@@ -12,7 +12,7 @@ from src.runs.directory import RunDirectory
 from src.runs.reader import read_rows
 from src.training.callbacks import metrics_logger as training_log
 from src.training.classifier import ImageClassifier
-from src.training.schedules import factor
+from src.training.schedules import build_factor
 from tests.fixtures.cli import TINY, Cli
 
 SMALL = ["model=resnet20", "data.batch_size=64", "logger=csv", *TINY]
@@ -58,7 +58,8 @@ def test_the_rate_in_the_log_is_the_one_that_the_step_was_made_with(
     done = cli(cifar, *words, "optimizer.lr=0.1", f"hydra.run.dir={run.path}")
     assert done.code == 0, done.err
     options = {"peak": 0.2, "start": 0.04, "final": 1e-4, "anneal": "linear"}
-    expected = [0.1 * factor("onecycle", step, 12, 6, **options) for step in range(12)]
+    factor = build_factor("onecycle", 12, 6, **options)
+    expected = [0.1 * factor(step) for step in range(12)]
     assert [row["lr"] for row in rows_of_steps(run)] == pytest.approx(expected)
 
 

@@ -18,7 +18,7 @@ from src.train.resume import CHANGEABLE
 from src.training import hardware
 from src.training.checkpoint import AtomicCheckpointIO
 from src.training.classifier import ImageClassifier
-from src.training.schedules import factor
+from src.training.schedules import build_factor
 from tests.fixtures.cli import TINY, Cli, Result
 
 WORDS = [
@@ -49,7 +49,8 @@ def test_the_first_step_of_more_epochs_has_the_rate_of_their_schedule(
 ) -> None:
     done = cli(f"resume={run.path}", TRUST, "trainer.max_epochs=4")
     assert done.code == 0, done.err
-    expected = [0.1 * factor("onecycle", step, 24, 6, **ONECYCLE) for step in range(12, 24)]
+    factor = build_factor("onecycle", 24, 6, **ONECYCLE)
+    expected = [0.1 * factor(step) for step in range(12, 24)]
     assert rates(run)[12:] == pytest.approx(expected)
     assert (
         f"the learning rate of step 13 is {expected[0]:g} by a schedule of 4 epochs, "
@@ -70,7 +71,7 @@ def test_a_schedule_no_longer_than_its_warm_up_is_refused(cli: Cli, cifar: str) 
     words = ["scheduler.warmup_epochs=1", "scheduler.total_epochs=1"]
     done = cli(cifar, *WORDS, *words)
     assert done.code == 2
-    assert "scheduler.total_epochs must be more than the warm-up has, got 1" in done.err
+    assert "scheduler.total_epochs=1: must be more than scheduler.warmup_epochs=1" in done.err
 
 
 @pytest.mark.parametrize(
