@@ -2,12 +2,13 @@
 
 import copy
 import io
+from typing import get_args
 
 import pytest
 import torch
 from torch import Tensor, nn
 
-from src.config.optimization import DECAY_ON
+from src.config.optimization import DecayOn
 from src.training import optimizers
 from src.training.muon import muon
 from src.training.optimizers import parameter_groups
@@ -38,7 +39,7 @@ def test_frozen_and_shared_parameters() -> None:
     model = network()
     model[0].weight.requires_grad_(False)
     model.append(model[3])
-    for decay_on in DECAY_ON:
+    for decay_on in get_args(DecayOn):
         found = [
             name
             for part in names(model, parameter_groups(model, 1, decay_on)).values()
