@@ -33,8 +33,8 @@ def check_targets(path: Path, settings: Any, trust: tuple[str, ...]) -> None:
     found = find_untrusted_target(settings, trust) if isinstance(settings, dict) else None
     if found is not None:
         raise UserError(
-            f"{path}: {found} is not built for a file's asking; if you trust it, "
-            f"add trust=[{found}]"
+            f"{path}: {found} is not on the list of classes that a run's configuration may build; "
+            f"to build it all the same add trust=[{found}]"
         )
 
 

@@ -10,7 +10,7 @@ from lightning.fabric.utilities.exceptions import MisconfigurationException
 from src.config.schema import TrainConfig
 from src.distributed.error_propagation import propagate_errors
 from src.distributed.join import rank_facts
-from src.distributed.rendezvous import PeerFailed, rendezvous
+from src.distributed.rendezvous import Failure, PeerFailed, rendezvous
 from src.errors import Interrupted, RunFailed, UserError, as_user_errors, is_out_of_memory, one_line
 from src.process.signals import defer_signals
 from src.runs.directory import RunDirectory
@@ -96,12 +96,14 @@ def run_lifecycle(directory: RunDirectory, config: TrainConfig) -> Iterator[Reco
     with ExitStack() as held:
         with as_user_errors():
             held.enter_context(locked(directory))
-        with _open_record(directory, config) as record:
-            if met is None:
-                yield record
-            else:
-                with propagate_errors(met, lambda failure: record.close("failed", str(failure))):
-                    yield record
+        record = held.enter_context(_open_record(directory, config))
+        if met is not None:
+
+            def give_up(failure: Failure) -> None:
+                record.close("failed", str(failure))
+
+            held.enter_context(propagate_errors(met, give_up))
+        yield record
 
 
 @contextmanager
@@ -110,23 +112,22 @@ def _open_record(directory: RunDirectory, config: TrainConfig) -> Iterator[RunRe
 
     A signal can stop what is done, but neither of the two: nobody else would correct the record.
     """
-    with ExitStack() as held:
-        held.enter_context(defer_signals(answered=True))
-        with as_user_errors():
+    record = None
+    try:
+        with defer_signals(answered=True), as_user_errors():
             record = open_record(directory, seed=config.run.seed, resumed=bool(config.run.resume))
-        record.update(ranks=rank_facts())
-        try:
-            held.close()
-            yield record
-            held.enter_context(defer_signals(answered=False))
-        except BaseException as error:
+            record.update(ranks=rank_facts())
+        yield record
+        with defer_signals(answered=False):
+            record.close("finished")
+    except BaseException as error:
+        if record is not None and record.content["state"] != "finished":
             with defer_signals(answered=False):
                 _close(record, error)
-            if isinstance(error, PeerFailed):
-                # The rank has said it on the screen.
-                raise SystemExit(1) from error
-            raise
-        record.close("finished")
+        if isinstance(error, PeerFailed):
+            # The rank has said it on the screen.
+            raise SystemExit(1) from error
+        raise
 
 
 def _close(record: RunRecord, error: BaseException) -> None:
