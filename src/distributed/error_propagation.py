@@ -24,7 +24,7 @@ def propagate_errors(
         give_up: what to do before this process is ended where it cannot end by itself.
 
     Raises:
-        RankLost: on the first rank, where another is the cause.
+        PeerFailed: on the first rank, where another is the cause.
         Interrupted: a rank was told to stop, this one or another.
         SystemExit: on the other ranks, whatever the error.
     """

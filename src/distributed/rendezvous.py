@@ -79,7 +79,7 @@ class Rendezvous:
         """What the first rank decides, on every rank.
 
         Raises:
-            RankLost: it failed to.
+            PeerFailed: it failed to.
         """
         if not self.rank.first:
             return self.wait_for_value(key)
@@ -91,7 +91,7 @@ class Rendezvous:
         """Wait for what another rank says.
 
         Raises:
-            RankLost: a rank has failed meanwhile.
+            PeerFailed: a rank has failed meanwhile.
         """
         while not self.store.check([key]):
             if failure := self.first_failure():
@@ -132,7 +132,7 @@ class Rendezvous:
         everywhere is said by the first.
 
         Raises:
-            RankLost: a rank that this one waits for has failed.
+            PeerFailed: a rank that this one waits for has failed.
         """
         leader = self.rank.number - self.rank.local
         if not self.rank.first:
@@ -180,14 +180,14 @@ def _rendezvous(rank: Rank) -> Rendezvous:
 
 
 def rendezvous() -> Rendezvous | None:
-    """The meeting of this process's run; ``None`` for a process of its own."""
+    """The rendezvous of this process's run; ``None`` for a process of its own."""
     rank = this_rank()
     return _rendezvous(rank) if rank.started_by else None
 
 
 @contextmanager
 def rank_zero_first() -> Iterator[None]:
-    """:meth:`Meeting.in_turn` where there are several ranks."""
+    """Let the first rank do something before all others, where there are several."""
     if (met := rendezvous()) is None:
         yield
         return

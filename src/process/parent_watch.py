@@ -15,7 +15,7 @@ from src.process.signals import unblock_signals
 GRACE = 30.0
 """Seconds in which a process may save what it has before it is ended."""
 
-_VARIABLE = "LIGHTNING_HYDRA_LIFELINE"
+_VARIABLE = "LIGHTNING_HYDRA_PARENT_WATCH"
 
 
 class ParentWatch:
@@ -56,4 +56,4 @@ def stop_with_parent() -> None:
         time.sleep(GRACE)
         os._exit(1)
 
-    threading.Thread(target=watch, name="lifeline", daemon=True).start()
+    threading.Thread(target=watch, name="parent-watch", daemon=True).start()
