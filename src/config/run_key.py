@@ -9,8 +9,8 @@ from typing import Any
 from src.config.fields import Flag
 from src.config.schema import TrainConfig, added_settings, settings_with
 
-INCIDENTAL = {*settings_with(Flag.INCIDENTAL), "logger"}
-"""Settings, and a group of nothing else, that change nothing of what is learned or measured."""
+INCIDENTAL = {*settings_with(Flag.INCIDENTAL), "logger", "search"}
+"""Settings, and groups of them, that change nothing of what is learned or measured."""
 
 ADDED = added_settings()
 

@@ -1,7 +1,7 @@
 """Caveats of a comparison: what a reader of the leaderboard must know."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Sequence
 
 from src.report.formatting import counted
 from src.report.groups import Group
@@ -18,21 +18,19 @@ def caveats(runs: Sequence[RunResult], groups: Sequence[Group], metric: str) -> 
         groups: those of the finished runs.
         metric: what they are ordered by.
     """
-    finished = [run for run in runs if run.is_finished]
+    done = [run for run in runs if run.is_finished]
+    sources = (run.facts.get("data.source") for run in done)
     found = [
-        _validated_on_test(finished),
-        _without_metric(finished, metric),
+        _validated_on_test(done),
+        _without_metric(done, metric),
         _single(groups, metric),
         _repeated(groups),
-        _differing(finished, "data sources", lambda run: run.source, "the figures do not compare"),
+        _differing(sources, "data sources", "the figures do not compare"),
         _differing(
-            finished,
-            "states of the code",
-            lambda run: run.commit,
-            "+ stands for uncommitted changes",
+            (run.commit for run in done), "states of the code", "+ stands for uncommitted changes"
         ),
         _differing(
-            finished, "kinds of hardware", lambda run: run.hardware, "their times do not compare"
+            (run.hardware for run in done), "kinds of hardware", "their times do not compare"
         ),
         *(f"no curves of {run.name}: {run.damaged}" for run in runs if run.damaged),
     ]
@@ -40,7 +38,7 @@ def caveats(runs: Sequence[RunResult], groups: Sequence[Group], metric: str) -> 
 
 
 def _validated_on_test(runs: Sequence[RunResult]) -> str | None:
-    which = sum(run.validated_on == "test" for run in runs)
+    which = sum(run.facts.get("data.validate_on") == "test" for run in runs)
     if not which:
         return None
     who = "all runs were" if which == len(runs) else f"{which} of {counted(len(runs), 'run')} were"
@@ -60,10 +58,10 @@ def _without_metric(runs: Sequence[RunResult], metric: str) -> str | None:
 
 
 def _single(groups: Sequence[Group], metric: str) -> str | None:
-    measured = [group.statistics[metric].n for group in groups if metric in group.statistics]
-    if not measured or min(measured) > 1:
+    counts = {group.statistics[f"{metric} n"] for group in groups} - {0}
+    if 1 not in counts:
         return None
-    if max(measured) == 1:
+    if counts == {1}:
         return "one run each (n = 1): no standard deviation, no interval"
     return "n = 1: a single run has no standard deviation and no interval"
 
@@ -82,10 +80,8 @@ def _repeated(groups: Sequence[Group]) -> str | None:
     )
 
 
-def _differing(
-    runs: Sequence[RunResult], what: str, fact: Callable[[RunResult], str | None], meaning: str
-) -> str | None:
-    counts = Counter(fact(run) or "unknown" for run in runs)
+def _differing(facts: Iterable[str | None], what: str, meaning: str) -> str | None:
+    counts = Counter(fact or "unknown" for fact in facts)
     if len(counts) < 2:
         return None
     named = [f"{value} ({counted(times, 'run')})" for value, times in counts.most_common()]

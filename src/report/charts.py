@@ -1,15 +1,16 @@
-"""Plotly charts of a page: learning curves, accuracy against time."""
+"""Plotly charts of a page: learning curves, accuracy against time, parallel coordinates."""
 
 import html
+import math
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+import pandas as pd
+
 from src.report.comparison import Comparison
-from src.report.curves import Curve, mean_curve
-from src.report.formatting import heading, is_share, time_unit
+from src.report.formatting import heading, is_share, scale, time_unit
 from src.report.groups import ALL, Group
 from src.report.load import RunResult
-from src.report.varying_settings import label
 from src.text import shorten
 
 if TYPE_CHECKING:
@@ -17,24 +18,45 @@ if TYPE_CHECKING:
 
 
 COLOURS = (
-    "#4269d0",
-    "#e08a00",
-    "#d6455d",
-    "#2f9e8f",
-    "#8a5fd0",
-    "#7a5c46",
-    "#3c9c3c",
-    "#d463a4",
-    "#5f7f95",
-    "#a8971f",
+    *("#4269d0", "#e08a00", "#d6455d", "#2f9e8f", "#8a5fd0"),
+    *("#7a5c46", "#3c9c3c", "#d463a4", "#5f7f95", "#a8971f"),
 )
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash")
+SYMBOLS = ("circle", "square", "diamond", "cross", "triangle-up")
 """What tells groups apart once the colours are used up."""
 
 INK = "#26303b"
-FAINT = "#e6e9ed"
 GREY = "#8d97a3"
-FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
+EDGE = "#c5ccd3"
+FONT = {
+    "family": "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif",
+    "size": 13,
+    "color": INK,
+}
+AXIS = {
+    "gridcolor": "#e6e9ed",
+    "linecolor": EDGE,
+    "zeroline": False,
+    "ticks": "outside",
+    "tickcolor": EDGE,
+    "title_standoff": 10,
+}
+WORST_TO_BEST = [[0.0, "#e3b062"], [0.5, "#8fa3c4"], [1.0, "#1f3f94"]]
+
+SHOWN = 10
+"""Groups, the best of them, that are drawn at first; others wait in the legend."""
+
+DIGITS = 5
+"""After the point: more is not seen, and makes the page large."""
+
+LETTERS, TICK_LETTERS, AXIS_LETTERS = 34, 18, 26
+"""That fit into a legend, beside a tick, above an axis."""
+
+TICKS = 8
+"""Values of a numeric setting up to which each has a tick."""
+
+SPREAD = 0.06
+"""Part of an axis over which the lines through one of its values are spread."""
 
 
 def colour(place: int) -> str:
@@ -45,51 +67,6 @@ def colour(place: int) -> str:
 def dash(place: int) -> str:
     """Its line."""
     return DASHES[place // len(COLOURS) % len(DASHES)]
-
-
-def mpl_dash(place: int) -> str:
-    """Its line, in Matplotlib's words; what has none is dotted."""
-    return {"dashdot": "dashdot", "dash": "dashed", "solid": "solid"}.get(dash(place), "dotted")
-
-
-def translucent(hexadecimal: str, opacity: float) -> str:
-    """A colour that lets others through."""
-    red, green, blue = (int(hexadecimal[start : start + 2], 16) for start in (1, 3, 5))
-    return f"rgba({red},{green},{blue},{opacity})"
-
-
-def style(figure: "Figure", height: int = 420, **layout: Any) -> "Figure":
-    """Give a figure the look of the page; ``layout`` is Plotly's own."""
-    axis = {
-        "gridcolor": FAINT,
-        "linecolor": "#c5ccd3",
-        "zeroline": False,
-        "ticks": "outside",
-        "tickcolor": "#c5ccd3",
-        "title": {"standoff": 10},
-    }
-    figure.update_layout(
-        height=height,
-        font={"family": FONT, "size": 13, "color": INK},
-        paper_bgcolor="white",
-        plot_bgcolor="white",
-        margin={"l": 64, "r": 16, "t": 16, "b": 52},
-        hoverlabel={"bgcolor": "white", "bordercolor": "#c5ccd3", "font": {"size": 13}},
-        legend={"bgcolor": "rgba(255,255,255,0.8)", "font": {"size": 12}, "tracegroupgap": 2},
-    )
-    figure.update_xaxes(**axis)
-    figure.update_yaxes(**axis)
-    return figure.update_layout(**layout)
-
-
-SHOWN = 10
-"""Groups, the best of them, that are drawn at first; others wait in the legend."""
-
-DIGITS = 5
-"""After the point: more is not seen, and makes the page large."""
-
-LETTERS = 34
-"""That fit into a legend."""
 
 
 def curve_name(metric: str) -> str:
@@ -107,109 +84,115 @@ def learning_curves(report: Comparison, name: str) -> "Figure | None":
     Returns:
         The figure; None when no run has a point.
     """
-    from plotly.graph_objects import Figure
-
-    scale = 100.0 if is_share(name) else 1.0
     lines = [
         line
         for place, group in enumerate(report.groups)
-        for line in _group_lines(group, place, name, scale)
+        for line in _group_lines(group, place, name)
     ]
-    lines += _unfinished_lines(report.unfinished, name, scale)
+    lines += _unfinished_lines(report.unfinished, name)
     if not lines:
         return None
-    figure = style(Figure(lines), legend_title_text=_legend_title(report))
-    figure.update_xaxes(title_text="epoch", rangemode="tozero")
-    return figure.update_yaxes(title_text=heading(name))
+    return _chart(report, lines, {"title_text": "epoch", "rangemode": "tozero"}, name)
 
 
 def cost(report: Comparison) -> "Figure | None":
     """Draw the metric of each run against the time that its training took."""
-    from plotly.graph_objects import Figure, Scatter
-
-    scale = 100.0 if is_share(report.metric) else 1.0
     needed = {report.metric, "train_seconds"}
-    places = [(p, [r for r in g.runs if needed <= r.figures.keys()]) for p, g in _placed(report)]
-    seconds = [run.figures["train_seconds"] for _, runs in places for run in runs]
+    placed = [[r for r in group.runs if needed <= r.figures.keys()] for group in report.groups]
+    seconds = [run.figures["train_seconds"] for runs in placed for run in runs]
     if not seconds:
         return None
-    unit, size = time_unit(seconds)
+    unit, size = time_unit(max(seconds))
     points = [
-        Scatter(
-            x=[run.figures["train_seconds"] / size for run in runs],
-            y=[scale * run.figures[report.metric] for run in runs],
-            mode="markers",
-            marker={"size": 10, "color": colour(place), "symbol": _symbol(place), "opacity": 0.85},
-            text=[_hover(run) for run in runs],
-            hovertemplate=f"%{{text}}<br>%{{y:.5g}} after %{{x:.4g}} {unit}<extra></extra>",
-            **_legend(report.groups[place], place) | {"visible": True},
-        )
-        for place, runs in places
+        {
+            "type": "scatter",
+            "mode": "markers",
+            "x": [run.figures["train_seconds"] / size for run in runs],
+            "y": [scale(report.metric) * run.figures[report.metric] for run in runs],
+            "marker": {
+                "size": 10,
+                "color": colour(place),
+                "symbol": SYMBOLS[place // len(COLOURS) % len(SYMBOLS)],
+                "opacity": 0.85,
+            },
+            "text": [_hover(run) for run in runs],
+            "hovertemplate": f"%{{text}}<br>%{{y:.5g}} after %{{x:.4g}} {unit}<extra></extra>",
+            "name": _legend(report.groups[place]),
+        }
+        for place, runs in enumerate(placed)
         if runs
     ]
     # Over more than a decade the fast ones would stand on top of each other.
     kind = "log" if min(seconds) > 0 and max(seconds) > 10 * min(seconds) else "linear"
-    figure = style(Figure(points), legend_title_text=_legend_title(report))
-    figure.update_layout(showlegend=True)
-    figure.update_xaxes(title_text=f"training time ({unit})", type=kind)
-    return figure.update_yaxes(title_text=heading(report.metric))
+    axis = {"title_text": f"training time ({unit})", "type": kind}
+    return _chart(report, points, axis, report.metric, showlegend=True)
 
 
-def _placed(report: Comparison) -> Iterator[tuple[int, Group]]:
-    yield from enumerate(report.groups)
+def _chart(
+    report: Comparison, traces: list[dict[str, Any]], xaxis: dict[str, Any], y: str, **layout: Any
+) -> "Figure":
+    from plotly.graph_objects import Figure
+
+    title = shorten(", ".join(report.columns), LETTERS)
+    return Figure(traces).update_layout(
+        height=420,
+        font=FONT,
+        paper_bgcolor="white",
+        plot_bgcolor="white",
+        margin={"l": 64, "r": 16, "t": 16, "b": 52},
+        hoverlabel={"bgcolor": "white", "bordercolor": EDGE, "font_size": 13},
+        legend={
+            "bgcolor": "rgba(255,255,255,0.8)",
+            "font_size": 12,
+            "tracegroupgap": 2,
+            "title_text": html.escape(title),
+        },
+        xaxis=AXIS | xaxis,
+        yaxis=AXIS | {"title_text": heading(y)},
+        **layout,
+    )
 
 
-def _group_lines(group: Group, place: int, name: str, scale: float) -> Iterator[Any]:
-    runs = [run for run in group.runs if run.curves.get(name)]
+def _group_lines(group: Group, place: int, name: str) -> Iterator[dict[str, Any]]:
+    runs = [run for run in group.runs if name in run.curves]
     if not runs:
         return
-    line = {"color": colour(place), "dash": dash(place)}
+    shared = {"legendgroup": str(place), "visible": True if place < SHOWN else "legendonly"}
     if len(runs) > 1:
-        thin = {"color": translucent(colour(place), 0.3), "width": 1}
+        thin = {"color": colour(place), "width": 1}
+        faint = {"opacity": 0.3, "showlegend": False}
         for run in runs:
-            yield _line(run.curves[name], scale, _hover(run), thin) | _hidden(place)
+            yield _line(run.curves[name], name, _hover(run), thin) | faint | shared
     text = html.escape(group.name) if len(runs) > 1 else _hover(runs[0])
-    mean = mean_curve([run.curves[name] for run in runs])
-    bold = _line(mean, scale, text, line | {"width": 2.5})
-    if len(mean.epochs) < 3:
-        bold |= {"mode": "lines+markers"}
-    yield bold | _legend(group, place)
+    mean = group.curve(name)
+    bold = {"color": colour(place), "dash": dash(place), "width": 2.5}
+    mode = "lines" if len(mean) > 2 else "lines+markers"
+    yield _line(mean, name, text, bold) | {"mode": mode, "name": _legend(group)} | shared
 
 
-def _unfinished_lines(runs: Sequence[RunResult], name: str, scale: float) -> Iterator[Any]:
+def _unfinished_lines(runs: Sequence[RunResult], name: str) -> Iterator[dict[str, Any]]:
     line = {"color": GREY, "width": 1.2, "dash": "dot"}
-    shown = [run for run in runs if run.curves.get(name)]
-    for number, run in enumerate(shown):
+    for number, run in enumerate(run for run in runs if name in run.curves):
         text = f"{_hover(run)}<br>{html.escape(run.state)}"
         legend = {"name": "not finished", "legendgroup": "unfinished", "showlegend": not number}
-        yield _line(run.curves[name], scale, text, line) | legend
+        yield _line(run.curves[name], name, text, line) | legend
 
 
-def _line(curve: Curve, scale: float, text: str, line: dict[str, Any]) -> dict[str, Any]:
+def _line(curve: "pd.Series[float]", name: str, text: str, line: dict[str, Any]) -> dict[str, Any]:
     return {
         "type": "scatter",
         "mode": "lines",
-        "x": [round(epoch, DIGITS) for epoch in curve.epochs],
-        "y": [round(scale * value, DIGITS) for value in curve.values],
+        # Lists: Plotly would write arrays in base64.
+        "x": [round(epoch, DIGITS) for epoch in curve.index],
+        "y": [round(scale(name) * value, DIGITS) for value in curve],
         "line": line,
         "hovertemplate": f"{text}<br>epoch %{{x:.4g}}: %{{y:.5g}}<extra></extra>",
     }
 
 
-def _legend(group: Group, place: int) -> dict[str, Any]:
-    values = shorten(", ".join(group.settings.values()) or ALL, LETTERS, keep_end=True)
-    visible = True if place < SHOWN else "legendonly"
-    return {"name": html.escape(values), "legendgroup": str(place), "visible": visible}
-
-
-def _hidden(place: int) -> dict[str, Any]:
-    visible = True if place < SHOWN else "legendonly"
-    return {"legendgroup": str(place), "showlegend": False, "visible": visible}
-
-
-def _legend_title(report: Comparison) -> str:
-    names = ", ".join(label(key) for key in report.columns)
-    return html.escape(shorten(names, LETTERS))
+def _legend(group: Group) -> str:
+    values = ", ".join(group.settings.values()) or ALL
+    return html.escape(shorten(values, LETTERS, keep_end=True))
 
 
 def _hover(run: RunResult) -> str:
@@ -217,5 +200,60 @@ def _hover(run: RunResult) -> str:
     return html.escape(str(run.path)).replace("%{", "%&#123;")
 
 
-def _symbol(place: int) -> str:
-    return ("circle", "square", "diamond", "cross", "triangle-up")[place // 10 % 5]
+def parallel_coordinates(report: Comparison) -> "Figure | None":
+    """Draw the settings that vary and the metric as axes and each finished run as a line.
+
+    Numbers stand where they belong, on a logarithmic axis when they span a decade; names at equal
+    distances. Lines through one value are spread a little, by their results, to be told apart.
+
+    Returns:
+        The figure; None where nothing varies or no run has the metric.
+    """
+    runs = [run for run in report.finished if report.metric in run.figures]
+    texts = {key: [run.setting(key) for run in runs] for key in report.columns}
+    axes = [_axis(key, values) for key, values in texts.items() if len(set(values)) > 1]
+    if not axes:
+        return None
+    from plotly.graph_objects import Figure, Parcoords
+
+    results = [scale(report.metric) * run.figures[report.metric] for run in runs]
+    ranks = (pd.Series(results).rank(method="first") - 1) / max(len(results) - 1, 1) - 0.5
+    for axis in axes:
+        values = axis["values"]
+        if len(set(values)) < len(values):
+            reach = SPREAD * (max(values) - min(values))
+            axis["values"] = [v + reach * rank for v, rank in zip(values, ranks, strict=True)]
+    axes.append({"label": html.escape(heading(report.metric)), "values": results})
+    line = {
+        "color": results,
+        "colorscale": WORST_TO_BEST,
+        "reversescale": not is_share(report.metric),
+        "showscale": False,
+    }
+    lines = Parcoords(line=line, dimensions=axes, labelfont={"size": 13}, tickfont={"size": 12})
+    margin = {"l": 90, "r": 64, "t": 56, "b": 24}
+    return Figure(lines).update_layout(height=400, font=FONT, paper_bgcolor="white", margin=margin)
+
+
+def _axis(name: str, texts: Sequence[str]) -> dict[str, Any]:
+    """An axis of numbers, or of names at equal distances."""
+    axis: dict[str, Any] = {"label": html.escape(shorten(name, AXIS_LETTERS, keep_end=True))}
+    try:
+        values = [float(text) for text in texts]
+    except ValueError:
+        values = [math.nan]
+    if not all(map(math.isfinite, values)):
+        names = sorted(set(texts))
+        ticks = [html.escape(shorten(text, TICK_LETTERS, keep_end=True)) for text in names]
+        places = [names.index(text) for text in texts]
+        return axis | {"values": places, "tickvals": [*range(len(names))], "ticktext": ticks}
+    is_wide = min(values) > 0 and max(values) >= 10 * min(values)
+    if is_wide:
+        values = [math.log10(value) for value in values]
+    ticks_at = sorted(dict(zip(values, texts, strict=True)).items())
+    if is_wide or len(ticks_at) <= TICKS:
+        # All of them, or as many as fit from the first to the last.
+        step = -(-(len(ticks_at) - 1) // (TICKS - 1)) or 1
+        chosen = [*ticks_at[:-1:step], ticks_at[-1]]
+        axis |= {"tickvals": [at for at, _ in chosen], "ticktext": [text for _, text in chosen]}
+    return axis | {"values": values}

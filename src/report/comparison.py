@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from src.config.run_key import is_incidental
 from src.report.caveats import caveats
 from src.report.groups import Group, group_runs
-from src.report.load import RunResult, find_runs, load_results
+from src.report.load import SEEDS, RunResult, find_runs, load_result, setting_name
 from src.report.significance import TopTwoComparison, compare_top_two
-from src.report.varying_settings import varying
 
 
 @dataclass(frozen=True)
@@ -18,11 +18,11 @@ class Comparison:
     Attributes:
         sweeps: the directories it was asked for.
         metric: what the leaderboard is ordered by.
-        columns: the settings that vary between the runs.
+        columns: the settings in which the runs differ.
         runs: all of them, in the order of their directories.
         groups: the finished ones by their settings, the best first.
         lead: of the best over the second best; None with fewer than two.
-        notes: what limits the comparison, a line each.
+        caveats: what limits the comparison, a line each.
         output: where it is written.
     """
 
@@ -64,12 +64,14 @@ def build_comparison(sweeps: Sequence[Path], metric: str, output: Path) -> Compa
         ValueError: there is no run in them.
         OSError: one of them cannot be listed.
     """
-    read = [load_results(name, path) for name, path in find_runs(sweeps).items()]
+    read = [load_result(name, path) for name, path in find_runs(sweeps).items()]
     runs = [run for run in read if run is not None]
     if not runs:
         raise ValueError(f"{', '.join(map(str, sweeps))}: holds no run (a directory with run.json)")
-    columns = varying([run.settings for run in runs if run.settings])
-    groups = group_runs([run for run in runs if run.is_finished], columns, metric)
+    columns = varying([run for run in runs if run.settings])
+    finished = [run for run in runs if run.is_finished]
+    settings = [{key: run.setting(key) for key in columns} for run in finished]
+    groups = group_runs(finished, settings, metric)
     return Comparison(
         sweeps=tuple(sweeps),
         metric=metric,
@@ -80,3 +82,17 @@ def build_comparison(sweeps: Sequence[Path], metric: str, output: Path) -> Compa
         caveats=tuple(caveats(runs, groups, metric)),
         output=output,
     )
+
+
+def varying(runs: Sequence[RunResult]) -> list[str]:
+    """The settings that a command line named and in which runs differ, in the order of typing.
+
+    Seeds are left out, and what changes nothing of what is learned.
+    """
+    named = dict.fromkeys(setting_name(word) for run in runs for word in run.overrides)
+    return [
+        key
+        for key in named
+        if key not in SEEDS and not is_incidental(key)
+        if len({run.setting(key) for run in runs}) > 1
+    ]

@@ -1,14 +1,13 @@
 """One PNG of a comparison for a document: learning curves, gradients by depth."""
 
-from statistics import fmean
 from typing import TYPE_CHECKING
+
+import pandas as pd
 
 from src.errors import UserError
 from src.plotting.figure import as_png, new_figure
-from src.report.charts import colour, mpl_dash
+from src.report.charts import colour, dash
 from src.report.comparison import Comparison
-from src.report.curves import Curve, mean_curve
-from src.report.groups import Group
 from src.text import shorten
 
 if TYPE_CHECKING:
@@ -21,6 +20,9 @@ MOST = 12
 
 LETTERS, GAP = 160, 8
 """Of small print, what is as wide as the picture, and what a line's sample takes."""
+
+LINES = {"solid": "solid", "dash": "dashed", "dot": "dotted"}
+"""Plotly's names of lines in Matplotlib's words; of 12 groups no more are needed."""
 
 
 def picture(report: Comparison) -> bytes:
@@ -36,12 +38,14 @@ def picture(report: Comparison) -> bytes:
         raise UserError(f"{report.title}: no finished run to draw")
     figure = new_figure(12, 4.2, layout="constrained")
     loss, accuracy, norms = figure.subplots(1, 3)
+    smallest_norm = float("inf")
     for place, group in enumerate(report.groups[:MOST]):
-        style = {"color": colour(place), "linestyle": mpl_dash(place), "linewidth": 1.4}
-        _plot(loss, _mean(group, "train/loss"), 1, **style)
-        _plot(accuracy, _mean(group, "val/acc"), 100, label=group.name, **style)
-        depths = _depths(group)
-        norms.plot(list(depths), list(depths.values()), marker="o", markersize=4, **style)
+        style = {"color": colour(place), "linestyle": LINES[dash(place)], "linewidth": 1.4}
+        loss.plot(group.curve("train/loss"), **style)
+        accuracy.plot(100 * group.curve("val/acc"), label=group.name, **style)
+        depths = pd.DataFrame([run.gradients for run in group.runs]).mean()
+        norms.plot(depths, marker="o", markersize=4, **style)
+        smallest_norm = min([smallest_norm, *depths])
     for axes, title, label in (
         (loss, "training loss", "epoch"),
         (accuracy, "validation accuracy in %", "epoch"),
@@ -52,8 +56,7 @@ def picture(report: Comparison) -> bytes:
         axes.spines[["top", "right"]].set_visible(False)
         axes.grid(alpha=0.3)
     _logarithmic(loss)
-    found = [norm for group in report.groups[:MOST] for norm in _depths(group).values()]
-    if found and min(found) > 0:
+    if 0 < smallest_norm < float("inf"):
         _logarithmic(norms)
     _legend(figure)
     return as_png(figure)
@@ -65,22 +68,8 @@ def _legend(figure: "Figure") -> None:
     short = [shorten(name, LETTERS, keep_end=True) for name in names]
     columns = max(1, min(3, LETTERS // (max(map(len, short)) + GAP)))
     figure.legend(
-        handles,
-        short,
-        loc="outside lower center",
-        ncols=columns,
-        frameon=False,
-        fontsize="small",
+        handles, short, loc="outside lower center", ncols=columns, frameon=False, fontsize="small"
     )
-
-
-def _mean(group: Group, name: str) -> Curve:
-    return mean_curve([run.curves[name] for run in group.runs if name in run.curves])
-
-
-def _plot(axes: "Axes", curve: Curve, scale: float, **style: object) -> None:
-    values = [scale * value for value in curve.values]
-    axes.plot(curve.epochs, values, **style)  # type: ignore[arg-type]
 
 
 def _logarithmic(axes: "Axes") -> None:
@@ -92,12 +81,3 @@ def _logarithmic(axes: "Axes") -> None:
     axes.yaxis.set_minor_formatter(FormatStrFormatter("%g"))
     if len(axes.get_yticks(minor=True)) > 12:
         axes.yaxis.set_minor_formatter(NullFormatter())
-
-
-def _depths(group: Group) -> dict[str, float]:
-    """The mean gradient norm of each stage over the runs that have it."""
-    stages = list(dict.fromkeys(stage for run in group.runs for stage in run.gradients))
-    return {
-        stage: fmean(run.gradients[stage] for run in group.runs if stage in run.gradients)
-        for stage in stages
-    }

@@ -1,19 +1,20 @@
-"""Formatting of figures: percent, intervals, durations."""
+"""Formatting of settings and figures: percent, ±, intervals, durations."""
 
+import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
-from src.report.groups import Statistics
-from src.report.varying_settings import ABSENT
+ABSENT = "–"
+"""Stands for a setting or figure that a run does not have."""
 
-_UNITS = (("h", 3600.0, 2 * 3600.0), ("min", 60.0, 600.0), ("s", 1.0, 0.0))
+_UNITS = (("h", 3600.0, 2 * 3600.0), ("min", 60.0, 600.0))
 """Name, seconds, and from how many seconds on a column is written in it."""
 
 
-def is_share(figure: str) -> bool:
-    """Whether a figure is a fraction of 1, written in percent."""
-    return figure.endswith("/acc")
+def is_share(metric: str) -> bool:
+    """Whether a metric is a fraction of 1, written in percent; more of it is better."""
+    return metric.endswith("/acc")
 
 
 def heading(metric: str) -> str:
@@ -21,26 +22,28 @@ def heading(metric: str) -> str:
     return f"{metric} (%)" if is_share(metric) else metric
 
 
-def value_text(metric: str, value: float | None) -> str:
+def scale(metric: str) -> float:
+    """What a metric is multiplied by to be drawn."""
+    return 100.0 if is_share(metric) else 1.0
+
+
+def value_text(metric: str, value: float) -> str:
     """``93.81`` for an accuracy of 0.9381, ``0.2146`` for a loss."""
-    if value is None:
+    if math.isnan(value):
         return ABSENT
     return f"{100 * value:.2f}" if is_share(metric) else f"{value:.4f}"
 
 
-def mean_text(metric: str, found: Statistics | None) -> str:
+def mean_text(metric: str, statistics: Mapping[str, float]) -> str:
     """``93.81 ± 0.12``; the mean alone where there is no spread."""
-    if found is None:
-        return ABSENT
-    mean = value_text(metric, found.mean)
-    return mean if found.std is None else f"{mean} ± {value_text(metric, found.std)}"
+    mean, std = (value_text(metric, statistics[f"{metric} {part}"]) for part in ("mean", "std"))
+    return mean if std == ABSENT else f"{mean} ± {std}"
 
 
-def interval_text(metric: str, found: Statistics | None) -> str:
+def interval_text(metric: str, statistics: Mapping[str, float]) -> str:
     """``93.51–94.11``."""
-    if found is None or found.low is None:
-        return ABSENT
-    return f"{value_text(metric, found.low)}–{value_text(metric, found.high)}"
+    low, high = (value_text(metric, statistics[f"{metric} {part}"]) for part in ("low", "high"))
+    return ABSENT if low == ABSENT else f"{low}–{high}"
 
 
 def difference_text(metric: str, value: float, *, unit: bool = True) -> str:
@@ -49,21 +52,41 @@ def difference_text(metric: str, value: float, *, unit: bool = True) -> str:
     return f"{text} points" if unit and is_share(metric) else text
 
 
-def time_unit(seconds: Sequence[float]) -> tuple[str, float]:
-    """The unit to write times in, so that the longest is easy to read, and its seconds."""
-    longest = max(seconds, default=0.0)
-    return next((name, size) for name, size, least in _UNITS if longest >= least)
+def time_unit(longest: float) -> tuple[str, float]:
+    """The unit in which times up to the longest are easy to read, and its seconds."""
+    units = ((name, size) for name, size, least in _UNITS if longest >= least)
+    return next(units, ("s", 1.0))
 
 
 def time_text(seconds: float) -> str:
     """``324 s``, ``12.4 min``, ``3.1 h``."""
-    name, size = time_unit([seconds])
+    if math.isnan(seconds):
+        return ABSENT
+    name, size = time_unit(seconds)
     return f"{seconds / size:,.{0 if size == 1 else 1}f} {name}"
+
+
+def number_text(value: float, digits: int = 0) -> str:
+    """``1,234``."""
+    return ABSENT if math.isnan(value) else f"{value:,.{digits}f}"
 
 
 def counted(number: int, noun: str) -> str:
     """``1 run``, ``2 runs``."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def setting_text(value: str) -> str:
+    """The value of a setting: of a number four digits, which tell what a search drew."""
+    try:
+        return f"{float(value):.4g}" if "." in value else value
+    except ValueError:
+        return value
+
+
+def assignments(settings: Mapping[str, str]) -> str:
+    """``model=resnet20 optimizer.lr=0.1``."""
+    return " ".join(f"{key}={setting_text(value)}" for key, value in settings.items())
 
 
 def without_folders(source: str) -> str:

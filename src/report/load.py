@@ -8,18 +8,100 @@ import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from statistics import fmean, median
 from typing import Any
 
+import pandas as pd
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from src.config.run_key import flatten, is_incidental
 from src.errors import UserError, one_line
 from src.files import read_json
-from src.report.curves import Curve, training_curve, validation_curve
-from src.report.varying_settings import SEEDS, Settings, flat_text
+from src.report.formatting import ABSENT
 from src.runs.directory import RunDirectory
-from src.runs.reader import last_values, read_config, read_rows, read_run
+from src.runs.reader import last_values, read_choices, read_config, read_rows, read_run
 
 DEPTH = 4
 """Levels below a named directory that are looked at: a folder of sweeps of jobs, and two more."""
+
+SEEDS = ("seed", "data.split_seed")
+"""What runs of one group differ in."""
+
+FIGURES = (
+    *("val/acc", "val/loss", "test/acc", "test/loss", "train/acc", "train/loss"),
+    *("train_seconds", "images_per_second", "epochs", "steps", "best_epoch"),
+)
+CURVES = ("val/acc", "val/loss")
+POINTS = 300
+"""To how many a curve of training steps is thinned."""
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """One run, as far as it can be read.
+
+    Attributes:
+        name: what tells it from the others, a part of its path.
+        state: that of ``run.json``, or ``unreadable``.
+        reason: why it is not finished or not readable, one line.
+        settings: the composed configuration, flat, without what decides nothing.
+        overrides: the words of its command line, and of those it was resumed with.
+        choices: the option of each group, and what else was typed and is no single setting.
+        figures: those of ``metrics.json`` that are finite numbers; none unless it is finished.
+        progress: the newest of its epochs and validation figures.
+        curves: values of ``val/acc``, ``val/loss`` and ``train/loss`` by epochs done.
+        speed: images/s, the median of what was logged: a machine that is busy for a while does not
+            change it.
+        gradients: the mean norm of the gradient of each stage, from the stem on.
+        facts: of ``run.json``, as text: ``data.source``, ``compute.precision`` and so on.
+        damaged: what else of it could not be read, one line.
+    """
+
+    name: str
+    path: Path
+    state: str
+    reason: str | None = None
+    settings: Mapping[str, str] = field(default_factory=dict)
+    overrides: tuple[str, ...] = ()
+    choices: Mapping[str, str] = field(default_factory=dict)
+    figures: Mapping[str, float] = field(default_factory=dict)
+    progress: Mapping[str, float] = field(default_factory=dict)
+    curves: Mapping[str, "pd.Series[float]"] = field(default_factory=dict)
+    speed: float = math.nan
+    gradients: Mapping[str, float] = field(default_factory=dict)
+    facts: Mapping[str, str] = field(default_factory=dict)
+    damaged: str | None = None
+
+    def setting(self, key: str) -> str:
+        """A setting, or the option of a group, as it is typed."""
+        known = {**self.choices, **self.settings}
+        return known.get(key, known.get(f"{key}.name", ABSENT))
+
+    @property
+    def seeds(self) -> tuple[str | None, ...]:
+        """Seed of the run and seed of its split."""
+        return tuple(self.settings.get(key) for key in SEEDS)
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether it enters the means."""
+        return self.state == "finished"
+
+    @property
+    def commit(self) -> str | None:
+        """Of the code, with a ``+`` where files had changed."""
+        changed = self.facts.get("uncommitted_changes") == "True"
+        commit = self.facts.get("commit")
+        return commit and commit[:7] + ("+" if changed else "")
+
+    @property
+    def hardware(self) -> str | None:
+        """What it was computed by: the GPU, or the CPU and how many threads."""
+        gpu, cpu = self.facts.get("compute.gpu"), self.facts.get("hardware.cpu")
+        threads = self.facts.get("compute.threads")
+        if gpu or not cpu or not threads:
+            return gpu or cpu
+        return f"{cpu}, {threads} thread{'' if threads == '1' else 's'}"
 
 
 def find_runs(places: Iterable[Path]) -> dict[str, Path]:
@@ -30,17 +112,12 @@ def find_runs(places: Iterable[Path]) -> dict[str, Path]:
 
     Returns:
         Directories by what tells them apart: their path below the folder they share.
-
-    Raises:
-        OSError: a place that cannot be listed.
     """
     found: dict[Path, Path] = {}
     for place in places:
         for path in _below(place, DEPTH):
             found.setdefault(path.resolve(), path)
-    if not found:
-        return {}
-    shared = os.path.commonpath([path.parent for path in found])
+    shared = os.path.commonpath([path.parent for path in found]) if found else ""
     return {os.path.relpath(real, shared): path for real, path in found.items()}
 
 
@@ -71,78 +148,7 @@ def _natural(path: Path) -> list[tuple[bool, int, str]]:
     return [(not p.isdecimal(), int(p) if p.isdecimal() else 0, p) for p in parts]
 
 
-FIGURES = (
-    "val/acc",
-    "val/loss",
-    "test/acc",
-    "test/loss",
-    "train/acc",
-    "train/loss",
-    "train_seconds",
-    "images_per_second",
-    "epochs",
-    "steps",
-    "best_epoch",
-)
-UNREADABLE = "unreadable"
-GRADIENTS = "gradient_norm/"
-
-
-@dataclass(frozen=True)
-class RunResult:
-    """One run, as far as it can be read.
-
-    Attributes:
-        name: what tells it from the others, a part of its path.
-        path: its directory.
-        state: that of ``run.json``, or ``unreadable``.
-        reason: why it is not finished or not readable, one line.
-        settings: every one that the result may depend on, seeds included.
-        figures: those of ``metrics.json`` that are finite numbers; none unless it is finished.
-        progress: the newest of its epochs and validation figures.
-        curves: by name: ``val/acc``, ``val/loss``, ``train/loss``.
-        speed: images a second, the median of what was logged: a machine that is busy for a while
-            does not change it.
-        gradients: the mean norm of the gradient of each stage, from the stem on.
-        validated_on: ``validation`` or ``test``; None where that is not known.
-        source: which data set it was trained on.
-        commit: of the code, with a ``+`` where files had changed.
-        hardware: what it was computed by.
-        precision: that it was computed in.
-        overrides: what its command line changed, and those it was resumed with.
-        damaged: what else of it could not be read, one line.
-    """
-
-    name: str
-    path: Path
-    state: str
-    reason: str | None = None
-    settings: Settings = field(default_factory=dict)
-    figures: Mapping[str, float] = field(default_factory=dict)
-    progress: Mapping[str, float] = field(default_factory=dict)
-    curves: Mapping[str, Curve] = field(default_factory=dict)
-    speed: float | None = None
-    gradients: Mapping[str, float] = field(default_factory=dict)
-    validated_on: str | None = None
-    source: str | None = None
-    commit: str | None = None
-    hardware: str | None = None
-    precision: str | None = None
-    overrides: tuple[str, ...] = ()
-    damaged: str | None = None
-
-    @property
-    def seeds(self) -> tuple[str | None, ...]:
-        """Seed of the run and seed of its split."""
-        return tuple(self.settings.get(key) for key in SEEDS)
-
-    @property
-    def is_finished(self) -> bool:
-        """Whether it enters the means."""
-        return self.state == "finished"
-
-
-def load_results(name: str, path: Path) -> RunResult | None:
+def load_result(name: str, path: Path) -> RunResult | None:
     """Read the run in a directory; what is damaged makes an ``unreadable`` one, not an error.
 
     Returns:
@@ -151,41 +157,37 @@ def load_results(name: str, path: Path) -> RunResult | None:
     try:
         return _read(name, path)
     except (OSError, ValueError, TypeError, KeyError, OverflowError, UserError) as error:
-        return RunResult(name, path, UNREADABLE, one_line(error).replace(f"{path}/", ""))
+        return RunResult(name, path, "unreadable", one_line(error).replace(f"{path}/", ""))
 
 
 def _read(name: str, path: Path) -> RunResult | None:
     directory = RunDirectory(path)
-    cfg = read_config(directory) if directory.config.exists() else None
-    if cfg is not None and "benchmark" in cfg:
+    cfg = read_config(directory) if directory.config.exists() else OmegaConf.create()
+    if "benchmark" in cfg:
         return None
     record = read_json(directory.record)
     summary = read_run(path)
     _check_whole(directory, summary.state)
+    overrides = _overrides(summary.overrides, record)
     rows, damaged = _rows(directory)
     newest = last_values(rows)
-    speeds = [row["images_per_second"] for row in rows if "images_per_second" in row]
+    table = pd.DataFrame(rows)
+    norms = table.filter(like="gradient_norm/").sort_index(axis="columns").mean()
     return RunResult(
         name=name,
         path=path,
         state=str(summary.state),
         reason=str(summary.reason) if summary.reason else None,
-        settings=flat_text(cfg) if cfg is not None else {},
+        settings=flat_text(cfg),
+        overrides=overrides,
+        choices=_choices(directory, overrides),
         figures=_figures(summary.metrics) if summary.state == "finished" else {},
-        progress={key: newest[key] for key in ("epoch", "val/acc", "val/loss") if key in newest},
-        curves={
-            "val/acc": validation_curve(rows, "val/acc"),
-            "val/loss": validation_curve(rows, "val/loss"),
-            "train/loss": training_curve(rows),
-        },
-        speed=median(speeds) if speeds else None,
-        gradients=_gradients(rows),
-        validated_on=_fact(record, "data", "validate_on"),
-        source=_fact(record, "data", "source"),
-        commit=_commit(record),
-        hardware=_hardware(record),
-        precision=_fact(record, "compute", "precision"),
-        overrides=_overrides(summary.overrides, record),
+        progress={key: newest[key] for key in ("epoch", *CURVES) if key in newest},
+        curves={key: curve for key, curve in _curves(table).items() if len(curve)},
+        speed=table.get("images_per_second", pd.Series(dtype=float)).median(),
+        # gradient_norm/1_stem, gradient_norm/2_layer1 and so on
+        gradients={key.split("_", 2)[2]: norm for key, norm in norms.items()},
+        facts={key: str(fact) for key, fact in flatten(record).items() if fact is not None},
         damaged=damaged,
     )
 
@@ -202,16 +204,27 @@ def _check_whole(directory: RunDirectory, state: str) -> None:
 
 
 def _figures(metrics: Mapping[str, Any]) -> dict[str, float]:
-    found = {}
-    for key in FIGURES:
-        value = metrics.get(key)
-        if isinstance(value, bool) or not isinstance(value, int | float | None):
-            raise ValueError(f"metrics.json: {key} is {value!r}, not a number")
-        if value is not None and value < 0:
-            raise ValueError(f"metrics.json: {key} is {value!r}, below 0")
-        if value is not None and math.isfinite(value):
-            found[key] = float(value)
-    return found
+    found = {key: metrics[key] for key in FIGURES if metrics.get(key) is not None}
+    # What is not finite is not known.
+    known = [
+        key for key, value in found.items() if not isinstance(value, float) or math.isfinite(value)
+    ]
+    return {key: float(checked(found, key, int, float)) for key in known}
+
+
+def checked(
+    content: Mapping[str, Any], key: str, *kinds: type, least: float = 0, most: float = math.inf
+) -> Any:
+    """A field of a ``metrics.json``, which has to be of one of the types and, a number, in range.
+
+    Raises:
+        ValueError: it is not.
+    """
+    value: Any = content.get(key)
+    if type(value) not in kinds or (str not in kinds and not least <= value <= most):
+        accepted = "a text" if str in kinds else f"a number from {least:g} to {most:g}"
+        raise ValueError(f"metrics.json: {key} is {str(value)[:20]!r}, not {accepted}")
+    return value
 
 
 def _rows(directory: RunDirectory) -> tuple[list[dict[str, float]], str | None]:
@@ -220,6 +233,11 @@ def _rows(directory: RunDirectory) -> tuple[list[dict[str, float]], str | None]:
         return read_rows(directory), None
     except (ValueError, TypeError, OSError, csv.Error) as error:
         return [], f"{directory.rows.name}: {one_line(error)}"
+
+
+def setting_name(word: str) -> str:
+    """The setting that a word changes: ``model.width`` of ``+model.width=64``."""
+    return word.lstrip("+~").partition("=")[0]
 
 
 def _overrides(words: Sequence[str], record: Mapping[str, Any]) -> tuple[str, ...]:
@@ -233,31 +251,60 @@ def _overrides(words: Sequence[str], record: Mapping[str, Any]) -> tuple[str, ..
     return tuple(found.values())
 
 
-def _gradients(rows: Sequence[Mapping[str, float]]) -> dict[str, float]:
-    """``stem``, ``layer1`` and so on, in the order of depth, which their columns begin with."""
-    names = sorted({name for row in rows for name in row if name.startswith(GRADIENTS)})
-    found = {name: [row[name] for row in rows if name in row] for name in names}
-    return {
-        name.partition("_")[2].partition("_")[2]: fmean(values) for name, values in found.items()
-    }
+def _choices(directory: RunDirectory, overrides: Iterable[str]) -> dict[str, str]:
+    """``model: resnet20``; of a run whose ``hydra.yaml`` is gone what was typed alone."""
+    typed = {setting_name(word): word.partition("=")[2] or "~" for word in overrides}
+    chosen = read_choices(directory) | typed
+    return {key: text for key, text in chosen.items() if not key.startswith("hydra")}
 
 
-def _fact(record: Mapping[str, Any], *keys: str) -> str | None:
-    node: Any = record
-    for key in keys:
-        node = node.get(key) if isinstance(node, dict) else None
-    return None if node is None else str(node)
+def flat_text(cfg: DictConfig) -> dict[str, str]:
+    """A run's configuration as dotted keys and values as they are typed; seeds included."""
+    try:
+        nested = OmegaConf.to_container(cfg, resolve=True)
+    except OmegaConfBaseException:
+        # Refers to something outside of the file: the reference tells runs apart as well.
+        nested = OmegaConf.to_container(cfg)
+    assert isinstance(nested, dict)
+    flat = flatten({str(key): value for key, value in nested.items()})
+    return {key: _typed_text(value) for key, value in flat.items() if not is_incidental(key)}
 
 
-def _commit(record: Mapping[str, Any]) -> str | None:
-    commit = _fact(record, "commit")
-    changed = "+" if record.get("uncommitted_changes") else ""
-    return commit and commit[:7] + changed
+def _typed_text(value: Any) -> str:
+    """A value in Hydra's words; equal numbers are equal text."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float):
+        return f"{value:.12g}"
+    if isinstance(value, list):
+        return f"[{','.join(map(_typed_text, value))}]"
+    return str(value)
 
 
-def _hardware(record: Mapping[str, Any]) -> str | None:
-    gpu, cpu = _fact(record, "compute", "gpu"), _fact(record, "hardware", "cpu")
-    if gpu or not cpu:
-        return gpu
-    threads = _fact(record, "compute", "threads")
-    return f"{cpu}, {threads} thread{'' if threads == '1' else 's'}" if threads else cpu
+def _curves(rows: "pd.DataFrame") -> dict[str, "pd.Series[float]"]:
+    validation = {key: validation_curve(rows, key) for key in CURVES}
+    return validation | {"train/loss": training_curve(rows)}
+
+
+def validation_curve(rows: "pd.DataFrame", name: str) -> "pd.Series[float]":
+    """``val/acc`` or ``val/loss`` at the end of each epoch that has it; the first is epoch 1."""
+    points = rows.reindex(columns=["epoch", name]).dropna().drop_duplicates("epoch", keep="last")
+    return points.set_index(points["epoch"] + 1)[name]
+
+
+def training_curve(rows: "pd.DataFrame") -> "pd.Series[float]":
+    """``train/loss`` over parts of epochs; where readings are many, means of neighbours."""
+    rows = rows.reindex(columns=["step", "epoch", "train/loss", "train/loss_epoch"])
+    points = rows.dropna(subset="train/loss").drop_duplicates("step", keep="last")
+    if points.empty:
+        return points["train/loss"]
+    ends = rows.dropna(subset=["epoch", "train/loss_epoch"])
+    done = (rows.fillna({"epoch": 0}).sort_values("step") if ends.empty else ends).iloc[-1]
+    steps_per_epoch = (done["step"] + 1) / (done["epoch"] + 1)
+    size = -(-len(points) // POINTS)
+    neighbours = points.groupby([place // size for place in range(len(points))])
+    # A mean stands at the last of its readings: the curve ends where the training did.
+    ends_at = (neighbours["step"].last() + 1) / steps_per_epoch
+    return neighbours["train/loss"].mean().set_axis(ends_at)

@@ -7,14 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from src.config.validate import CONF
+from src.report.load import setting_name
 
 PRIVATE = ("hydra.run.dir", "data.cache_dir", "output")
 """Where one machine puts things: nothing that a result depends on."""
-
-
-def setting_name(word: str) -> str:
-    """The setting that a word changes: ``model.width`` of ``+model.width=64``."""
-    return word.lstrip("+~").partition("=")[0]
 
 
 def portable(words: Iterable[str]) -> list[str]:

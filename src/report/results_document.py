@@ -2,132 +2,26 @@
 
 import re
 import shlex
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
-from statistics import fmean
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pandas as pd
 
 from src.config.run_key import is_incidental
 from src.report.comparison import Comparison
 from src.report.evaluations import evaluations
-from src.report.formatting import mean_text, time_text, without_folders
+from src.report.formatting import ABSENT, mean_text, number_text, time_text, without_folders
 from src.report.groups import Group, group_runs
-from src.report.load import RunResult
-from src.report.recipes import Recipe, portable, recipes, setting_name, shell
-from src.report.table_formats import escaped, markdown_table
-from src.report.varying_settings import ABSENT, SEEDS
-
-TYPED, IMAGES = "typed", "images"
-"""Settings of our own, by which runs are grouped here."""
+from src.report.load import SEEDS, RunResult, setting_name
+from src.report.recipes import Recipe, portable, recipes, shell
+from src.report.tables import Table, escaped, markdown_table
 
 SHOWN = ("experiment", "data.root", "trainer.accelerator")
 """Words that are told otherwise: by the section, the data and the hardware."""
 
 AS_WRITTEN = "as written"
-
-
-@dataclass(frozen=True)
-class CommandGroup:
-    """Runs that differ in their seeds alone.
-
-    Attributes:
-        group: the runs.
-        words: of the first one's command line, without its seed.
-        seeds: what they were seeded with.
-        name: what tells it from the others of its recipe; empty for the recipe as it is written.
-        shared: what all lines of the recipe change of it, where they change other things besides.
-    """
-
-    group: Group
-    words: tuple[str, ...]
-    seeds: tuple[str, ...]
-    name: str
-    shared: str
-
-    @property
-    def named(self) -> list[tuple[str, RunResult]]:
-        """Each of them by what it is called where they do not stand together."""
-        name = self.name or AS_WRITTEN
-        if len(self.group.runs) == 1:
-            return [(name, self.group.runs[0])]
-        return [(f"{name}, seed={run.settings.get(SEEDS[0])}", run) for run in self.group.runs]
-
-    @property
-    def command(self) -> str:
-        """The command that repeats them."""
-        several = len(self.seeds) > 1
-        seeds = [f"seed={','.join(self.seeds)}"] if self.seeds != ("0",) else []
-        start = ["python", "-m", "src.train", *(["-m"] if several else [])]
-        return shell([*start, *self.words, *seeds])
-
-
-def command_groups(report: Comparison, *chosen: str | None) -> list[CommandGroup]:
-    """The finished runs of some recipes (None: of no recipe), those typed alike together."""
-    runs = [run for run in report.finished if recipe_of(run) in chosen]
-    told = [
-        replace(
-            run, settings={**run.settings, TYPED: " ".join(_changes(run)), IMAGES: _images(run)}
-        )
-        for run in runs
-    ]
-    groups = group_runs(told, [TYPED, IMAGES], report.metric)
-    changes = [_changes(group.runs[0]) for group in groups]
-    shared = _shared_by_all(changes)
-    names = [" ".join(word for word in words if word not in shared) for words in changes]
-    return [
-        CommandGroup(group, _words(group.runs[0]), _seeds(group.runs), name, " ".join(shared))
-        for group, name in zip(groups, names, strict=True)
-    ]
-
-
-def _shared_by_all(changes: Sequence[Sequence[str]]) -> list[str]:
-    """The words that are in all of several; none where that would leave nothing of one of them."""
-    if len(changes) < 2:
-        return []
-    shared = [word for word in changes[0] if all(word in words for words in changes)]
-    return shared if all(set(words) - set(shared) for words in changes) else []
-
-
-def _images(run: RunResult) -> str:
-    """What a run was trained and validated on."""
-    return f"{run.source}, validated on {run.validated_on}"
-
-
-def recipe_of(run: RunResult) -> str | None:
-    """The recipe that a run was typed with, if any."""
-    names = [word.partition("=")[2] for word in run.overrides if word.startswith("experiment=")]
-    return names[-1] if names else None
-
-
-def _words(run: RunResult) -> tuple[str, ...]:
-    """The words of a run's command line, the recipe first, without its seed."""
-    words = [word for word in portable(run.overrides) if setting_name(word) != SEEDS[0]]
-    return tuple(sorted(words, key=lambda word: not word.startswith("experiment=")))
-
-
-def _seeds(runs: Sequence[RunResult]) -> tuple[str, ...]:
-    found = {run.settings.get(SEEDS[0], "0") for run in runs}
-    return tuple(sorted(found, key=lambda seed: (len(seed), seed)))
-
-
-def _changes(run: RunResult) -> list[str]:
-    """What a command line changes that decides anything and has no column of its own."""
-    return [
-        word
-        for word in _words(run)
-        if setting_name(word) not in SHOWN and not is_incidental(setting_name(word))
-    ]
-
-
-NOT_RUN = "not run"
 CURVE = 10
 """Epochs up to which the accuracy after each is given."""
-
-HEADERS = (
-    *("run as", "epochs", "train (%)", "validation (%)", "test (%)", "runs"),
-    *("time a run", "images/s", "hardware", "commit"),
-)
-WORDS = 1
-"""Of the headers, those above words."""
 
 INTRODUCTION = """\
 # Results
@@ -149,20 +43,108 @@ downloaded where they are not there yet.
 """
 
 
+@dataclass(frozen=True)
+class CommandGroup:
+    """Runs of one command but for their seeds.
+
+    Attributes:
+        group: the runs.
+        name: what the command changes of its recipe that its other lines do not; may be empty.
+        shared: what all lines of the recipe change of it, where they change other things besides.
+    """
+
+    group: Group
+    name: str
+    shared: str
+
+    @property
+    def first(self) -> RunResult:
+        """A run that stands for all."""
+        return self.group.runs[0]
+
+    @property
+    def named(self) -> list[tuple[str, RunResult]]:
+        """Each of the runs by what it is called where they do not stand together."""
+        name = self.name or AS_WRITTEN
+        if len(self.group.runs) == 1:
+            return [(name, self.first)]
+        return [(f"{name}, seed={run.settings.get(SEEDS[0])}", run) for run in self.group.runs]
+
+    @property
+    def command(self) -> str:
+        """The command that repeats them."""
+        seeds = {run.settings.get(SEEDS[0], "0") for run in self.group.runs}
+        start = ["python", "-m", "src.train", *(["-m"] if len(seeds) > 1 else [])]
+        seed = f"seed={','.join(sorted(seeds, key=lambda seed: (len(seed), seed)))}"
+        return shell([*start, *_words(self.first), *([seed] if seeds != {"0"} else [])])
+
+
+def command_groups(report: Comparison, *chosen: str | None) -> list[CommandGroup]:
+    """The finished runs of some recipes (None: of no recipe), those typed alike together."""
+    runs = [run for run in report.finished if recipe_of(run) in chosen]
+    settings = [
+        {
+            "typed": " ".join(_changes(run)),
+            "images": str([run.facts.get(f"data.{key}") for key in ("source", "validate_on")]),
+        }
+        for run in runs
+    ]
+    groups = group_runs(runs, settings, report.metric)
+    changes = [_changes(group.runs[0]) for group in groups]
+    shared = [word for word in changes[0] if all(word in w for w in changes)] if changes else []
+    if len(changes) < 2 or not all(set(words) - set(shared) for words in changes):
+        shared = []
+    names = [" ".join(word for word in words if word not in shared) for words in changes]
+    return [
+        CommandGroup(group, name, " ".join(shared))
+        for group, name in zip(groups, names, strict=True)
+    ]
+
+
+def recipe_of(run: RunResult) -> str | None:
+    """The recipe that a run was typed with, if any."""
+    return run.choices.get("experiment")
+
+
+def _words(run: RunResult) -> list[str]:
+    """The words of a run's command line, the recipe first, without its seed."""
+    words = [word for word in portable(run.overrides) if setting_name(word) != SEEDS[0]]
+    return sorted(words, key=lambda word: not word.startswith("experiment="))
+
+
+def _changes(run: RunResult) -> list[str]:
+    """What a command line changes that decides anything and has no column of its own."""
+    return [
+        word
+        for word in _words(run)
+        if setting_name(word) not in SHOWN and not is_incidental(setting_name(word))
+    ]
+
+
 def results_document(report: Comparison) -> str:
     """The document, in GitHub's Markdown: an overview, then each recipe, then the other runs."""
     known = recipes()
-    lines = {recipe.name: command_groups(report, recipe.name) for recipe in known}
-    others = command_groups(report, *({recipe_of(run) for run in report.finished} - set(lines)))
+    lines = {recipe: command_groups(report, recipe.name) for recipe in known}
+    named = {recipe.name for recipe in known}
+    others = command_groups(report, *({recipe_of(run) for run in report.finished} - named))
+    has_copy = any(JPEG_COPY in run.facts.get("data.source", "") for run in report.runs)
+    overview = [
+        {
+            "recipe": recipe.name,
+            "published": recipe.published or ABSENT,
+            "ours: test (%)": _in_short(lines[recipe]),
+        }
+        for recipe in known
+    ]
     parts = [
         INTRODUCTION.format(command=_own_command(report)),
-        *_about_copy(report),
+        *([ABOUT_JPEG_COPY] if has_copy else []),
         "## Recipes",
-        _overview(known, lines),
+        markdown_table(Table(pd.DataFrame(overview, dtype=object), words=3)),
     ]
     for recipe in known:
-        if lines[recipe.name]:
-            parts += [f"### {recipe.name}", *_recipe(recipe, lines[recipe.name])]
+        if lines[recipe]:
+            parts += [f"### {recipe.name}", *_about(recipe), *_details(lines[recipe])]
     if others:
         parts += ["## Other runs", *_details(others)]
     if report.unfinished:
@@ -171,12 +153,7 @@ def results_document(report: Comparison) -> str:
             for run in report.unfinished
         )
         parts += ["## Not finished, and not above", f"{escaped(names)}."]
-    return "\n\n".join(part.strip() for part in parts) + "\n"
-
-
-def _about_copy(report: Comparison) -> list[str]:
-    """What the archive of that name is, where a run has read it."""
-    return [ABOUT_JPEG_COPY] if any(JPEG_COPY in (run.source or "") for run in report.runs) else []
+    return "\n\n".join(part.strip() for part in parts if part) + "\n"
 
 
 def _own_command(report: Comparison) -> str:
@@ -188,99 +165,74 @@ def _own_command(report: Comparison) -> str:
     return f"python -m src.report {shlex.quote(f'sweep={sweep}')} format=results"
 
 
-def _overview(known: Iterable[Recipe], lines: dict[str, list[CommandGroup]]) -> str:
-    rows = []
-    for recipe in known:
-        ours = [
-            f"{f'{line.name}: ' if line.name else ''}{_test(line.group)} ({_data(line.group)})"
-            for line in lines[recipe.name]
-        ]
-        told = "; ".join(ours) or NOT_RUN
-        shared = _shared(lines[recipe.name])
-        told = f"with {shared}: {told}" if shared else told
-        rows.append([recipe.name, recipe.published or ABSENT, told])
-    return markdown_table(["recipe", "published", "ours: test (%)"], rows, words=3)
+def _in_short(lines: Sequence[CommandGroup]) -> str:
+    """Test accuracies of a recipe: what was changed, the accuracy, the data."""
+    told = []
+    for line in lines:
+        # The name of the data set, and the archive or folder its images are from.
+        place = re.sub(r" \([^()]*\)$", "", _source(line.first)).partition("images in ")[2]
+        data = ", ".join(filter(None, [line.first.settings.get("data.name"), place]))
+        name = f"{line.name}: " if line.name else ""
+        told.append(f"{name}{mean_text('test/acc', line.group.statistics)} ({data})")
+    shared = f"with {lines[0].shared}: " if lines and lines[0].shared else ""
+    return shared + "; ".join(told) or "not run"
 
 
-def _shared(lines: Sequence[CommandGroup]) -> str:
-    return lines[0].shared if lines else ""
-
-
-def _recipe(recipe: Recipe, lines: Sequence[CommandGroup]) -> list[str]:
-    published = (
-        [f"Published: {recipe.published}. Source: {recipe.source}."] if recipe.published else []
-    )
-    return [recipe.about, *published, *filter(None, [recipe.note]), *_details(lines)]
+def _about(recipe: Recipe) -> list[str]:
+    published = f"Published: {recipe.published}. Source: {recipe.source}."
+    return [recipe.about, *([published] if recipe.published else []), recipe.note]
 
 
 def _details(lines: Sequence[CommandGroup]) -> list[str]:
-    rows = [_row(line) for line in lines]
-    commands = "\n".join(line.command for line in lines)
-    parts = [f"All with {escaped(_shared(lines))}:"] if _shared(lines) else []
-    parts += [markdown_table(HEADERS, rows, words=WORDS), f"```bash\n{commands}\n```"]
     runs = [run for line in lines for run in line.group.runs]
-    sources = "; ".join(dict.fromkeys(_source(run) for run in runs))
-    parts.append(f"Data: {sources}.")
-    parts += _validated_on_test(lines)
-    parts += [text for line in lines for text in _by_epoch(line)]
-    return parts + evaluations([named for line in lines for named in line.named])
+    commands = "\n".join(line.command for line in lines)
+    sources = "; ".join(dict.fromkeys(map(_source, runs)))
+    return [
+        f"All with {escaped(lines[0].shared)}:" if lines[0].shared else "",
+        markdown_table(Table(pd.DataFrame(map(_row, lines), dtype=object), words=1)),
+        f"```bash\n{commands}\n```",
+        f"Data: {sources}.",
+        _validated_on_test(lines),
+        *map(_by_epoch, lines),
+        *evaluations([named for line in lines for named in line.named]),
+    ]
 
 
-def _validated_on_test(lines: Sequence[CommandGroup]) -> list[str]:
+def _row(line: CommandGroup) -> dict[str, str]:
+    found = line.group.statistics
+    hardware = [line.first.hardware, line.first.facts.get("compute.precision")]
+    return {
+        "run as": line.name or AS_WRITTEN,
+        "epochs": number_text(found["epochs mean"]),
+        "train (%)": mean_text("train/acc", found),
+        "validation (%)": mean_text("val/acc", found),
+        "test (%)": mean_text("test/acc", found),
+        "runs": str(len(line.group.runs)),
+        "time a run": time_text(found["train_seconds mean"]),
+        "images/s": number_text(pd.Series([run.speed for run in line.group.runs]).mean()),
+        "hardware": ", ".join(filter(None, hardware)) or ABSENT,
+        "commit": ", ".join(dict.fromkeys(run.commit or ABSENT for run in line.group.runs)),
+    }
+
+
+def _validated_on_test(lines: Sequence[CommandGroup]) -> str:
     """Whose validation images were those of the test set."""
-    those = [line for line in lines if line.group.runs[0].validated_on == "test"]
-    if not those:
-        return []
+    those = [line for line in lines if line.first.facts.get("data.validate_on") == "test"]
     names = "; ".join(line.name or AS_WRITTEN for line in those)
     which = "" if len(those) == len(lines) else f", {names}"
-    return [
-        f"Validated on the test set (data.validate_on=test){which}: the validation column is of "
-        "test images."
-    ]
+    told = f"Validated on the test set (data.validate_on=test){which}: the validation column is of "
+    return f"{told}test images." if those else ""
 
 
-def _row(line: CommandGroup) -> list[str]:
-    found = line.group.statistics
-    run = line.group.runs[0]
-    speeds = [each.speed for each in line.group.runs if each.speed is not None]
-    epochs = f"{found['epochs'].mean:,.0f}" if "epochs" in found else ABSENT
-    time = time_text(found["train_seconds"].mean) if "train_seconds" in found else ABSENT
-    commits = ", ".join(dict.fromkeys(run.commit or ABSENT for run in line.group.runs))
-    accuracies = [mean_text(name, found.get(name)) for name in ("train/acc", "val/acc", "test/acc")]
-    hardware = ", ".join(filter(None, [run.hardware, run.precision])) or ABSENT
-    return [
-        line.name or AS_WRITTEN,
-        epochs,
-        *accuracies,
-        str(len(line.group.runs)),
-        time,
-        f"{fmean(speeds):,.0f}" if speeds else ABSENT,
-        hardware,
-        commits,
-    ]
-
-
-def _by_epoch(line: CommandGroup) -> list[str]:
+def _by_epoch(line: CommandGroup) -> str:
     """The validation accuracy after each epoch of a single short run."""
-    curve = line.group.runs[0].curves.get("val/acc")
-    if len(line.group.runs) > 1 or not curve or len(curve.values) > CURVE:
-        return []
-    values = ", ".join(f"{100 * value:.2f}" for value in curve.values)
+    curve = line.first.curves.get("val/acc", ())
+    if len(line.group.runs) > 1 or not 0 < len(curve) <= CURVE:
+        return ""
+    values = ", ".join(f"{100 * value:.2f}" for value in curve)
     name = f" ({line.name})" if line.name else ""
-    return [f"Validation accuracy after each epoch{name}: {values}."]
-
-
-def _test(group: Group) -> str:
-    return mean_text("test/acc", group.statistics.get("test/acc"))
+    return f"Validation accuracy after each epoch{name}: {values}."
 
 
 def _source(run: RunResult) -> str:
-    return without_folders(run.source or ABSENT)
-
-
-def _data(group: Group) -> str:
-    """The data set in few words: its name, and the archive or folder its images are from."""
-    run = group.runs[0]
-    place = re.sub(r" \([^()]*\)$", "", _source(run)).partition("images in ")[2]
-    name = run.settings.get("data.name", "")
-    return ", ".join(filter(None, [name, place]))
+    return without_folders(run.facts.get("data.source", ABSENT))

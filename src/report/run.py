@@ -13,8 +13,17 @@ from src.report.figure import picture
 from src.report.page import page
 from src.report.results_document import results_document
 from src.report.settings import ReportConfig
-from src.report.table_formats import groups_csv, latex, markdown, runs_csv, sentences, terminal
-from src.report.tables import leaderboard, summary, unfinished_table
+from src.report.tables import (
+    groups_csv,
+    latex,
+    leaderboard,
+    markdown,
+    runs_csv,
+    sentences,
+    summary,
+    terminal,
+    unfinished_table,
+)
 from src.runs.claim import SWEEPS
 from src.text import nearest
 
@@ -95,14 +104,11 @@ def show_report(report: Comparison, console: Console) -> None:
     say(summary(report))
     for line in sentences(report):
         say(line)
-    for name, settings, state, progress, reason in unfinished_table(report).rows:
-        where = ", ".join(filter(None, [state, progress]))
-        say(": ".join(filter(None, [f"run {name} ({where})", _joined(settings, reason)])))
+    for run in unfinished_table(report).cells.itertuples():
+        where = ", ".join(filter(None, [run.state, run.progress]))
+        what = " – ".join(filter(None, [run.settings, run.reason]))
+        say(": ".join(filter(None, [f"run {run.run} ({where})", what])))
     say(f"report in {report.output}")
-
-
-def _joined(*texts: str) -> str:
-    return " – ".join(filter(None, texts))
 
 
 def _place(name: str) -> Path:

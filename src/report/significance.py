@@ -3,10 +3,10 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from statistics import fmean
 
-from src.report.formatting import difference_text
-from src.report.groups import LEVEL, Group, is_better_high
-from src.report.varying_settings import label, shown
+from src.report.formatting import assignments, difference_text, is_share
+from src.report.groups import LEVEL, Group
 
 CERTAIN = 1 - LEVEL
 NAMED = 4
@@ -91,45 +91,47 @@ def compare_top_two(groups: Sequence[Group], metric: str) -> TopTwoComparison | 
     Returns:
         What was found; None with fewer than two groups that have the metric.
     """
-    ranked = [group for group in groups if metric in group.statistics]
+    ranked = [group for group in groups if group.statistics[f"{metric} n"]]
     if len(ranked) < 2:
         return None
     best, second = ranked[:2]
-    ours, theirs = best.statistics[metric], second.statistics[metric]
-    names = _told_apart(best, second)
-    lead = TopTwoComparison(*names, metric, abs(ours.mean - theirs.mean), groups=len(ranked))
-    if ours.n < 2 or theirs.n < 2:
-        return replace(lead, why=_too_few(ours.n, theirs.n))
-    pairs = _pairs(best, second, metric)
-    low, high, p = _test(best.values(metric), second.values(metric), pairs, is_better_high(metric))
-    if not math.isfinite(p):
+    ours, theirs = best.values(metric), second.values(metric)
+    ahead = abs(fmean(ours) - fmean(theirs))
+    lead = TopTwoComparison(*_told_apart(best, second), metric, ahead, groups=len(ranked))
+    if min(len(ours), len(theirs)) < 2:
+        which = "the first is" if len(theirs) > 1 else "the second is"
+        who = "one run each" if len(ours) == len(theirs) else f"{which} a single run"
+        return replace(lead, why=f"{who}, so nothing can be said; run more seeds")
+    paired = _paired_differences(best, second, metric)
+    if all(
+        max(values) - min(values) < NO_SPREAD for values in ([paired] if paired else [ours, theirs])
+    ):
         return replace(lead, why="their runs show no spread to judge it by")
-    test, why = "Welch's t-test", f"of {ours.n} and {theirs.n} runs"
-    if pairs:
-        test, why = "paired t-test", f"over the {len(pairs)} seeds that both share"
-    return replace(lead, test=test, why=why, low=low, high=high, p=p)
+    # SciPy takes a second to import, which a configuration error need not wait for.
+    from scipy.stats import ttest_1samp, ttest_ind
+
+    if paired:
+        test, why = "paired t-test", f"over the {len(paired)} seeds that both share"
+        found = ttest_1samp(paired, 0)
+    else:
+        test, why = "Welch's t-test", f"of {len(ours)} and {len(theirs)} runs"
+        found = ttest_ind(ours, theirs, equal_var=False)
+    ends = map(float, found.confidence_interval(LEVEL))
+    low, high = ends if is_share(metric) else sorted(-end for end in ends)
+    return replace(lead, test=test, why=why, low=low, high=high, p=float(found.pvalue))
 
 
 def _told_apart(best: Group, second: Group) -> tuple[str, str]:
     """Each by the settings in which the two differ, the first few of them."""
     keys = [key for key, value in best.settings.items() if second.settings[key] != value]
     more = " …" if len(keys) > NAMED else ""
-
-    def name(group: Group) -> str:
-        return " ".join(f"{label(key)}={shown(group.settings[key])}" for key in keys[:NAMED]) + more
-
-    return name(best), name(second)
+    named = ({key: group.settings[key] for key in keys[:NAMED]} for group in (best, second))
+    ours, theirs = (assignments(settings) + more for settings in named)
+    return ours, theirs
 
 
-def _too_few(ours: int, theirs: int) -> str:
-    if ours == theirs == 1:
-        return "one run each, so nothing can be said; run more seeds"
-    which = "the first" if ours == 1 else "the second"
-    return f"{which} is a single run, so nothing can be said; run more seeds"
-
-
-def _pairs(best: Group, second: Group, metric: str) -> list[tuple[float, float]]:
-    """Figures of the same seeds and splits; none unless both groups have the same, each once."""
+def _paired_differences(best: Group, second: Group, metric: str) -> list[float]:
+    """Of the same seeds and splits; none unless both groups have the same, each once."""
     ours, theirs = (
         [(run.seeds, run.figures[metric]) for run in group.runs if metric in run.figures]
         for group in (best, second)
@@ -137,30 +139,7 @@ def _pairs(best: Group, second: Group, metric: str) -> list[tuple[float, float]]
     first, other = dict(ours), dict(theirs)
     if len(first) < len(ours) or len(other) < len(theirs) or first.keys() != other.keys():
         return []
-    return [(value, other[seeds]) for seeds, value in ours]
-
-
-def _test(
-    ours: Sequence[float],
-    theirs: Sequence[float],
-    pairs: Sequence[tuple[float, float]],
-    better_high: bool,
-) -> tuple[float, float, float]:
-    """The interval of the lead and the p value; not finite where nothing varies."""
-    # SciPy takes a second to import, which a configuration error need not wait for.
-    from scipy.stats import ttest_ind, ttest_rel
-
-    samples = [[mine - other for mine, other in pairs]] if pairs else [ours, theirs]
-    if all(max(values) - min(values) < NO_SPREAD for values in samples):
-        return math.nan, math.nan, math.nan
-    if pairs:
-        found = ttest_rel([mine for mine, _ in pairs], [other for _, other in pairs])
-    else:
-        found = ttest_ind(ours, theirs, equal_var=False)
-    interval = found.confidence_interval(LEVEL)
-    ends = (float(interval.low), float(interval.high))
-    low, high = ends if better_high else (-ends[1], -ends[0])
-    return low, high, float(found.pvalue)
+    return [value - other[seeds] for seeds, value in ours]
 
 
 def _p(value: float) -> str:

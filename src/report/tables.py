@@ -1,98 +1,114 @@
-"""Tables of a report as rows of text: leaderboard, runs, unfinished runs."""
+"""Tables of a report: leaderboard, runs; as CSV, Markdown, LaTeX and on the terminal."""
 
-from dataclasses import dataclass
+import math
+from typing import TYPE_CHECKING, NamedTuple
+
+import pandas as pd
 
 from src.report.comparison import Comparison
 from src.report.formatting import (
+    ABSENT,
+    assignments,
     counted,
     heading,
     interval_text,
     mean_text,
+    number_text,
+    setting_text,
     time_text,
     time_unit,
     value_text,
 )
-from src.report.groups import ALL, Group
-from src.report.load import RunResult
-from src.report.varying_settings import ABSENT, SEEDS, label, shown
+from src.report.groups import ALL, STATISTICS
+from src.report.load import FIGURES, SEEDS, RunResult
 
-RUN_FIGURES = ("val/acc", "val/loss", "test/acc", "test/loss", "train/acc", "train/loss")
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table as RichTable
+
+METRICS = FIGURES[:6]
+
+WORD = 10
+"""Letters that a column of words is wide at least on the terminal."""
+
+COLUMN = 2
+"""Spaces beside each."""
+
+_MARKDOWN = str.maketrans({character: f"\\{character}" for character in r"\`*_[]<>|#~"})
+_LATEX = str.maketrans({"±": r"$\pm$", "–": "--", "−": "$-$", "<": "$<$", ">": "$>$"})
+"""What no font encoding of LaTeX is sure to have, and pandas leaves as it is."""
 
 
-@dataclass(frozen=True)
-class Cells:
-    """A table.
+class Table(NamedTuple):
+    """Cells of text; the first ``words`` columns are words, the others figures."""
 
-    Attributes:
-        headers: K titles.
-        rows: K cells each.
-        words: how many of the first columns are words; the others are figures.
-    """
-
-    headers: list[str]
-    rows: list[list[str]]
+    cells: "pd.DataFrame"
     words: int
 
 
-def leaderboard(report: Comparison) -> Cells:
+def leaderboard(report: Comparison) -> Table:
     """A row a group: settings, n, the metric, other accuracies, what it cost."""
-    beside = [name for name in ("val/acc", "test/acc") if _is_known(report, name)]
-    beside = [name for name in beside if name != report.metric]
-    times = [g.statistics["train_seconds"].mean for g in report.groups if _has_time(g)]
-    unit, size = time_unit(times)
     metric = report.metric
-    headers = [label(key) for key in report.columns] or ["runs"]
-    headers += ["n", heading(metric), "95% interval", *map(heading, beside)]
-    rows = []
-    for group in report.groups:
-        found = group.statistics.get(metric)
-        row = list(map(shown, group.settings.values())) or [ALL]
-        row += [str(found.n if found else 0), mean_text(metric, found)]
-        row += [interval_text(metric, found)]
-        row += [mean_text(name, group.statistics.get(name)) for name in beside]
-        rows.append([*row, _time(group, size), _speed(group)])
-    return Cells([*headers, f"time ({unit})", "images/s"], rows, len(report.columns) or 1)
+    found = [group.statistics for group in report.groups]
+    beside = [
+        name
+        for name in ("val/acc", "test/acc")
+        if name != metric and any(each[f"{name} n"] for each in found)
+    ]
+    seconds = [each["train_seconds mean"] for each in found]
+    unit, size = time_unit(pd.Series(seconds, dtype=float).max())
+    columns: dict[str, list[str]] = {
+        key: [setting_text(group.settings[key]) for group in report.groups]
+        for key in report.columns
+    }
+    words = columns or {"runs": [ALL] * len(found)}
+    figures = {
+        "n": [str(each[f"{metric} n"]) for each in found],
+        heading(metric): [mean_text(metric, each) for each in found],
+        "95% interval": [interval_text(metric, each) for each in found],
+        **{heading(name): [mean_text(name, each) for each in found] for name in beside},
+        f"time ({unit})": [number_text(time / size, 1) for time in seconds],
+        "images/s": [number_text(each["images_per_second mean"]) for each in found],
+    }
+    return Table(pd.DataFrame(words | figures, dtype=object), len(words))
 
 
-def unfinished_table(report: Comparison) -> Cells:
+def unfinished_table(report: Comparison) -> Table:
     """A row a run that does not enter the means: where it stands, and why."""
-    headers = ["run", "settings", "state", "progress", "reason"]
     rows = []
     for run in report.unfinished:
-        keys = [key for key in (*report.columns, "seed") if key in run.settings]
-        settings = " ".join(f"{label(key)}={shown(run.settings[key])}" for key in keys)
-        rows.append(
-            [run.name, settings, run.state, _progress(run, report.metric), run.reason or ""]
-        )
-    return Cells(headers, rows, len(headers))
+        named = {key: run.setting(key) for key in (*report.columns, "seed")}
+        settings = {key: value for key, value in named.items() if value != ABSENT}
+        progress = _progress(run, report.metric)
+        rows.append([run.name, assignments(settings), run.state, progress, run.reason or ""])
+    headers = ["run", "settings", "state", "progress", "reason"]
+    return Table(pd.DataFrame(rows, columns=headers, dtype=object), len(headers))
 
 
-def runs_table(report: Comparison) -> Cells:
+def runs_table(report: Comparison) -> Table:
     """A row a finished run: settings, seeds, figures."""
-    shown = [name for name in RUN_FIGURES if any(name in run.figures for run in report.finished)]
-    unit, size = time_unit([run.figures.get("train_seconds", 0.0) for run in report.finished])
-    words = ["run", *(label(key) for key in report.columns), *SEEDS]
-    rows = []
-    for run in report.finished:
-        row = [run.name, *(run.settings.get(key, ABSENT) for key in (*report.columns, *SEEDS))]
-        row += [value_text(name, run.figures.get(name)) for name in shown]
-        seconds = run.figures.get("train_seconds")
-        row.append(ABSENT if seconds is None else f"{seconds / size:,.1f}")
-        rows.append(row)
-    return Cells([*words, *map(heading, shown), f"time ({unit})"], rows, len(words))
-
-
-def shared_table(report: Comparison) -> Cells:
-    """A row a setting that is the same in all readable runs."""
-    known = [run.settings for run in report.runs if run.settings]
-    first = known[0] if known else {}
-    hidden = {*report.columns, *SEEDS}
-    same = {
-        key: value
-        for key, value in first.items()
-        if key not in hidden and all(settings.get(key) == value for settings in known)
+    runs = report.finished
+    words = {"run": [run.name for run in runs]}
+    words |= {key: [run.setting(key) for run in runs] for key in (*report.columns, *SEEDS)}
+    figures = {
+        heading(name): [value_text(name, run.figures.get(name, math.nan)) for run in runs]
+        for name in METRICS
+        if any(name in run.figures for run in runs)
     }
-    return Cells(["setting", "value"], [[label(k), value] for k, value in same.items()], 2)
+    seconds = [run.figures.get("train_seconds", math.nan) for run in runs]
+    unit, size = time_unit(pd.Series(seconds, dtype=float).max())
+    figures[f"time ({unit})"] = [number_text(time / size, 1) for time in seconds]
+    return Table(pd.DataFrame(words | figures, dtype=object), len(words))
+
+
+def shared_table(report: Comparison) -> Table:
+    """A row a setting that is the same in all readable runs."""
+    settings = pd.DataFrame([run.settings for run in report.runs if run.settings], dtype=object)
+    same = settings.loc[:, settings.nunique(dropna=False) == 1].drop(
+        columns=[*report.columns, *SEEDS], errors="ignore"
+    )
+    rows = [[key.removesuffix(".name"), *values] for key, values in same.head(1).items()]
+    return Table(pd.DataFrame(rows, columns=["setting", "value"], dtype=object), 2)
 
 
 def summary(report: Comparison) -> str:
@@ -106,28 +122,10 @@ def summary(report: Comparison) -> str:
     return f"{', '.join(parts)}; {time_text(seconds)} of training"
 
 
-def seeds_of(run: RunResult) -> dict[str, str]:
-    """What a run was seeded with, by the name of the setting."""
-    return {key: run.settings[key] for key in SEEDS if key in run.settings}
-
-
-def _is_known(report: Comparison, figure: str) -> bool:
-    return any(figure in group.statistics for group in report.groups)
-
-
-def _has_time(group: Group) -> bool:
-    return "train_seconds" in group.statistics
-
-
-def _time(group: Group, size: float) -> str:
-    if not _has_time(group):
-        return ABSENT
-    return f"{group.statistics['train_seconds'].mean / size:,.1f}"
-
-
-def _speed(group: Group) -> str:
-    found = group.statistics.get("images_per_second")
-    return f"{found.mean:,.0f}" if found else ABSENT
+def sentences(report: Comparison) -> list[str]:
+    """What stands below the leaderboard: whether the lead is real, and what limits it."""
+    lead = [str(report.lead)] if report.lead else []
+    return [*lead, *(f"Note: {line}." for line in report.caveats)]
 
 
 def _progress(run: RunResult, metric: str) -> str:
@@ -140,3 +138,100 @@ def _progress(run: RunResult, metric: str) -> str:
         percent = "%" if name.endswith("acc") else ""
         text += f", {name} {value_text(name, run.progress[name])}{percent}"
     return text
+
+
+def groups_csv(report: Comparison) -> str:
+    """A row a group, figures in full: fractions, seconds, images a second."""
+    rows = [
+        {**group.settings, "runs": len(group.runs), **group.statistics} for group in report.groups
+    ]
+    return _csv(pd.DataFrame(rows, columns=[*report.columns, "runs", *STATISTICS]))
+
+
+def runs_csv(report: Comparison) -> str:
+    """A row a run, whatever became of it."""
+    columns = ["run", "state", "reason", *report.columns, *SEEDS, *FIGURES, "path"]
+    rows = [
+        {
+            **run.choices,
+            **run.settings,
+            **run.figures,
+            "run": run.name,
+            "state": run.state,
+            "reason": run.reason,
+            "path": run.path,
+        }
+        for run in report.runs
+    ]
+    return _csv(pd.DataFrame(rows, columns=columns))
+
+
+def _csv(table: "pd.DataFrame") -> str:
+    text: str = table.to_csv(index=False, lineterminator="\r\n")
+    return text
+
+
+def markdown(report: Comparison) -> str:
+    """The report as a Markdown document, in GitHub's dialect."""
+    parts = [f"# {escaped(report.title)}", escaped(summary(report))]
+    if report.groups:
+        parts.append(markdown_table(leaderboard(report)))
+    parts += [escaped(line) for line in sentences(report)]
+    if report.unfinished:
+        parts += ["## Not in the means", markdown_table(unfinished_table(report))]
+    return "\n\n".join(parts) + "\n"
+
+
+def markdown_table(table: Table) -> str:
+    """A table of text, whatever letters it has; words on the left."""
+    cells = table.cells.map(escaped).rename(columns=escaped)
+    sides = ["left" if place < table.words else "right" for place in range(len(cells.columns))]
+    text: str = cells.to_markdown(index=False, disable_numparse=True, colalign=sides)
+    return text
+
+
+def escaped(text: str) -> str:
+    """A text for Markdown, in which its letters mean themselves."""
+    return " ".join(text.split()).translate(_MARKDOWN)
+
+
+def latex(report: Comparison) -> str:
+    r"""The leaderboard as a ``tabular`` for a document with ``\usepackage{booktabs}``."""
+    table = leaderboard(report)
+    sides = "l" * table.words + "r" * (len(table.cells.columns) - table.words)
+    text = table.cells.to_latex(index=False, escape=True, column_format=sides)
+    remarks = [report.title, summary(report), *sentences(report), r"needs \usepackage{booktabs}"]
+    comments = "".join(f"% {' '.join(line.split())}\n" for line in remarks)
+    return f"{comments}{text.translate(_LATEX)}"
+
+
+def terminal(table: Table, console: "Console", title: str | None = None) -> "RichTable":
+    """A table for rich, as narrow as it can be read; wider than the console rather than cut."""
+    from rich import box
+    from rich.table import Table as RichTable
+    from rich.text import Text
+
+    shown = RichTable(
+        title=Text(title, overflow="fold") if title else None,
+        title_justify="left",
+        box=box.SIMPLE_HEAD,
+    )
+    headers = list(table.cells.columns)
+    # Settings without their group where that leaves no doubt.
+    short = [name.partition(".")[2] or name for name in headers]
+    for place, (name, full) in enumerate(zip(short, headers, strict=True)):
+        word = place < table.words
+        name = name if word and short.count(name) == 1 else full
+        longest = max(map(len, [*name.split(), *table.cells[full]]))
+        shown.add_column(
+            Text(name),
+            justify="left" if word else "right",
+            overflow="fold",
+            min_width=min(longest, WORD) if word else longest,
+        )
+    for row in table.cells.itertuples(index=False, name=None):
+        # A name may hold brackets, which are no markup.
+        shown.add_row(*map(Text, row))
+    least = sum((column.min_width or 0) + COLUMN for column in shown.columns) + COLUMN
+    shown.width = least if least > console.width else None
+    return shown

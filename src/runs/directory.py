@@ -50,6 +50,11 @@ class RunDirectory:
         return self.path / ".hydra" / "overrides.yaml"
 
     @property
+    def hydra(self) -> Path:
+        """Hydra's own settings, and the option that was chosen of each group."""
+        return self.path / ".hydra" / "hydra.yaml"
+
+    @property
     def checkpoints(self) -> Path:
         """The folder of ``best.ckpt`` and ``last.ckpt``."""
         return self.path / "checkpoints"

@@ -95,9 +95,30 @@ def read_run(path: Path) -> RunSummary:
 def _overrides(directory: RunDirectory) -> tuple[str, ...]:
     if not directory.overrides.exists():
         return tuple(read_json(directory.job).get("overrides", ()))
-    # Hydra's file is a list of plain strings, a line each.
-    lines = directory.overrides.read_text().splitlines()
-    return tuple(line.removeprefix("- ") for line in lines if line.startswith("- "))
+    return tuple(map(str, _read_yaml(directory.overrides) or ()))
+
+
+def read_choices(directory: RunDirectory) -> dict[str, str]:
+    """The option that was chosen of each group, ``model: resnet20``, as Hydra noted it.
+
+    Raises:
+        ValueError: the file is damaged.
+    """
+    if not directory.hydra.exists():
+        return {}
+    try:
+        choices = _read_yaml(directory.hydra)["hydra"]["runtime"]["choices"].items()
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"{directory.hydra}: holds no choices of Hydra's") from error
+    return {group: option for group, option in choices if option != "null"}
+
+
+def _read_yaml(path: Path) -> Any:
+    """What a file of Hydra's holds, every scalar as text."""
+    try:
+        return yaml.load(path.read_text(), yaml.BaseLoader)
+    except (yaml.YAMLError, RecursionError) as error:
+        raise ValueError(f"{path}: cannot be read ({one_line(error)})") from error
 
 
 def varying(runs: Sequence[RunSummary]) -> list[tuple[str, ...]]:

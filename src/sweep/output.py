@@ -7,7 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from src.errors import as_user_errors
-from src.report.varying_settings import shown
+from src.report.formatting import setting_text
 from src.runs.reader import read_runs, varying
 
 
@@ -40,7 +40,7 @@ def show_sweep(sweep: Path, console: Console) -> None:
 
 def _short(setting: str) -> str:
     key, _, value = setting.partition("=")
-    return f"{key}={shown(value)}"
+    return f"{key}={setting_text(value)}"
 
 
 def _figure(value: float | None) -> str:

@@ -13,13 +13,10 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig
 from rich.console import Console
 
-from src.config.compose import Plan, PlannedJob
+from src.config.compose import Plan, PlannedJob, named_settings
 from src.config.overrides import plain_override
 from src.config.validate import CONF
 from src.errors import Interrupted, RunFailed, UserError, as_user_errors, one_line
-from src.report.run import show_report, write_report
-from src.report.varying_settings import SEEDS, as_text
-from src.report.varying_settings import varying as varying_settings
 from src.runs.claim import SWEEPS
 from src.runs.job_directories import place_jobs
 from src.runs.reader import read_run, read_runs
@@ -98,6 +95,9 @@ def _report(config_name: str, plan: Plan, sweep: Path, console: Console) -> int:
     show_sweep(sweep, console)
     finished = "finished" in states if plan.search else {*states} == {"finished"}
     if config_name == "train" and {*states} - {"waiting"}:
+        # Pandas is slow to import, and every command line would wait for it.
+        from src.report.run import show_report, write_report
+
         try:
             show_report(write_report([sweep]), console)
         except UserError as error:
@@ -108,9 +108,10 @@ def _report(config_name: str, plan: Plan, sweep: Path, console: Console) -> int:
 
 def _place(plan: Plan, sweep: Path) -> dict[str, str]:
     """Give every job its directory, in the order of the command line: key to number."""
-    texts = [as_text(job.settings) for job in plan.jobs]
-    seeds = [key for key in SEEDS if len({text[key] for text in texts}) > 1]
-    varying = [*varying_settings(texts), *seeds]
+    named = {key for job in plan.jobs for key in named_settings(list(job.overrides))}
+    varying = [
+        key for key in sorted(named) if len({str(job.settings.get(key)) for job in plan.jobs}) > 1
+    ]
     wanted = {job.key: words_of_job(job.overrides) for job in plan.jobs}
     with as_user_errors():
         placed = place_jobs(sweep, wanted, varying)

@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 
 from src.report.comparison import build_comparison
-from src.report.load import RunResult, load_results
+from src.report.load import RunResult, load_result
 from tests.fixtures.runs import write_run
 
 
 def read(path: Path) -> RunResult:
-    run = load_results("name", path)
+    run = load_result("name", path)
     assert run is not None
     return run
 
@@ -24,7 +24,11 @@ def test_a_finished_run(tmp_path: Path) -> None:
     assert run.figures["val/acc"] == 0.75
     assert run.figures["train_seconds"] == 50
     assert "test/loss" not in run.figures
-    assert (run.source, run.commit, run.hardware) == ("ten classes", "1234567", "a CPU, 2 threads")
+    assert (run.facts["data.source"], run.commit, run.hardware) == (
+        "ten classes",
+        "1234567",
+        "a CPU, 2 threads",
+    )
 
 
 def test_a_running_run_says_how_far_it_is_and_has_no_figures(tmp_path: Path) -> None:
@@ -42,7 +46,7 @@ def test_the_gpu_is_the_hardware(tmp_path: Path) -> None:
 
 
 def damage(path: Path, name: str, text: str | None) -> Path:
-    (path / name).unlink()
+    (path / name).unlink(missing_ok=True)
     if text is not None:
         (path / name).write_text(text)
     return path
@@ -60,6 +64,8 @@ def damage(path: Path, name: str, text: str | None) -> Path:
         (".hydra/config.yaml", "a: [", "config.yaml: cannot be read"),
         (".hydra/config.yaml", None, ".hydra/config.yaml: not there"),
         (".hydra/config.yaml", "- a", "holds no configuration"),
+        (".hydra/overrides.yaml", "- [", "overrides.yaml: cannot be read"),
+        (".hydra/hydra.yaml", "hydra: 1", "hydra.yaml: holds no choices"),
     ],
 )
 def test_a_damaged_run_is_listed_with_the_reason(
@@ -85,7 +91,7 @@ def test_figures_that_are_not_finite_are_none(tmp_path: Path) -> None:
 def test_damaged_rows_cost_the_curves_alone_and_that_is_said(tmp_path: Path) -> None:
     damage(write_run(tmp_path / "0"), "metrics.csv", "step,epoch,val/acc\n9,0,high\n")
     report = build_comparison([tmp_path], "val/acc", tmp_path)
-    assert report.groups[0].statistics["val/acc"].mean == 0.9
+    assert report.groups[0].statistics["val/acc mean"] == 0.9
     assert any(line.startswith("no curves of 0: metrics.csv: could not") for line in report.caveats)
 
 

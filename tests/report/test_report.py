@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from src.report.charts import colour
-from src.report.load import load_results
+from src.report.load import load_result
 from src.report.run import show_report, write_report
 from src.runs.directory import RunDirectory
 from src.runs.lock import locked
@@ -54,7 +54,7 @@ def test_a_picture_of_the_comparison(report_cli: Cli, sweep: Path) -> None:
         *(f"{line},0.5,{place + 1}" for place, line in enumerate(lines[1:])),
     ]
     rows.write_text("\n".join(lines))
-    run = load_results("0", sweep / "0")
+    run = load_result("0", sweep / "0")
     assert run is not None
     assert run.gradients == {"stem": 0.5, "layer1": pytest.approx(6.5)}
     assert report_cli(f"sweep={sweep}", "format=figure", "output=out").code == 0

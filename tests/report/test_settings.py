@@ -1,17 +1,70 @@
 """Which settings tell runs apart."""
 
+from pathlib import Path
+
 from omegaconf import OmegaConf
 
-from src.report.varying_settings import flat_text, varying
+from src.report.comparison import build_comparison
+from src.report.load import flat_text
+from src.runs.directory import RunDirectory
+from tests.fixtures.runs import write_run
 
 
-def test_only_what_varies_is_a_column_and_seeds_are_not() -> None:
-    runs = [
-        {"seed": "0", "model.name": "resnet18", "optimizer.lr": "0.1", "data.split_seed": "0"},
-        {"seed": "1", "model.name": "resnet18", "optimizer.lr": "0.2", "data.split_seed": "5"},
+def columns(path: Path) -> tuple[str, ...]:
+    return build_comparison([path], "val/acc", path).columns
+
+
+def choose(path: Path, *typed: str, **choices: str | None) -> None:
+    """What Hydra notes of a command line, and of the options that it did not name."""
+    OmegaConf.save(list(typed), RunDirectory(path).overrides)
+    OmegaConf.save({"hydra": {"runtime": {"choices": choices}}}, RunDirectory(path).hydra)
+
+
+def test_only_what_was_typed_and_varies_is_a_column_and_seeds_are_not(tmp_path: Path) -> None:
+    same = ["optimizer.momentum=0.9", "data.split_seed=1"]
+    write_run(tmp_path / "0", "optimizer.lr=0.1", "seed=0", *same)
+    assert columns(tmp_path) == ()
+    write_run(tmp_path / "1", "optimizer.lr=0.2", "seed=1", *same)
+    assert columns(tmp_path) == ("optimizer.lr",)
+    write_run(tmp_path / "2", "+model.width=4", "optimizer.lr=0.1", *same)
+    assert columns(tmp_path) == ("optimizer.lr", "model.width")
+    write_run(tmp_path / "3", "trainer.log_every_n_steps=7", "optimizer.lr=0.1", *same)
+    assert columns(tmp_path) == ("optimizer.lr", "model.width"), "nothing that was learned"
+
+
+def test_a_default_is_compared_with_what_another_typed(tmp_path: Path) -> None:
+    write_run(tmp_path / "0")
+    write_run(tmp_path / "1", "trainer.max_epochs=3")
+    assert columns(tmp_path) == ()
+    write_run(tmp_path / "2", "trainer.max_epochs=4")
+    report = build_comparison([tmp_path], "val/acc", tmp_path)
+    assert [group.settings for group in report.groups] == [
+        {"trainer.max_epochs": "3"},
+        {"trainer.max_epochs": "4"},
     ]
-    assert varying(runs) == ["optimizer.lr"]
-    assert varying(runs[:1]) == []
+
+
+def test_the_option_of_a_group_is_one_column_whatever_follows_from_it(tmp_path: Path) -> None:
+    sgd = {"callbacks": "default", "optimizer": "sgd", "experiment": None}
+    choose(write_run(tmp_path / "0", "optimizer.lr=0.1", "optimizer.nesterov=true"), **sgd)
+    adamw = write_run(tmp_path / "1", "optimizer.lr=0.003", "callbacks.ema.enabled=true")
+    typed = ["optimizer=adamw", "callbacks=ema", "hydra.verbose=true", "search=optuna"]
+    choose(adamw, *typed, **sgd | {"optimizer": "adamw", "callbacks": "ema"})
+    report = build_comparison([tmp_path], "val/acc", tmp_path)
+    assert [group.settings for group in report.groups] == [
+        {"optimizer": "sgd", "callbacks": "default"},
+        {"optimizer": "adamw", "callbacks": "ema"},
+    ]
+    choose(tmp_path / "0", "experiment=one", **sgd | {"experiment": "one"})
+    assert columns(tmp_path) == ("experiment", "optimizer", "callbacks")
+
+
+def test_a_long_word_with_spaces_and_colons_is_one_setting(tmp_path: Path) -> None:
+    for number, letter in enumerate("ab"):
+        word = f"+model.options={{first: {letter}, second: {'a long text ' * 9}}}"
+        path = write_run(tmp_path / str(number))
+        choose(path, word)
+    assert columns(tmp_path) == ("model.options",)
 
 
 def test_values_are_written_as_they_are_typed_and_equal_numbers_are_equal() -> None:
@@ -44,25 +97,3 @@ def test_what_the_weights_do_not_depend_on_is_left_out() -> None:
 def test_a_reference_to_outside_of_the_file_is_kept_as_it_stands() -> None:
     cfg = OmegaConf.create({"data": {"root": "${oc.env:NOT_THERE_AT_ALL}"}})
     assert flat_text(cfg) == {"data.root": "${oc.env:NOT_THERE_AT_ALL}"}
-
-
-def test_what_follows_from_the_option_is_no_column() -> None:
-    runs = [
-        {"optimizer.name": "sgd", "optimizer.lr": "0.1", "optimizer.momentum": "0.9"},
-        {"optimizer.name": "adamw", "optimizer.lr": "0.003", "optimizer.betas": "[0.9,0.999]"},
-    ]
-    assert varying(runs) == ["optimizer.name", "optimizer.lr"]
-    as_in_files = [{**runs[0]}, {**runs[1], "optimizer.lr": "0.001"}]
-    assert varying(as_in_files) == ["optimizer.name"]
-    runs.append({"optimizer.name": "sgd", "optimizer.lr": "0.1", "optimizer.momentum": "0"})
-    assert varying(runs) == ["optimizer.name", "optimizer.lr", "optimizer.momentum"]
-    assert varying([{"a": "1"}, {"a": "1", "b": "2"}]) == ["b"]
-
-
-def test_a_data_set_brings_its_statistics() -> None:
-    runs = [
-        {"data.name": "cifar10", "data.mean": "0.4"},
-        {"data.name": "shapes", "data.mean": "0.5"},
-    ]
-    assert varying(runs) == ["data.name"]
-    assert varying([*runs, {"data.name": "shapes", "data.mean": "0"}]) == ["data.name", "data.mean"]

@@ -8,8 +8,15 @@ import pytest
 from rich.console import Console
 
 from src.report.comparison import Comparison, build_comparison
-from src.report.table_formats import groups_csv, latex, markdown, runs_csv, terminal
-from src.report.tables import leaderboard, unfinished_table
+from src.report.tables import (
+    groups_csv,
+    latex,
+    leaderboard,
+    markdown,
+    runs_csv,
+    terminal,
+    unfinished_table,
+)
 from tests.fixtures.runs import write_run, write_sweep
 
 ODD = r"a_b & c|d 50%"
@@ -32,11 +39,11 @@ def printed(report: Comparison, width: int = 80) -> str:
 
 
 def test_the_leaderboard_has_spread_interval_and_cost(odd: Comparison) -> None:
-    cells = leaderboard(odd)
-    assert cells.headers == [
+    cells = leaderboard(odd).cells
+    assert list(cells) == [
         *("data.root", "n", "val/acc (%)", "95% interval", "test/acc (%)", "time (s)", "images/s")
     ]
-    first, second = cells.rows
+    first, second = cells.to_numpy().tolist()
     assert first == [ODD, "2", "92.00 ± 1.41", "79.29–100.00", "91.00 ± 1.41", "100.0", "1,000"]
     assert second[1:4] == ["1", "50.00", "–"]
 
@@ -44,9 +51,8 @@ def test_the_leaderboard_has_spread_interval_and_cost(odd: Comparison) -> None:
 def test_times_of_a_table_are_in_one_unit(tmp_path: Path) -> None:
     write_run(tmp_path / "0", "optimizer.lr=0.1", seconds=7200)
     write_run(tmp_path / "1", "optimizer.lr=0.2", seconds=360)
-    cells = leaderboard(build_comparison([tmp_path], "val/acc", tmp_path))
-    place = cells.headers.index("time (h)")
-    assert [row[place] for row in cells.rows] == ["2.0", "0.1"]
+    cells = leaderboard(build_comparison([tmp_path], "val/acc", tmp_path)).cells
+    assert list(cells["time (h)"]) == ["2.0", "0.1"]
 
 
 def test_markdown_escapes_what_would_end_a_cell(odd: Comparison) -> None:
@@ -54,7 +60,7 @@ def test_markdown_escapes_what_would_end_a_cell(odd: Comparison) -> None:
     rows = [line for line in text.splitlines() if line.startswith("| ") and "92.00" in line]
     assert len(rows) == 1
     assert rows[0].startswith(r"| a\_b & c\|d 50% ")
-    columns = len(leaderboard(odd).headers)
+    columns = len(leaderboard(odd).cells.columns)
     assert rows[0].replace(r"\|", "").count("|") == columns + 1
     assert text.startswith("# ")
     assert r"a \| b" in text, "the failed run"
@@ -104,12 +110,11 @@ def test_the_terminal_shows_figures_whole_however_narrow_it_is(tmp_path: Path) -
 
 
 def test_runs_outside_of_the_means_are_listed(odd: Comparison) -> None:
-    (row,) = unfinished_table(odd).rows
+    (row,) = unfinished_table(odd).cells.to_numpy().tolist()
     assert row == ["3", "data.root=plain seed=1", "failed", "epoch 3/3, val/acc 90.00%", "a | b"]
 
 
 def test_nothing_varies(tmp_path: Path) -> None:
     write_sweep(tmp_path, {"optimizer.lr=0.1": [0.91, 0.92]})
-    cells = leaderboard(build_comparison([tmp_path], "val/acc", tmp_path))
-    assert cells.headers[0] == "runs"
-    assert cells.rows[0][:2] == ["all runs", "2"]
+    cells = leaderboard(build_comparison([tmp_path], "val/acc", tmp_path)).cells
+    assert (cells["runs"][0], cells["n"][0]) == ("all runs", "2")
