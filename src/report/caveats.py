@@ -11,13 +11,7 @@ SHOWN = 3
 
 
 def caveats(runs: Sequence[RunResult], groups: Sequence[Group], metric: str) -> list[str]:
-    """A line for each thing that limits the comparison.
-
-    Args:
-        runs: all that were read.
-        groups: those of the finished runs.
-        metric: what they are ordered by.
-    """
+    """A line for each thing that limits the comparison by a metric, of all runs that were read."""
     done = [run for run in runs if run.is_finished]
     sources = (run.facts.get("data.source") for run in done)
     found = [

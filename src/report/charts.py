@@ -75,14 +75,9 @@ def curve_name(metric: str) -> str:
 
 
 def learning_curves(report: Comparison, name: str) -> "Figure | None":
-    """Draw a figure over epochs: the mean of each group, its runs as thin lines behind.
+    """Draw a curve over epochs: the mean of each group, its runs as thin lines behind.
 
-    Args:
-        report: the runs.
-        name: ``val/acc``, ``val/loss`` or ``train/loss``.
-
-    Returns:
-        The figure; None when no run has a point.
+    None when no run has a point.
     """
     lines = [
         line
@@ -96,7 +91,7 @@ def learning_curves(report: Comparison, name: str) -> "Figure | None":
 
 
 def cost(report: Comparison) -> "Figure | None":
-    """Draw the metric of each run against the time that its training took."""
+    """Draw the metric of each run against its training time; None when none has both."""
     needed = {report.metric, "train_seconds"}
     placed = [[r for r in group.runs if needed <= r.figures.keys()] for group in report.groups]
     seconds = [run.figures["train_seconds"] for runs in placed for run in runs]
@@ -118,6 +113,7 @@ def cost(report: Comparison) -> "Figure | None":
             "text": [_hover(run) for run in runs],
             "hovertemplate": f"%{{text}}<br>%{{y:.5g}} after %{{x:.4g}} {unit}<extra></extra>",
             "name": _legend(report.groups[place]),
+            "legendgroup": str(place),
         }
         for place, runs in enumerate(placed)
         if runs
@@ -205,9 +201,7 @@ def parallel_coordinates(report: Comparison) -> "Figure | None":
 
     Numbers stand where they belong, on a logarithmic axis when they span a decade; names at equal
     distances. Lines through one value are spread a little, by their results, to be told apart.
-
-    Returns:
-        The figure; None where nothing varies or no run has the metric.
+    None where nothing varies or no run has the metric.
     """
     runs = [run for run in report.finished if report.metric in run.figures]
     texts = {key: [run.setting(key) for run in runs] for key in report.columns}

@@ -53,12 +53,7 @@ class Comparison:
 
 
 def build_comparison(sweeps: Sequence[Path], metric: str, output: Path) -> Comparison:
-    """Read the runs of some directories and compare them; nothing is written.
-
-    Args:
-        sweeps: sweeps, runs, or folders of them; may still be running.
-        metric: one of the figures of a run, for example ``val/acc``.
-        output: where the report is going to be.
+    """Read the runs at and below some directories and compare them; nothing is written.
 
     Raises:
         ValueError: there is no run in them.

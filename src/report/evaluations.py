@@ -19,11 +19,7 @@ DIRECTORY = "<its directory>"
 
 
 def evaluations(named: Sequence[tuple[str, RunResult]]) -> list[str]:
-    """The paragraphs on what was evaluated after training; none where nothing was.
-
-    Args:
-        named: runs, and what tells them apart.
-    """
+    """The paragraphs on what was evaluated after training, of runs and what they are called."""
     rows, commands, damaged = [], [], []
     for name, run in named:
         for file in sorted(run.path.glob("evaluation*/metrics.json")):

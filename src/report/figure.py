@@ -30,9 +30,6 @@ def picture(report: Comparison) -> bytes:
 
     The norms are those of each stage's gradient, averaged over the training, from the stem to the
     classifier; runs that did not log them are left out of that panel.
-
-    Raises:
-        UserError: no run is finished.
     """
     if not report.groups:
         raise UserError(f"{report.title}: no finished run to draw")

@@ -186,7 +186,7 @@ def _read(name: str, path: Path) -> RunResult | None:
         curves={key: curve for key, curve in _curves(table).items() if len(curve)},
         speed=table.get("images_per_second", pd.Series(dtype=float)).median(),
         # gradient_norm/1_stem, gradient_norm/2_layer1 and so on
-        gradients={key.split("_", 2)[2]: norm for key, norm in norms.items()},
+        gradients={key.partition("_")[2].partition("_")[2]: norm for key, norm in norms.items()},
         facts={key: str(fact) for key, fact in flatten(record).items() if fact is not None},
         damaged=damaged,
     )

@@ -4,6 +4,7 @@ import re
 import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path, PurePosixPath
 
 from src.config.validate import CONF
@@ -34,7 +35,7 @@ def _without_folders(word: str) -> str:
 
 
 FOLDER = CONF / "experiment"
-_FIELD = re.compile(r"#\s*(Command|Cost|Published|Source):\s*(.*)")
+_FIELD = re.compile(r"^(Command|Cost|Published|Source):", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -57,11 +58,7 @@ class Recipe:
 
 
 def recipes(folder: Path = FOLDER) -> list[Recipe]:
-    """All recipes, by name.
-
-    Raises:
-        OSError: a file cannot be read.
-    """
+    """All recipes, by name."""
     return [_recipe(path) for path in sorted(folder.glob("*.yaml"))]
 
 
@@ -71,28 +68,12 @@ def _recipe(path: Path) -> Recipe:
     What the recipe is stands first; each field goes on until the next one or a bare ``#``, and
     what follows that without a field's name is the note.
     """
-    fields: dict[str, list[str]] = {"About": []}
-    current = "About"
-    for line in path.read_text().splitlines():
-        if not line.startswith("#"):
-            break
-        if line.startswith("# @"):
-            continue
-        if line == "#":
-            current = "Note"
-            fields.setdefault(current, [])
-            continue
-        found = _FIELD.match(line)
-        if found:
-            current = found[1]
-            fields[current] = [found[2]]
-        else:
-            fields[current].append(line.removeprefix("#").strip())
-    texts = {name: " ".join(" ".join(lines).split()) for name, lines in fields.items()}
-    return Recipe(
-        path.stem,
-        about=texts["About"],
-        published=texts.get("Published", ""),
-        source=texts.get("Source", ""),
-        note=texts.get("Note", ""),
-    )
+    comments = takewhile(lambda line: line.startswith("#"), path.read_text().splitlines())
+    text = "\n".join(line[1:].strip() for line in comments if not line.startswith("# @"))
+    found: dict[str, str] = {"About": "", "Note": ""}
+    for number, paragraph in enumerate(text.split("\n\n")):
+        free, *fields = _FIELD.split(paragraph)
+        found["Note" if number else "About"] += f" {free}"
+        found |= dict(zip(fields[::2], fields[1::2], strict=True))
+    named = ("About", "Published", "Source", "Note")
+    return Recipe(path.stem, *(" ".join(found.get(name, "").split()) for name in named))

@@ -44,11 +44,7 @@ FORMATS: dict[str, Files] = {
 
 
 def run(settings: ReportConfig, changes: list[Override]) -> int:
-    """Write the report and print it; returns the exit code.
-
-    Raises:
-        UserError: a directory is not there or holds no run, or the report cannot be written.
-    """
+    """Write the report and print it; returns the exit code."""
     if changes:
         raise ConfigError(
             f"{changes[0].input_line}: a report is of what was trained; it takes no images"
@@ -66,16 +62,13 @@ def write_report(
     output: Path | None = None,
     files: Files = COMPARISON,
 ) -> Comparison:
-    """Compare the runs of some directories and write the report, replacing an earlier one.
+    """Compare runs and write the report, replacing an earlier one.
 
     Args:
         sweeps: sweeps, runs, or folders of them; may still be running.
         metric: what the leaderboard is ordered by.
         output: the folder of the report; None: ``report/`` in the first of the sweeps.
         files: what to write into it, by name.
-
-    Raises:
-        UserError: there is no run in them, or the folder cannot be written.
     """
     output = output or sweeps[0] / "report"
     with as_user_errors():
@@ -112,11 +105,7 @@ def show_report(report: Comparison, console: Console) -> None:
 
 
 def _place(name: str) -> Path:
-    """The directory that is meant: a path, or a name below ``outputs/sweep``.
-
-    Raises:
-        UserError: there is neither.
-    """
+    """The directory that is meant: a path, or a name below ``outputs/sweep``."""
     path = Path(name).expanduser()
     for candidate in (path, SWEEPS / path):
         if candidate.is_dir():

@@ -25,9 +25,6 @@ def check_report(cfg: DictConfig) -> ReportConfig:
     """Check the settings of a report.
 
     ``sweep`` may be a list or, as it comes from the command line, the text of one: ``[a,b]``.
-
-    Raises:
-        ConfigError: a setting that does not exist or is not accepted; no sweep.
     """
     values = cast(dict[str, Any], OmegaConf.to_container(cfg, resolve=True))
     values["sweep"] = _names(values.get("sweep"))

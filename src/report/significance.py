@@ -77,19 +77,12 @@ class TopTwoComparison:
 
 
 def compare_top_two(groups: Sequence[Group], metric: str) -> TopTwoComparison | None:
-    """Test the two best groups against each other.
+    """Test the two best of ranked groups against each other; None where fewer have the metric.
 
     Runs with the same seed and split share their images, their order and much of their noise.
     Where both groups have the very same seeds and splits, each once, the runs are compared in
     pairs (Student's paired t-test), else as independent samples of different spread (Welch,
     Biometrika 34, 1947, page 28).
-
-    Args:
-        groups: the best first, see :func:`src.report.groups.group_runs`.
-        metric: what they are ordered by.
-
-    Returns:
-        What was found; None with fewer than two groups that have the metric.
     """
     ranked = [group for group in groups if group.statistics[f"{metric} n"]]
     if len(ranked) < 2:
@@ -103,9 +96,8 @@ def compare_top_two(groups: Sequence[Group], metric: str) -> TopTwoComparison | 
         who = "one run each" if len(ours) == len(theirs) else f"{which} a single run"
         return replace(lead, why=f"{who}, so nothing can be said; run more seeds")
     paired = _paired_differences(best, second, metric)
-    if all(
-        max(values) - min(values) < NO_SPREAD for values in ([paired] if paired else [ours, theirs])
-    ):
+    samples = [paired] if paired else [ours, theirs]
+    if all(max(values) - min(values) < NO_SPREAD for values in samples):
         return replace(lead, why="their runs show no spread to judge it by")
     # SciPy takes a second to import, which a configuration error need not wait for.
     from scipy.stats import ttest_1samp, ttest_ind

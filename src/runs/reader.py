@@ -95,7 +95,9 @@ def read_run(path: Path) -> RunSummary:
 def _overrides(directory: RunDirectory) -> tuple[str, ...]:
     if not directory.overrides.exists():
         return tuple(read_json(directory.job).get("overrides", ()))
-    return tuple(map(str, _read_yaml(directory.overrides) or ()))
+    words = _read_yaml(directory.overrides) or ()
+    # What refers to itself many times over has no end as text.
+    return tuple(word for word in words if isinstance(word, str))
 
 
 def read_choices(directory: RunDirectory) -> dict[str, str]:
@@ -110,7 +112,8 @@ def read_choices(directory: RunDirectory) -> dict[str, str]:
         choices = _read_yaml(directory.hydra)["hydra"]["runtime"]["choices"].items()
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"{directory.hydra}: holds no choices of Hydra's") from error
-    return {group: option for group, option in choices if option != "null"}
+    named = {group: option for group, option in choices if isinstance(option, str)}
+    return {group: option for group, option in named.items() if option != "null"}
 
 
 def _read_yaml(path: Path) -> Any:

@@ -2,6 +2,8 @@
 
 import csv
 import io
+import subprocess
+import sys
 from pathlib import Path
 
 import cv2
@@ -140,6 +142,23 @@ def test_what_is_wrong_is_one_line(report_cli: Cli, sweep: Path) -> None:
     assert "takes no images" in refused(report_cli, "sweep=first", "data=shapes")
     Path("file").touch()
     assert "cannot be written" in refused(report_cli, "sweep=first", "output=file")
+
+
+@pytest.mark.parametrize("command", ["report", "train"])
+def test_help_waits_for_no_library(command: str) -> None:
+    code = f"""
+import atexit, sys
+from src.{command}.__main__ import main
+slow = ("pandas", "plotly", "scipy", "torch")
+atexit.register(lambda: print("imported:", [name for name in slow if name in sys.modules]))
+sys.argv[1:] = ["--help"]
+main()
+"""
+    root = Path(__file__).parents[2]
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.endswith("imported: []\n"), done.stdout[-200:]
 
 
 def test_the_end_of_a_sweep_can_call_it(sweep: Path, tmp_path: Path) -> None:

@@ -67,6 +67,16 @@ def test_a_long_word_with_spaces_and_colons_is_one_setting(tmp_path: Path) -> No
     assert columns(tmp_path) == ("model.options",)
 
 
+def test_what_no_command_line_can_be_is_passed_over(tmp_path: Path) -> None:
+    bomb = "".join(f"- &{n} [{', '.join([f'*{n - 1}'] * 9)}]\n" for n in range(1, 30))
+    for number in (0, 1):
+        path = write_run(tmp_path / str(number), f"optimizer.lr=0.{number}")
+        RunDirectory(path).overrides.write_text(f"- &0 optimizer.lr=0.{number}\n{bomb}")
+        choices = "hydra: {runtime: {choices: {model: [a], optimizer: {}}}}"
+        RunDirectory(path).hydra.write_text(choices)
+    assert columns(tmp_path) == ("optimizer.lr",)
+
+
 def test_values_are_written_as_they_are_typed_and_equal_numbers_are_equal() -> None:
     cfg = OmegaConf.create(
         {"a": None, "b": True, "c": 1.0, "d": [0.5, 1], "e": {"f": {"g": "x y"}}, "h": 0.1234567}
