@@ -1,17 +1,15 @@
-"""Reader of pickles that builds numpy arrays and plain values, and calls nothing.
+"""The standard library's unpickler, reduced to numpy arrays of numbers and plain values.
 
 A pickle is a program: its instructions name functions to call while it loads. The official CIFAR
-batches name three of numpy's; here these are mere words, at which arrays are made of the bytes
-that are there. Any other name, and any instruction that no batch needs, is refused.
-
-The library reads the instructions (:func:`pickletools.genops`) and this file follows them. What a
-file can ask for is bounded by its size: there is no memo entry, array or string larger than it.
+batches name three of numpy's, which functions of this file stand for; any other name, and any
+instruction that no batch needs, is refused. No array or string is larger than the file.
 """
 
+import io
 import math
+import pickle
 import pickletools
 import re
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -21,40 +19,51 @@ from src.text import printable
 
 _NUMBERS = re.compile(r"[iu][1248]|f[248]|b1")
 _ORDERS = ("<", ">", "=", "|")
-_MOST_SIDES, _LONGEST_SIDE = 8, 1 << 40  # a product of larger numbers takes long by itself
+_MAX_DIMENSIONS, _MAX_LENGTH = 8, 1 << 40  # a product of larger numbers takes long by itself
+_MAX_INSTRUCTIONS = 1_000_000  # CIFAR-100's training batch has a quarter of this
+_INSTRUCTIONS = """
+    PROTO FRAME STOP MARK NONE NEWTRUE NEWFALSE INT BININT BININT1 BININT2 LONG LONG1 LONG4 FLOAT
+    BINFLOAT STRING BINSTRING SHORT_BINSTRING BINBYTES SHORT_BINBYTES BINBYTES8 UNICODE BINUNICODE
+    SHORT_BINUNICODE BINUNICODE8 EMPTY_TUPLE TUPLE TUPLE1 TUPLE2 TUPLE3 EMPTY_LIST LIST APPEND
+    APPENDS EMPTY_DICT DICT SETITEM SETITEMS PUT BINPUT LONG_BINPUT MEMOIZE GET BINGET LONG_BINGET
+    GLOBAL STACK_GLOBAL REDUCE BUILD
+"""
 
 
-class PickledType:
-    """A type of numbers, as ``numpy.dtype`` would be asked to make it."""
+class _RefusedError(ValueError):
+    """The pickle wants something done that no batch needs."""
 
-    def __init__(self, code: object):
-        text = code.decode("latin1") if isinstance(code, bytes) else code
-        if not isinstance(text, str) or not _NUMBERS.fullmatch(text):
+
+class _DType:
+    """Stands for ``numpy.dtype``."""
+
+    def __init__(self, code: Any, *_: Any):
+        self.code = code.decode("latin1") if isinstance(code, bytes) else code
+        if not isinstance(self.code, str) or not _NUMBERS.fullmatch(self.code):
             raise ValueError("an array of something else than numbers")
-        self._code = text
-        self.dtype: np.dtype[Any] = np.dtype(text)
+        self.dtype: np.dtype[Any] = np.dtype(self.code)
 
-    def build(self, state: Any) -> None:
-        """Take the byte order of numpy's (version, order, ...). Raises ValueError and others."""
+    def __setstate__(self, state: Any) -> None:
+        """Take the byte order of numpy's (version, order, ...)."""
         order = state[1].decode() if isinstance(state[1], bytes) else state[1]
         if order not in _ORDERS:
             raise ValueError("an array of unknown byte order")
-        self.dtype = np.dtype(f"{order}{self._code}")
+        self.dtype = np.dtype(f"{order}{self.code}")
 
 
-class PickledArray:
-    """An array, empty until its shape, type and bytes are there."""
+class _Array:
+    """A ``numpy.ndarray`` that takes no memory before its bytes are there."""
 
     value: NDArray[Any] | None = None
 
-    def build(self, state: Any) -> None:
-        """Take numpy's (version, shape, type, by columns, bytes). Raises ValueError and others."""
+    def __setstate__(self, state: Any) -> None:
+        """Take numpy's (version, shape, dtype, Fortran order, bytes)."""
         _, shape, dtype, fortran, content = state
-        if not isinstance(dtype, PickledType) or not isinstance(content, bytes):
+        if not isinstance(dtype, _DType) or not isinstance(content, bytes):
             raise ValueError("an array without its type or its bytes")
-        if type(shape) is not tuple or len(shape) > _MOST_SIDES:
+        if type(shape) is not tuple or len(shape) > _MAX_DIMENSIONS:
             raise ValueError("an array of no shape")
-        if not all(type(side) is int and 0 <= side <= _LONGEST_SIDE for side in shape):
+        if not all(type(side) is int and 0 <= side <= _MAX_LENGTH for side in shape):
             raise ValueError("an array of no shape")
         if math.prod(shape) * dtype.dtype.itemsize != len(content):
             raise ValueError("an array of another size than its shape says")
@@ -62,184 +71,85 @@ class PickledArray:
         self.value = flat.reshape(shape, order="F" if fortran is True else "C")
 
 
-_INSTRUCTIONS = 1_000_000  # CIFAR-100's training batch has a quarter of this
-_PROTOCOL = 5
-_RECONSTRUCT, _NDARRAY, _DTYPE = (
-    ("numpy.core.multiarray", "_reconstruct"),
-    ("numpy", "ndarray"),
-    ("numpy", "dtype"),
-)
-_MARK = object()
+def _ndarray(*_: Any) -> Any:
+    """Stands for ``numpy.ndarray``, which is an argument of ``_reconstruct`` and never called."""
+    raise _RefusedError("wants something called that makes no array, so the file is refused")
 
-_BYTES = {"STRING", "BINSTRING", "SHORT_BINSTRING"}  # Python 2's; the library decodes them
-_VALUES = {
-    *("INT", "BININT", "BININT1", "BININT2", "LONG", "LONG1", "LONG4", "FLOAT", "BINFLOAT"),
-    *("BINBYTES", "SHORT_BINBYTES", "BINBYTES8"),
-    *("UNICODE", "BINUNICODE", "SHORT_BINUNICODE", "BINUNICODE8"),
-}
-_MADE: dict[str, Callable[[], Any]] = {
-    "NONE": lambda: None,
-    "NEWTRUE": lambda: True,
-    "NEWFALSE": lambda: False,
-    "EMPTY_LIST": list,
-    "EMPTY_DICT": dict,
-    "EMPTY_TUPLE": tuple,
-    "MARK": lambda: _MARK,
+
+def _reconstruct(kind: Any, *_: Any) -> _Array:
+    """Stands for ``numpy.core.multiarray._reconstruct``, which makes an empty array."""
+    return _Array() if kind is _ndarray else _ndarray()
+
+
+_GLOBALS = {
+    ("numpy.core.multiarray", "_reconstruct"): _reconstruct,
+    ("numpy", "ndarray"): _ndarray,
+    ("numpy", "dtype"): _DType,
 }
 
 
-class _RefusedError(ValueError):
-    """The pickle wants something done that no batch needs."""
+class _StringDict(dict[bytes | str, Any]):
+    """A dictionary that hashes strings alone: the hash of tuples in tuples may take for ever."""
 
-
-class _Name(tuple[str, str]):
-    """One of the three names: module, name."""
-
-    __slots__ = ()
-
-
-class _Reader:
-    """Follows a pickle's instructions."""
-
-    def __init__(self, name: str):
-        self._name = name
-        self._stack: list[Any] = []
-        self._memo: dict[int, Any] = {}
-
-    def load(self, content: bytes) -> Any:
-        for number, (opcode, argument, _) in enumerate(pickletools.genops(content)):
-            if number >= _INSTRUCTIONS:
-                raise _RefusedError(f"{self._name} has over {number} instructions: no CIFAR batch")
-            self._follow(opcode.name, argument)
-        (value,) = self._stack
-        return value
-
-    def _follow(self, name: str, argument: Any) -> None:
-        if name in _BYTES:
-            self._stack.append(argument.encode("latin1"))
-        elif name in _VALUES:
-            self._stack.append(argument)
-        elif name in _MADE:
-            self._stack.append(_MADE[name]())
-        elif name in ("PUT", "BINPUT", "LONG_BINPUT"):
-            self._memo[argument] = self._stack[-1]
-        elif name in ("GET", "BINGET", "LONG_BINGET"):
-            self._stack.append(self._memo[argument])
-        elif step := getattr(self, f"_on_{name.lower()}", None):
-            step(argument)
-        else:
-            raise _RefusedError(
-                f"{self._name} holds the instruction {name}, which no CIFAR batch needs, so the "
-                "file is refused"
-            )
-
-    def _marked(self) -> list[Any]:
-        """Take off what has been put on the stack since the last mark."""
-        place = len(self._stack) - 1
-        while self._stack[place] is not _MARK:
-            place -= 1
-        taken = self._stack[place + 1 :]
-        del self._stack[place:]
-        return taken
-
-    def _on_proto(self, argument: int) -> None:
-        if argument > _PROTOCOL:
-            raise ValueError(f"unknown protocol {argument}")
-
-    def _on_frame(self, argument: int) -> None:
-        """Nothing: how the file is to be read ahead."""
-
-    _on_stop = _on_frame
-
-    def _on_memoize(self, _: None) -> None:
-        self._memo[len(self._memo)] = self._stack[-1]
-
-    def _on_tuple(self, _: None) -> None:
-        self._stack.append(tuple(self._marked()))
-
-    def _last(self, count: int) -> None:
-        self._stack[-count:] = [tuple(self._stack[-count:])]
-
-    def _on_tuple1(self, _: None) -> None:
-        self._last(1)
-
-    def _on_tuple2(self, _: None) -> None:
-        self._last(2)
-
-    def _on_tuple3(self, _: None) -> None:
-        self._last(3)
-
-    def _on_list(self, _: None) -> None:
-        self._stack.append(self._marked())
-
-    def _on_append(self, _: None) -> None:
-        self._extend([self._stack.pop()])
-
-    def _on_appends(self, _: None) -> None:
-        self._extend(self._marked())
-
-    def _extend(self, items: list[Any]) -> None:
-        target = self._stack[-1]
-        if type(target) is not list:
-            raise ValueError(f"items for a {type(target).__name__}")
-        target.extend(items)
-
-    def _on_dict(self, _: None) -> None:
-        items = self._marked()
-        self._stack.append({})
-        self._update(items)
-
-    def _on_setitem(self, _: None) -> None:
-        value, key = self._stack.pop(), self._stack.pop()
-        self._update([key, value])
-
-    def _on_setitems(self, _: None) -> None:
-        self._update(self._marked())
-
-    def _update(self, items: list[Any]) -> None:
-        target = self._stack[-1]
-        keys, values = items[::2], items[1::2]
-        # The hash of tuples in tuples may take for ever.
-        if type(target) is not dict or not all(type(key) in (bytes, str) for key in keys):
+    def __setitem__(self, key: Any, value: Any) -> None:
+        if type(key) not in (bytes, str):
             raise ValueError("keys that are no strings")
-        target.update(zip(keys, values, strict=True))
+        super().__setitem__(key, value)
 
-    def _on_global(self, argument: str) -> None:
-        module, _, name = argument.partition(" ")
-        self._named(module, name)
 
-    def _on_stack_global(self, _: None) -> None:
-        name, module = self._stack.pop(), self._stack.pop()
-        if not isinstance(module, str) or not isinstance(name, str):
-            raise ValueError("a name that is no string")
-        self._named(module, name)
+class _Dispatch(dict[int, Any]):
+    """What the unpickler does at an instruction; refuses others, and more than a million."""
 
-    def _named(self, module: str, name: str) -> None:
-        if (module, name) not in (_RECONSTRUCT, _NDARRAY, _DTYPE):
+    lookups = 0
+
+    def __getitem__(self, opcode: int) -> Any:
+        self.lookups += 1
+        if self.lookups > _MAX_INSTRUCTIONS:
+            raise _RefusedError(f"has over {_MAX_INSTRUCTIONS} instructions: no CIFAR batch")
+        return super().__getitem__(opcode)
+
+    def __missing__(self, opcode: int) -> Any:
+        names = {op.code: op.name for op in pickletools.opcodes}
+        raise _RefusedError(
+            f"holds the instruction {names[chr(opcode)]}, which no CIFAR batch needs, so the file "
+            "is refused"
+        )
+
+
+_Base: Any = pickle._Unpickler  # whose methods typeshed does not declare
+
+
+class _Unpickler(_Base):
+    """The library's unpickler in Python, with fewer instructions; three of its methods are ours."""
+
+    def __init__(self, content: bytes):
+        super().__init__(io.BytesIO(content), encoding="bytes")
+        codes = [getattr(pickle, name)[0] for name in _INSTRUCTIONS.split()]
+        methods = {code: _Base.dispatch[code].__name__ for code in codes}
+        self.dispatch = _Dispatch({c: getattr(_Unpickler, name) for c, name in methods.items()})
+
+    def find_class(self, module: str, name: str) -> Any:
+        if (module, name) not in _GLOBALS:
             raise _RefusedError(
-                f"{self._name} asks for {printable(module[:80])}.{printable(name[:80])}: a CIFAR "
-                "batch needs numpy arrays only, so the file is refused"
+                f"asks for {printable(module[:80])}.{printable(name[:80])}: a CIFAR batch needs "
+                "numpy arrays only, so the file is refused"
             )
-        self._stack.append(_Name((module, name)))
+        return _GLOBALS[module, name]
 
-    def _on_reduce(self, _: None) -> None:
-        arguments, function = self._stack.pop(), self._stack.pop()
-        named = function if isinstance(function, _Name) else None
-        if named == _RECONSTRUCT and arguments[0] == _NDARRAY:
-            self._stack.append(PickledArray())
-        elif named == _DTYPE:
-            self._stack.append(PickledType(arguments[0]))
-        else:
-            raise _RefusedError(
-                f"{self._name} wants something called that makes no array, so the file is refused"
-            )
+    def load_empty_dictionary(self) -> None:
+        self.append(_StringDict())
 
-    def _on_build(self, _: None) -> None:
-        state = self._stack.pop()
-        target = self._stack[-1]
-        if not isinstance(target, PickledArray | PickledType):
+    def load_dict(self) -> None:
+        items = self.pop_mark()
+        self.append(_StringDict())
+        for key, value in zip(items[::2], items[1::2], strict=True):
+            self.stack[-1][key] = value
+
+    def load_build(self) -> None:
+        state = self.stack.pop()
+        if not isinstance(self.stack[-1], _Array | _DType):
             raise ValueError("the state of something that has none")
-        target.build(state)
+        self.stack[-1].__setstate__(state)
 
 
 def load_pickle(content: bytes, name: str) -> dict[str, Any]:
@@ -258,19 +168,17 @@ def load_pickle(content: bytes, name: str) -> dict[str, Any]:
             global besides numpy.core.multiarray._reconstruct, numpy.ndarray and numpy.dtype.
     """
     try:
-        loaded = _Reader(name).load(content)
-    except _RefusedError:
-        raise
+        loaded = _Unpickler(content).load()
+    except _RefusedError as error:
+        raise ValueError(f"{name} {error}") from error
     except Exception as error:  # instructions in any order fail in any way
         why = printable(f"{type(error).__name__}: {error}"[:200])
         raise ValueError(f"{name} is no readable pickle, it may be damaged ({why})") from error
     if not isinstance(loaded, dict):
         raise ValueError(f"{name} holds a {type(loaded).__name__}; a CIFAR batch is a dict")
     return {
-        key.decode("latin1") if isinstance(key, bytes) else key: _plain(value)
+        key.decode("latin1") if isinstance(key, bytes) else key: (
+            value.value if isinstance(value, _Array) else value
+        )
         for key, value in loaded.items()
     }
-
-
-def _plain(value: Any) -> Any:
-    return value.value if isinstance(value, PickledArray) else value
