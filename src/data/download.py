@@ -3,211 +3,63 @@
 import hashlib
 import http.client
 import logging
-import os
-import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-from rich.progress import (
-    BarColumn,
-    DownloadColumn,
-    Progress,
-    TaskID,
-    TextColumn,
-    TimeRemainingColumn,
-    TransferSpeedColumn,
-)
+from rich.progress import wrap_file
 
 from src.data.readers.folder_layout import seen_from_here
 from src.data.registry import DatasetInfo, RemoteFile, get_dataset, list_datasets
+from src.files import replacing
 
 _CHUNK = 256 << 10
 _AGENT = "cifar-resnet"  # some hosts refuse urllib's own name
-_PASSING = {408, 425, 429, 500, 502, 503, 504}  # answers that may be different in a moment
-_FIRST_WAIT = 1.0  # seconds; doubles from one attempt to the next
+_TIMEOUT = 30  # seconds without a byte
 
 _log = logging.getLogger(__name__)
 
 
-class DownloadError(ValueError):
-    """No address delivered the file; the message has the reason for each."""
-
-
-class _HopelessError(Exception):
-    """This address will not deliver it however often it is asked."""
-
-
-def download(
-    urls: Sequence[str],
-    target: Path,
-    *,
-    md5: str | None = None,
-    sha256: str | None = None,
-    retries: int = 3,
-    timeout: float = 30,
-    progress: bool = True,
-    sleep: Callable[[float], None] = time.sleep,
-) -> Path:
-    """Download a file, continuing an earlier attempt.
-
-    The bytes go to ``<target>.part``. The file gets its name when its checksums are right; a file
-    with wrong ones is deleted.
+def download(urls: Sequence[str], target: Path, md5: str) -> None:
+    """Download a file from the first address that delivers it whole; nothing else is kept.
 
     Args:
         urls: addresses of the same file, tried in this order.
         target: the file to make, in a folder that is made if need be.
-        md5, sha256: hexadecimal checksums the file must have; None: not checked.
-        retries: how often each address is asked.
-        timeout: seconds without an answer or a byte after which an attempt has failed.
-        progress: whether to show a bar on the terminal.
-        sleep: waits between the attempts at an address, 1, 2, 4, ... seconds.
-
-    Returns:
-        The target.
+        md5: hexadecimal checksum of the file.
 
     Raises:
-        DownloadError: no address delivered the file.
-        OSError: the file cannot be written.
+        ValueError: no address delivered the file; the message has the reason for each.
+        OSError: the folder cannot be made.
     """
-    target = Path(target)
     target.parent.mkdir(parents=True, exist_ok=True)
-    part = target.with_name(f"{target.name}.part")
-    expected = {"md5": md5, "sha256": sha256}
-    checksums = {kind: value.lower() for kind, value in expected.items() if value}
     reasons = []
     for url in urls:
-        reason = _try(url, part, checksums, retries, timeout, progress, sleep)
-        if reason is None:
-            part.replace(target)
-            return target
-        _log.info("%s: %s", url, reason)
-        reasons.append(f"{url}: {reason}")
-    raise DownloadError(f"{target.name} could not be downloaded ({'; '.join(reasons)})")
-
-
-def _try(
-    url: str,
-    part: Path,
-    checksums: dict[str, str],
-    retries: int,
-    timeout: float,
-    progress: bool,
-    sleep: Callable[[float], None],
-) -> str | None:
-    """Ask one address until the part is whole and right; the reason if it never is."""
-    reason = "not tried"
-    for attempt in range(retries):
-        if attempt:
-            sleep(_FIRST_WAIT * 2 ** (attempt - 1))
-        resumed = _size(part) > 0
         try:
-            _fetch(url, part, timeout, progress)
-        except _HopelessError as error:
-            return str(error)
-        except (
-            urllib.error.URLError,
-            http.client.HTTPException,
-            ConnectionError,
-            TimeoutError,
-        ) as error:
-            reason = _line(error)
-            continue
-        wrong = _mismatch(part, checksums)
-        if wrong is None:
-            return None
-        part.unlink()
-        reason = wrong
-        if not resumed:  # else the earlier bytes may have been at fault
-            return reason
-    return reason
+            return _fetch(url, target, md5)
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            cause = error.reason if type(error) is urllib.error.URLError else error
+            reasons.append(f"{url}: {cause}")
+            _log.info("%s", reasons[-1])
+    raise ValueError(f"{target.name}: {'; '.join(reasons)}")
 
 
-def _size(part: Path) -> int:
-    return part.stat().st_size if part.exists() else 0
-
-
-def _line(error: BaseException) -> str:
-    cause = getattr(error, "reason", None) or error
-    return " ".join(str(cause).split()) or type(cause).__name__
-
-
-def _mismatch(part: Path, checksums: dict[str, str]) -> str | None:
-    for kind, expected in checksums.items():
-        with part.open("rb") as file:
-            found = hashlib.file_digest(file, kind).hexdigest()
-        if found != expected:
-            return f"{kind} is {found}, expected {expected}"
-    return None
-
-
-def _fetch(url: str, part: Path, timeout: float, progress: bool) -> None:
-    """Add what is missing to the part. Raises an error of urllib if the connection fails."""
-    have = _size(part)
-    headers = {"User-Agent": _AGENT} | ({"Range": f"bytes={have}-"} if have else {})
-    try:
-        request = urllib.request.Request(url, headers=headers)
-        with urllib.request.urlopen(request, timeout=timeout) as response:
-            _receive(response, part, have, progress)
-    except urllib.error.HTTPError as error:
-        if error.code == 416 and have:
-            if error.headers.get("Content-Range", "").rpartition("/")[2] == str(have):
-                return  # there is nothing after what we have: it is whole
-            part.unlink()
-            raise ConnectionError("what was downloaded earlier does not fit the file") from error
-        if error.code in _PASSING:
-            raise ConnectionError(f"HTTP {error.code} {error.reason}") from error
-        raise _HopelessError(f"HTTP {error.code} {error.reason}") from error
-    except ValueError as error:  # not a URL
-        raise _HopelessError(_line(error)) from error
-
-
-def _receive(response: Any, part: Path, have: int, progress: bool) -> None:
-    """Write the body of an answer behind what is there, or from the start if it begins there."""
-    continued = response.status == 206
-    if continued and not response.headers.get("Content-Range", "").startswith(f"bytes {have}-"):
-        part.unlink()
-        raise ConnectionError(f"answered another range: {response.headers.get('Content-Range')}")
-    start = have if continued else 0
-    length = response.headers.get("Content-Length")
-    total = start + int(length) if length else None
-    with part.open("ab" if continued else "wb") as file, _bar(progress) as bar:
-        task = bar.add_task(part.name.removesuffix(".part"), total=total, completed=start)
-        received = start + _copy(response, file, bar, task)
-        file.flush()
-        os.fsync(file.fileno())
-    if total is not None and received < total:
-        raise ConnectionError(f"the connection ended after {received} of {total} bytes")
-
-
-def _copy(response: Any, file: Any, bar: Progress, task: TaskID) -> int:
-    count = 0
-    while chunk := _chunk(response):
-        file.write(chunk)
-        count += len(chunk)
-        bar.update(task, advance=len(chunk))
-    return count
-
-
-def _chunk(response: Any) -> bytes:
-    try:
-        return bytes(response.read(_CHUNK))
-    except (OSError, http.client.HTTPException) as error:
-        # Whatever breaks here is the connection's doing; an OSError of writing is not.
-        raise ConnectionError(_line(error)) from error
-
-
-def _bar(show: bool) -> Progress:
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        DownloadColumn(),
-        TransferSpeedColumn(),
-        TimeRemainingColumn(),
-        disable=not show,
-    )
+def _fetch(url: str, target: Path, md5: str) -> None:
+    request = urllib.request.Request(url, headers={"User-Agent": _AGENT})
+    with (
+        replacing(target, "wb") as file,
+        urllib.request.urlopen(request, timeout=_TIMEOUT) as response,
+    ):
+        size, digest = int(response.headers.get("Content-Length", 0)), hashlib.md5()
+        with wrap_file(response, size, description=target.name) as body:
+            while chunk := body.read(_CHUNK):
+                file.write(chunk)
+                digest.update(chunk)
+        if file.tell() < size:
+            raise ConnectionError(f"the connection ended after {file.tell()} of {size} bytes")
+        if digest.hexdigest() != md5:
+            raise ValueError(f"md5 is {digest.hexdigest()}, expected {md5}")
 
 
 _ARCHIVE_ENDINGS = (".gz", ".tgz", ".xz", ".bz2", ".tar", ".zip")
@@ -294,11 +146,9 @@ def _download(info: DatasetInfo, folder: Path, reason: str) -> Path:
         for file in info.files:
             if not (folder / file.name).exists():
                 _log.info("downloading %s to %s", file.name, folder)
-                download(file.urls, folder / file.name, md5=file.md5)
-    except DownloadError as error:
-        raise ValueError(f"{reason} and {error}: {_ways_out(info, folder)}") from error
-    except OSError as error:
+                download(file.urls, folder / file.name, file.md5)
+    except (OSError, ValueError) as error:
         raise ValueError(
-            f"{reason} and downloading there failed ({error}): {_ways_out(info, folder)}"
+            f"{reason} and downloading failed ({error}): {_ways_out(info, folder)}"
         ) from error
     return folder
