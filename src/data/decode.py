@@ -1,10 +1,10 @@
-"""The one place where OpenCV decodes, converts colours and resizes.
+"""What OpenCV does here: decode, convert colours, resize, draw. No other module imports it.
 
 Everything here is RGB or grey, uint8, (height, width, channels); OpenCV's BGR order does not
 leave this file.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
@@ -20,15 +20,23 @@ _PNG_COLOUR_TYPE, _PNG_WITH_ALPHA = 25, (4, 6)  # its place in the header; grey 
 _CHUNK = 1024  # images a thread resizes at a time
 
 
+OPENCV_VERSION = cv2.__version__
+
+
+def disable_opencv_threads() -> None:
+    """Keep OpenCV to the calling thread: its own ones and a forked process may deadlock."""
+    cv2.setNumThreads(0)
+
+
 @contextmanager
 def single_threaded_opencv() -> Iterator[None]:
     """Keep OpenCV to the calling thread and its own messages off the terminal, for a while.
 
-    Its thread pool only slows down images this small when several threads decode anyway, and
-    deadlocks in forked processes; what it would print about a damaged file, the error says.
+    Its thread pool only slows down images this small when several threads decode anyway; what it
+    would print about a damaged file, the error says.
     """
     threads, level = cv2.getNumThreads(), cv2.utils.logging.getLogLevel()
-    cv2.setNumThreads(0)
+    disable_opencv_threads()
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
     try:
         yield
@@ -206,3 +214,15 @@ def to_channels(images: NDArray[np.uint8], channels: int | None) -> NDArray[np.u
         return np.repeat(images, 3, axis=3)
     shape = (*images.shape[1:3], 1)
     return _each(images, shape, _grey)
+
+
+def fill_polygon(canvas: NDArray[np.uint8], corners: Sequence[tuple[int, int]]) -> None:
+    """Draw a polygon as ones, with hard edges, into a canvas (H, W); corners are (x, y)."""
+    cv2.fillPoly(canvas, [np.array(corners, dtype=np.int32)], 1, cv2.LINE_8)
+
+
+def fill_circle(
+    canvas: NDArray[np.uint8], centre: tuple[int, int], radius: int, value: int = 1
+) -> None:
+    """Draw a disc with hard edges into a canvas (H, W); the centre is (x, y)."""
+    cv2.circle(canvas, centre, radius, value, cv2.FILLED, cv2.LINE_8)

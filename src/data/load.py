@@ -5,12 +5,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from src.config.schema import DataConfig
 from src.data.cache import cache_places, cached
-from src.data.decode import resize_images, to_channels
+from src.data.decode import OPENCV_VERSION, resize_images, to_channels
 from src.data.download import locate_or_download
 from src.data.readers import open_reader
 from src.data.readers.base import Reader, ReadOptions
@@ -128,7 +127,7 @@ def _identity(source: Reader, options: ReadOptions) -> dict[str, object]:
         "channels": options.channels,
         "skip_bad": options.skip_bad,
         "seed": options.seed,
-        "opencv": cv2.__version__,  # its decoders round differently from version to version
+        "opencv": OPENCV_VERSION,  # its decoders round differently from version to version
     }
 
 

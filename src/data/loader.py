@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-import cv2
 import numpy as np
 import torch
 from torch import Tensor
@@ -15,6 +14,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from src.augment.counter_rng import permutation
 from src.data.dataset import Batch, ImageDataset
+from src.data.decode import disable_opencv_threads
 
 ResumePosition = Callable[[], tuple[int, int]]
 """Says which epoch is being trained and how many of its batches are already done."""
@@ -251,8 +251,7 @@ class _Indices(Sampler[Tensor]):
 
 def start_worker(worker: int) -> None:
     """Set up a loader process: one thread, and out of reach of signals to the trainer's group."""
-    # OpenCV's own threads and a forked process can wait for each other for ever.
-    cv2.setNumThreads(0)
+    disable_opencv_threads()
     torch.set_num_threads(1)
     # Ctrl-C in a terminal and torchrun's SIGTERM reach a whole process group. It is the rank that
     # answers them, and until it has stopped it needs its batches. To ignore SIGTERM would not do:

@@ -12,11 +12,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from src.data import class_names
+from src.data.decode import fill_circle, fill_polygon
 from src.data.readers.base import ReadOptions, fingerprint_of
 from src.data.split import hash_words
 from src.data.types import ImageData, ImageSet
@@ -80,16 +80,15 @@ def figure_mask(
         degrees: by which it is turned, 0..359.
     """
     if name in _POLYGONS:
-        corners = _turned(_POLYGONS[name], centre, radius, degrees)
-        cv2.fillPoly(canvas, [np.array(corners, dtype=np.int32)], 1, cv2.LINE_8)
+        fill_polygon(canvas, _turned(_POLYGONS[name], centre, radius, degrees))
         return
     # A disc, or a disc without another: the whole of it, its middle, or its side.
-    cv2.circle(canvas, centre, radius * 92 // 100, 1, cv2.FILLED, cv2.LINE_8)
+    fill_circle(canvas, centre, radius * 92 // 100)
     if name == "ring":
-        cv2.circle(canvas, centre, radius * 50 // 100, 0, cv2.FILLED, cv2.LINE_8)
+        fill_circle(canvas, centre, radius * 50 // 100, 0)
     elif name == "crescent":
         ((x, y),) = _turned(_at((50, 0)), centre, radius, degrees)
-        cv2.circle(canvas, (x, y), radius * 75 // 100, 0, cv2.FILLED, cv2.LINE_8)
+        fill_circle(canvas, (x, y), radius * 75 // 100, 0)
     else:
         assert name == "circle", name
 
