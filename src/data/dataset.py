@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from src.data.load import load_images
+from src.config.fields import check_fields
+from src.config.schema import DataConfig
+from src.data.load import open_images
 from src.data.types import ImageSet
 
 _Sample = tuple[Any, int]
@@ -97,10 +99,17 @@ class ImageDataset(Dataset[_Sample]):
         *,
         train: bool = True,
         transform: Callable[[NDArray[np.uint8]], Any] | None = None,
-        **options: Any,
+        **settings: Any,
     ) -> "ImageDataset":
-        """Training or test images from files; options are :func:`src.data.load.load_images`'s."""
-        data = load_images(name, root, **options)
+        """Training or test images from files; settings are those of ``data.`` in a configuration.
+
+        Raises:
+            ConfigError: a setting is out of range.
+            ValueError: as :func:`src.data.load.open_images`.
+        """
+        config = DataConfig(name=name, root=None if root is None else str(root), **settings)
+        check_fields(config, "data")
+        data = open_images(config)
         return cls.from_set(data.train if train else data.test, data.classes, transform)
 
     def __len__(self) -> int:

@@ -9,8 +9,8 @@ import torch
 from torch.utils.data import DataLoader
 
 from src.data.dataset import Batch, ImageDataset
-from src.data.load import load_images
-from tests.fixtures.datasets import cifar10_python_files, random_images, write_files
+from src.errors import ConfigError
+from tests.fixtures.datasets import cifar10_python_files, load_images, random_images, write_files
 
 IMAGES = random_images(20, size=8)
 LABELS = np.arange(20) % 4
@@ -134,6 +134,20 @@ def test_open_takes_either_part_and_options(tmp_path: Path):
     assert test[0][0] == test.images[0].mean()
     data = load_images("cifar10", root)
     assert np.array_equal(ImageDataset.from_set(data.test, data.classes).images, data.test.images)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"channels": 4}, "data.channels=4: out of range"),
+        ({"image_size": 0}, "data.image_size=0: out of range"),
+        ({"labels": "corse"}, "data.labels=corse: not an option; did you mean coarse"),
+        ({"on_bad_image": "ignore"}, "data.on_bad_image=ignore: not an option"),
+    ],
+)
+def test_open_checks_its_settings(settings: dict[str, object], message: str, tmp_path: Path):
+    with pytest.raises(ConfigError, match=message):
+        ImageDataset.open("folder", tmp_path, **settings)
 
 
 @pytest.mark.parametrize(

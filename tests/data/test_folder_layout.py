@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from src.data.load import load_images
 from src.data.types import ImageData
 from tests.fixtures.datasets import (
     cifar10_python_files,
     encode,
+    load_images,
     random_images,
     write_archive,
     write_files,

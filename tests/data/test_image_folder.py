@@ -8,13 +8,13 @@ import pytest
 
 from src.data.decode import decode
 from src.data.image_formats import IMAGE_SUFFIXES
-from src.data.load import load_images
 from src.data.readers import open_reader
 from src.data.readers.base import ReadOptions
 from src.data.types import ImageData
 from tests.fixtures.datasets import (
     class_folder_files,
     encode,
+    load_images,
     random_images,
     write_archive,
     write_files,

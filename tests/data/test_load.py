@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ import pytest
 from src.data import load
 from src.data.class_names import CIFAR10, FASHION
 from src.data.decode import resize
-from src.data.load import load_images
+from src.data.readers.shapes import Shapes
 from tests.fixtures.datasets import (
     CIFAR10_CLASSES,
     cifar10_python_files,
@@ -19,6 +20,7 @@ from tests.fixtures.datasets import (
     class_folder_files,
     encode,
     idx_files,
+    load_images,
     python2_pickle,
     random_images,
     to_rows,
@@ -65,10 +67,11 @@ def test_coarse_labels(tmp_path: Path):
     assert len(load_images("cifar100", root, labels="fine").classes) == 100
 
 
-def test_shapes_need_nothing(own_cache: Path):
-    data = load_images("shapes", train_size=30, test_size=20)
+def test_shapes_need_nothing(own_cache: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(load, "Shapes", partial(Shapes, train_size=30, test_size=20))
+    data = load_images("shapes")
     assert (len(data.train), len(data.test)) == (30, 20)
-    assert load_images("shapes", seed=1, train_size=30).train.images[0].tolist() != (
+    assert load_images("shapes", split_seed=1).train.images[0].tolist() != (
         data.train.images[0].tolist()
     )
     assert list((own_cache / "cifar-images").iterdir())
@@ -129,7 +132,7 @@ def test_second_start_decodes_nothing(folder: Path, monkeypatch: pytest.MonkeyPa
 
 def test_the_seed_of_a_held_out_test_set_counts(tmp_path: Path):
     root = write_files(tmp_path / "flat", class_folder_files(train=20, test=0))
-    names = [load_images("folder", root, seed=seed).test.names for seed in (0, 1, 0)]
+    names = [load_images("folder", root, split_seed=seed).test.names for seed in (0, 1, 0)]
     assert names[0] == names[2] != names[1]
 
 
@@ -216,30 +219,6 @@ def test_bad_images(folder: Path, caplog):
     assert len(data.train) == 8
     assert "1 unreadable image skipped: train/cat/bad.png" in caplog.text
     assert "bad.png" in load_images("folder", folder, on_bad_image="skip").description
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"channels": 4}, r"data\.channels must be 1 \(grey\), 3 \(RGB\) or null, not 4"),
-        ({"image_size": 0}, r"data\.image_size must be at least 1 pixel, not 0"),
-        (
-            {"labels": "corse"},
-            r"data\.labels must be one of fine, coarse, got 'corse'; did you mean coarse",
-        ),
-        (
-            {"on_bad_image": "ignore"},
-            r"data\.on_bad_image must be one of error, skip, got 'ignore'",
-        ),
-        ({"train_size": 100}, "options of shapes, not of folder"),
-    ],
-)
-def test_options_are_checked(options: dict[str, object], message: str, folder: Path):
-    refused(message, "folder", folder, **options)
-
-
-def test_size_of_shapes_is_checked():
-    refused("test_size must be at least 10", "shapes", test_size=9)
 
 
 def test_unknown_name_suggests_the_nearest():

@@ -9,13 +9,13 @@ import pytest
 from src.data import download as acquire
 from src.data import load
 from src.data.download import locate_or_download
-from src.data.load import load_images
 from src.data.readers import open_reader
 from src.data.registry import RemoteFile, get_dataset
 from tests.fixtures.datasets import (
     cifar10_python_files,
     cifar100_python_files,
     idx_files,
+    load_images,
     write_archive,
     write_files,
 )

@@ -8,11 +8,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from src.data.load import load_images
 from tests.fixtures import bad_data
 from tests.fixtures.cli import TINY, Cli, the_run
 from tests.fixtures.conversions import CONVERTED
-from tests.fixtures.datasets import class_folder_files, encode, random_images, write_files
+from tests.fixtures.datasets import (
+    class_folder_files,
+    encode,
+    load_images,
+    random_images,
+    write_files,
+)
 from tests.fixtures.pictures import (
     BAD_IMAGES,
     NOISE,
