@@ -12,8 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from src.data.image_checks import damage_reason, unsupported_reason
-from src.data.image_formats import unsupported
+from src.data.image_checks import damage_reason, unreadable_format, unsupported_reason
 
 _PNG = b"\x89PNG\r\n\x1a\n"
 _PNG_COLOUR_TYPE, _PNG_WITH_ALPHA = 25, (4, 6)  # its place in the header; grey and RGB with alpha
@@ -79,7 +78,7 @@ def _read(
     except cv2.error:
         image = None
     if image is None:
-        if kind := unsupported(buffer):
+        if kind := unreadable_format(buffer):
             raise ValueError(f"{name} is {kind}, which OpenCV cannot read: convert it")
         raise ValueError(f"{name} cannot be decoded: it is damaged or not an image")
     return _to_bytes(image, name, peaks)
@@ -101,7 +100,7 @@ def decode(
     writes it: what Pillow does.
 
     Args:
-        buffer: the file's content: one of ``IMAGE_SUFFIXES``, whatever its name.
+        buffer: the file's content: in a format of ``IMAGE_SUFFIXES``, whatever its name.
         name: what to call the file in an error.
         channels: 3 for RGB, 1 for grey, None for what the file holds.
         size: (height, width) to resize to, see :func:`resize`; None keeps the file's.

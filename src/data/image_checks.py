@@ -218,3 +218,19 @@ def damage_reason(buffer: bytes) -> str | None:
         if len(buffer) < declared:
             return f"is truncated: {declared} bytes declared, {len(buffer)} there"
     return None
+
+
+_UNREADABLE = {
+    b"\xff\x0a": "JPEG XL",
+    b"\0\0\0\x0cJXL ": "JPEG XL",
+    b"8BPS": "a Photoshop file (PSD)",
+    b"%PDF": "PDF",
+}
+_HEIC = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
+
+
+def unreadable_format(buffer: bytes) -> str | None:
+    """The format of a file that OpenCV 5.0 does not read, by its first bytes; None: another."""
+    if buffer[4:8] == b"ftyp" and buffer[8:12] in _HEIC:
+        return "HEIC"
+    return next((name for magic, name in _UNREADABLE.items() if buffer.startswith(magic)), None)

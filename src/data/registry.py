@@ -1,9 +1,54 @@
-"""Known data sets: files, mirrors, checksums."""
+"""Known data sets: classes in the order of their labels, files, mirrors, checksums."""
 
 from dataclasses import dataclass
 
-from src.data import class_names
 from src.text import check_choice
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(text.split())
+
+
+CIFAR10_CLASSES = _names("airplane automobile bird cat deer dog frog horse ship truck")
+
+CIFAR100_CLASSES = _names(
+    """
+    apple aquarium_fish baby bear beaver bed bee beetle bicycle bottle bowl boy bridge bus
+    butterfly camel can castle caterpillar cattle chair chimpanzee clock cloud cockroach couch
+    crab crocodile cup dinosaur dolphin elephant flatfish forest fox girl hamster house kangaroo
+    keyboard lamp lawn_mower leopard lion lizard lobster man maple_tree motorcycle mountain mouse
+    mushroom oak_tree orange orchid otter palm_tree pear pickup_truck pine_tree plain plate poppy
+    porcupine possum rabbit raccoon ray road rocket rose sea seal shark shrew skunk skyscraper
+    snail snake spider squirrel streetcar sunflower sweet_pepper table tank telephone television
+    tiger tractor train trout tulip turtle wardrobe whale willow_tree wolf woman worm
+    """
+)
+
+CIFAR100_COARSE_CLASSES = _names(
+    """
+    aquatic_mammals fish flowers food_containers fruit_and_vegetables household_electrical_devices
+    household_furniture insects large_carnivores large_man-made_outdoor_things
+    large_natural_outdoor_scenes large_omnivores_and_herbivores medium_mammals
+    non-insect_invertebrates people reptiles small_mammals trees vehicles_1 vehicles_2
+    """
+)
+
+FASHION_MNIST_CLASSES = (
+    "T-shirt/top",
+    "Trouser",
+    "Pullover",
+    "Dress",
+    "Coat",
+    "Sandal",
+    "Shirt",
+    "Sneaker",
+    "Bag",
+    "Ankle boot",
+)
+
+MNIST_CLASSES = tuple("0123456789")
+
+SHAPES_CLASSES = _names("circle ring square triangle star cross crescent arrow bar hourglass")
 
 
 @dataclass(frozen=True)
@@ -96,18 +141,18 @@ _FASHION_FILES = (
 
 # Checksums: https://www.cs.toronto.edu/~kriz/cifar.html
 _DATASETS = (
-    _cifar("cifar10", "CIFAR-10", 10, class_names.CIFAR10, "c58f30108f718f92721af3b95e74349a"),
-    _cifar("cifar100", "CIFAR-100", 100, class_names.CIFAR100, "eb9058c3a382ffc7106e4002c42a8d85"),
+    _cifar("cifar10", "CIFAR-10", 10, CIFAR10_CLASSES, "c58f30108f718f92721af3b95e74349a"),
+    _cifar("cifar100", "CIFAR-100", 100, CIFAR100_CLASSES, "eb9058c3a382ffc7106e4002c42a8d85"),
     DatasetInfo(
         "fashion_mnist",
         "Fashion-MNIST",
-        class_names.FASHION,
+        FASHION_MNIST_CLASSES,
         (28, 28),
         1,
         _FASHION_FILES,
         ("FashionMNIST/raw",),
     ),
-    DatasetInfo("shapes", "shapes", class_names.SHAPES, (32, 32), 3),
+    DatasetInfo("shapes", "shapes", SHAPES_CLASSES, (32, 32), 3),
     DatasetInfo("folder", "image folder"),
 )
 

@@ -11,8 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from src.data.decode import decode, resize, resize_and_convert, single_threaded_opencv
-from src.data.image_formats import IMAGE_SUFFIXES, not_read
-from src.data.readers.file_selection import is_hidden, is_image, is_system_folder
+from src.data.readers.file_selection import (
+    IMAGE_SUFFIXES,
+    is_hidden,
+    is_image,
+    is_system_folder,
+    not_read,
+)
 from src.data.safe_read import read_bounded
 from src.text import printable
 

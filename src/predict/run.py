@@ -10,7 +10,7 @@ import numpy as np
 from hydra.core.override_parser.types import Override
 from numpy.typing import NDArray
 
-from src.data.image_formats import not_read
+from src.data.readers.file_selection import not_read
 from src.errors import ConfigError, as_user_errors
 from src.files import prepare_output_dir, remove_files, report_unwritable, table
 from src.inference.load_run import TrainedRun, load_run

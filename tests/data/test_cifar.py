@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from src.data.class_names import CIFAR10, CIFAR100, CIFAR100_COARSE
 from src.data.readers import open_reader
 from src.data.readers.base import ReadOptions
 from src.data.readers.pickles import load_pickle
+from src.data.registry import CIFAR10_CLASSES, CIFAR100_CLASSES, CIFAR100_COARSE_CLASSES
 from src.data.types import ImageData
 from tests.fixtures.datasets import (
     cifar10_binary_files,
@@ -43,7 +43,7 @@ def test_cifar10(make, tmp_path: Path):
     assert np.array_equal(data.train.images[12:24], random_images(12, seed=1))
     assert np.array_equal(data.test.images, random_images(12, seed=5))
     assert data.train.labels.tolist() == [row % 10 for row in range(12)] * 5
-    assert data.classes == CIFAR10
+    assert data.classes == CIFAR10_CLASSES
     assert data.train.names[12 + 3].startswith("data_batch_2")
     assert data.train.names[12 + 3].endswith("[3]")
     assert "CIFAR-10" in data.source
@@ -64,10 +64,10 @@ def test_cifar100_names_come_from_the_files_or_else_are_the_known_ones(tmp_path:
     assert read(write_files(tmp_path / "a", files)).classes[3] == "fine03"
     assert read(tmp_path / "a", fine_labels=False).classes[3] == "coarse03"
     del files["meta"]
-    assert read(write_files(tmp_path / "b", files)).classes == CIFAR100
-    assert read(tmp_path / "b", fine_labels=False).classes == CIFAR100_COARSE
-    assert len(set(CIFAR100)) == 100
-    assert len(set(CIFAR100_COARSE)) == 20
+    assert read(write_files(tmp_path / "b", files)).classes == CIFAR100_CLASSES
+    assert read(tmp_path / "b", fine_labels=False).classes == CIFAR100_COARSE_CLASSES
+    assert len(set(CIFAR100_CLASSES)) == 100
+    assert len(set(CIFAR100_COARSE_CLASSES)) == 20
     named = cifar100_binary_files() | {
         "fine_label_names.txt": b"\n".join(b"n%d" % n for n in range(100))
     }

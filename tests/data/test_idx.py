@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from src.data.class_names import DIGITS, FASHION
 from src.data.readers import idx, open_reader
 from src.data.readers.base import ReadOptions
+from src.data.registry import FASHION_MNIST_CLASSES, MNIST_CLASSES
 from tests.fixtures.datasets import idx_bytes, idx_files, random_images, write_files
 
 
@@ -23,7 +23,7 @@ def test_content(compress: bool, tmp_path: Path):
     assert np.array_equal(data.train.images, random_images(20, size=28, channels=1))
     assert np.array_equal(data.test.images, random_images(20, size=28, channels=1, seed=1))
     assert data.train.labels.tolist() == [row % 10 for row in range(20)]
-    assert data.classes == DIGITS
+    assert data.classes == MNIST_CLASSES
     assert data.test.names[5].startswith("t10k-images")
     assert data.test.names[5].endswith("[5]")
 
@@ -35,16 +35,16 @@ def test_names_with_a_dot(tmp_path: Path):
 
 def test_folder_of_torchvision(tmp_path: Path):
     write_files(tmp_path / "FashionMNIST" / "raw", idx_files())
-    assert read(tmp_path, "fashion_mnist").classes == FASHION
+    assert read(tmp_path, "fashion_mnist").classes == FASHION_MNIST_CLASSES
 
 
 def test_fashion_by_name_and_by_checksum(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     root = write_files(tmp_path, idx_files())
-    assert read(root, "fashion_mnist").classes == FASHION
+    assert read(root, "fashion_mnist").classes == FASHION_MNIST_CLASSES
     assert "Fashion-MNIST" in read(root, "fashion_mnist").source
     labels = gzip.decompress((root / "t10k-labels-idx1-ubyte.gz").read_bytes())
     monkeypatch.setattr(idx, "_FASHION", {hashlib.sha256(labels).hexdigest()})
-    assert read(root).classes == FASHION
+    assert read(root).classes == FASHION_MNIST_CLASSES
 
 
 def test_missing_file_is_named(tmp_path: Path):

@@ -10,11 +10,10 @@ import numpy as np
 import pytest
 
 from src.data import load
-from src.data.class_names import CIFAR10, FASHION
 from src.data.decode import resize
 from src.data.readers.shapes import Shapes
+from src.data.registry import CIFAR10_CLASSES, FASHION_MNIST_CLASSES
 from tests.fixtures.datasets import (
-    CIFAR10_CLASSES,
     cifar10_python_files,
     cifar100_python_files,
     class_folder_files,
@@ -45,7 +44,7 @@ def folder(tmp_path: Path) -> Path:
 def test_a_name_and_a_path(cifar10: Path):
     data = load_images("cifar10", cifar10, num_classes=10, channels=3)
     assert data.train.images.shape == (50, 32, 32, 3)
-    assert data.classes == CIFAR10
+    assert data.classes == CIFAR10_CLASSES
 
 
 def test_the_format_is_recognised_whatever_the_name(folder: Path, tmp_path: Path):
@@ -57,7 +56,7 @@ def test_the_format_is_recognised_whatever_the_name(folder: Path, tmp_path: Path
 def test_fashion_mnist_by_name(tmp_path: Path):
     root = write_files(tmp_path / "f", idx_files())
     data = load_images("fashion_mnist", root)
-    assert data.classes == FASHION
+    assert data.classes == FASHION_MNIST_CLASSES
     assert data.train.images.shape == (20, 28, 28, 1)
 
 

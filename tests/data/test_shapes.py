@@ -5,9 +5,9 @@ import hashlib
 import numpy as np
 import pytest
 
-from src.data.class_names import SHAPES
 from src.data.readers.base import ReadOptions
 from src.data.readers.shapes import Shapes, draw_shapes, figure_mask
+from src.data.registry import SHAPES_CLASSES
 
 # Of the first 100 images of seed 0, and of the test images' first 100.
 TRAIN_SHA256 = "a4ecc32ff0db4bb628f3d66c07beb0e5fc103a119edd9f2da54a1d8efa16d5cc"
@@ -45,14 +45,14 @@ def test_training_and_test_images_differ():
 
 def test_ten_balanced_classes():
     data = Shapes(train_size=200, test_size=100).read(ReadOptions())
-    assert data.classes == SHAPES
-    assert len(set(SHAPES)) == 10
+    assert data.classes == SHAPES_CLASSES
+    assert len(set(SHAPES_CLASSES)) == 10
     assert np.bincount(data.train.labels).tolist() == [20] * 10
     assert np.bincount(data.test.labels).tolist() == [10] * 10
     assert data.train.images.shape == (200, 32, 32, 3)
 
 
-@pytest.mark.parametrize("name", SHAPES)
+@pytest.mark.parametrize("name", SHAPES_CLASSES)
 def test_a_figure_stays_within_its_circle_and_fills_part_of_it(name: str):
     rows, columns = np.indices((128, 128)) - 64
     for degrees in (0, 17, 90, 211, 359):
@@ -62,7 +62,7 @@ def test_a_figure_stays_within_its_circle_and_fills_part_of_it(name: str):
         assert 0.1 < drawn.sum() / (np.pi * 48**2) < 0.95
 
 
-@pytest.mark.parametrize("name", sorted(set(SHAPES) - {"circle", "ring"}))
+@pytest.mark.parametrize("name", sorted(set(SHAPES_CLASSES) - {"circle", "ring"}))
 def test_figures_are_turned(name: str):
     upright, turned = mask(name), mask(name, 45)
     assert (upright != turned).mean() > 0.02
@@ -71,8 +71,8 @@ def test_figures_are_turned(name: str):
 
 
 def test_figures_are_told_apart_by_their_outline_at_any_angle():
-    for one in SHAPES:
-        for other in SHAPES[SHAPES.index(one) + 1 :]:
+    for one in SHAPES_CLASSES:
+        for other in SHAPES_CLASSES[SHAPES_CLASSES.index(one) + 1 :]:
             reference = mask(one)
             closest = min((reference != mask(other, d)).sum() for d in range(0, 360, 15))
             assert closest > 0.1 * reference.sum(), (one, other)

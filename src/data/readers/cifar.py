@@ -10,10 +10,10 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from src.data import class_names
 from src.data.readers.archive import archive_kind, read_members
 from src.data.readers.base import ReadOptions, fingerprint_of
 from src.data.readers.pickles import load_pickle
+from src.data.registry import CIFAR10_CLASSES, CIFAR100_CLASSES, CIFAR100_COARSE_CLASSES
 from src.data.safe_read import read_bounded
 from src.data.types import ImageData, ImageSet
 
@@ -177,9 +177,9 @@ class CifarBinary(BatchSource):
 
     def _classes(self, contents: dict[str, bytes]) -> tuple[str, ...]:
         fine = self.layout.coarse and self.fine_labels
-        standard = class_names.CIFAR100 if fine else class_names.CIFAR100_COARSE
+        standard = CIFAR100_CLASSES if fine else CIFAR100_COARSE_CLASSES
         if not self.layout.coarse:
-            standard = class_names.CIFAR10
+            standard = CIFAR10_CLASSES
         meta = self.layout.meta[0 if fine or not self.layout.coarse else 1]
         if meta not in contents:
             return standard
@@ -229,10 +229,10 @@ class CifarPython(BatchSource):
         return batch_set(name, rows, labels.astype(np.int64))
 
     def _classes(self, contents: dict[str, bytes]) -> tuple[str, ...]:
-        key, standard = "label_names", class_names.CIFAR10
+        key, standard = "label_names", CIFAR10_CLASSES
         if self.layout.coarse:
             key = "fine_label_names" if self.fine_labels else "coarse_label_names"
-            standard = class_names.CIFAR100 if self.fine_labels else class_names.CIFAR100_COARSE
+            standard = CIFAR100_CLASSES if self.fine_labels else CIFAR100_COARSE_CLASSES
         (meta,) = self.layout.meta
         if meta not in contents:
             return standard

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from src.data.image_formats import IMAGE_SUFFIXES
+from src.data.readers.file_selection import IMAGE_SUFFIXES
 from src.text import printable
 
 EXPECTED = (

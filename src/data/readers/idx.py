@@ -15,10 +15,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from src.data import class_names
 from src.data.readers.archive import unpacked_limit
 from src.data.readers.base import ReadOptions, fingerprint_of
-from src.data.registry import get_dataset
+from src.data.registry import FASHION_MNIST_CLASSES, MNIST_CLASSES, get_dataset
 from src.data.safe_read import FILE_LIMIT, check_regular_file, read_bounded
 from src.data.types import ImageData, ImageSet
 
@@ -94,7 +93,7 @@ class Idx:
                 f"{self.location}: training images are {train.images.shape[1:3]}, test images "
                 f"{test.images.shape[1:3]}; one size is expected"
             )
-        classes = class_names.FASHION if fashion else class_names.DIGITS
+        classes = FASHION_MNIST_CLASSES if fashion else MNIST_CLASSES
         title = "Fashion-MNIST" if fashion else "MNIST"
         return ImageData(train, test, classes, f"{title} (idx), {self.location}")
 

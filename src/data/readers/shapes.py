@@ -15,9 +15,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from src.data import class_names
 from src.data.decode import fill_circle, fill_polygon
 from src.data.readers.base import ReadOptions, fingerprint_of
+from src.data.registry import SHAPES_CLASSES
 from src.data.split import hash_words
 from src.data.types import ImageData, ImageSet
 
@@ -159,7 +159,7 @@ def _masks(seed: int, numbers: NDArray[np.uint64], labels: NDArray[np.int64]) ->
     for index, label in enumerate(labels):
         figure_mask(
             large[index],
-            class_names.SHAPES[label],
+            SHAPES_CLASSES[label],
             (int(left[index]), int(top[index])),
             int(radius[index]),
             int(degrees[index]),
@@ -190,7 +190,7 @@ def draw_shapes(count: int, seed: int, *, start: int = 0) -> ImageSet:
         uint8 images (count, 32, 32, 3), RGB, with labels 0..9 and the numbers as names.
     """
     numbers = np.arange(start, start + count, dtype=np.uint64)
-    labels = ((numbers - np.uint64(start)) % np.uint64(len(class_names.SHAPES))).astype(np.int64)
+    labels = ((numbers - np.uint64(start)) % np.uint64(len(SHAPES_CLASSES))).astype(np.int64)
     images = np.empty((count, SIDE, SIDE, 3), dtype=np.uint8)
     for first in range(0, count, _BLOCK):
         block = slice(first, first + _BLOCK)
@@ -223,4 +223,4 @@ class Shapes:
         """Draw every image; there is nothing to decode, so the options do not matter."""
         train = draw_shapes(self.train_size, self.seed)
         test = draw_shapes(self.test_size, self.seed, start=_TEST_START)
-        return ImageData(train, test, class_names.SHAPES, self.description)
+        return ImageData(train, test, SHAPES_CLASSES, self.description)
