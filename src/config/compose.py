@@ -18,8 +18,9 @@ from hydra.errors import ConfigCompositionException, HydraException, OverridePar
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from src.config.fields import typed
 from src.config.run_key import flatten, run_key
-from src.config.schema import TrainConfig
+from src.config.schema import DataConfig, TrainConfig
 from src.config.validate import CONF, check
 from src.errors import ConfigError, one_line
 from src.text import nearest
@@ -239,6 +240,16 @@ def composed(config_name: str, overrides: list[str], hydra: bool = False) -> Dic
     except (HydraException, OmegaConfBaseException, ValueError, TypeError) as error:
         # Hydra looks at some values before it checks what they are.
         raise ConfigError(explain(error, config_name)) from error
+
+
+def data_settings(name: str, **changes: Any) -> DataConfig:
+    """The settings of an option of ``conf/data/``, with changes, paths among them."""
+    plain = {
+        key: str(value) if isinstance(value, Path) else value for key, value in changes.items()
+    }
+    with config_folders():
+        values = OmegaConf.to_container(composed("train", [f"data={name}"]).data)
+    return cast(DataConfig, typed(DataConfig, cast(dict[str, Any], values) | plain, "data"))
 
 
 def explain(error: Exception, config_name: str = "train") -> str:

@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from src.config.fields import check_fields
-from src.config.schema import DataConfig
+from src.config.compose import data_settings
 from src.data.load import open_images
 from src.data.types import ImageSet
 
@@ -101,14 +100,16 @@ class ImageDataset(Dataset[_Sample]):
         transform: Callable[[NDArray[np.uint8]], Any] | None = None,
         **settings: Any,
     ) -> "ImageDataset":
-        """Training or test images from files; settings are those of ``data.`` in a configuration.
+        """Training or test images from files.
 
-        Raises:
-            ConfigError: a setting is out of range.
-            ValueError: as :func:`src.data.load.open_images`.
+        Args:
+            name: an option of ``conf/data/``, which has the defaults.
+            root: where the files are.
+            train: training images; False: test images.
+            transform: see the class.
+            settings: others of ``data`` in a configuration.
         """
-        config = DataConfig(name=name, root=None if root is None else str(root), **settings)
-        check_fields(config, "data")
+        config = data_settings(name, root=root, **settings)
         data = open_images(config)
         return cls.from_set(data.train if train else data.test, data.classes, transform)
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from src.augment.pipeline import Augment
-from src.config.schema import DataConfig
+from src.config.compose import data_settings
 from src.data import module as data_module
 from src.data.dataset import ImageDataset
 from src.data.loader import ResidentImages
@@ -15,7 +15,7 @@ from src.data.module import ImageDataModule
 
 def opened(cifar: str, **options: Any) -> ImageDataModule:
     root = cifar.partition("=")[2]
-    config = DataConfig(name="cifar10", root=root, batch_size=32, **options)
+    config = data_settings("cifar10", root=root, batch_size=32, **options)
     data = ImageDataModule(config, Augment(seed=0), seed=0)
     data.setup()
     return data
