@@ -13,6 +13,7 @@ from src.data import load
 from src.data.decode import resize
 from src.data.readers.shapes import Shapes
 from src.data.registry import CIFAR10_CLASSES, FASHION_MNIST_CLASSES
+from src.errors import ConfigError
 from tests.fixtures.datasets import (
     cifar10_python_files,
     cifar100_python_files,
@@ -221,7 +222,8 @@ def test_bad_images(folder: Path, caplog):
 
 
 def test_unknown_name_suggests_the_nearest():
-    refused(r"data=cifar_10: no such option; did you mean cifar10\?", "cifar_10")
+    with pytest.raises(ConfigError, match=r"data=cifar_10: no such option; did you mean cifar10\?"):
+        load_images("cifar_10")
 
 
 def test_reading_images_does_not_import_torch():
