@@ -79,9 +79,6 @@ def words(seed: int, epoch: int | Tensor, indices: Tensor, draws: int, *, stream
         indices: int64 (N,), the samples' places in the whole set, 0..2**32-1.
         draws: how many words a sample needs; the first ones do not depend on how many follow.
         stream: which use the words are for, see `Stream`.
-
-    Raises:
-        ValueError: a seed or epoch out of range.
     """
     first, second = _key(seed, epoch, stream)
     draw = torch.arange(draws, dtype=torch.int64, device=indices.device)
@@ -117,9 +114,6 @@ def permutation(
 
     The samples are sorted by a word each. No two share theirs, because for one draw the words are
     a bijection of the index; so there are no ties for devices to break differently.
-
-    Raises:
-        ValueError: n out of 0..2**32; a seed or epoch out of range.
     """
     if not 0 <= n <= 1 << 32:
         raise ValueError(f"the number of samples must be in 0..2**32, got {n}")

@@ -40,9 +40,6 @@ def crop(
 
     Returns:
         (N, C, H, W) of the dtype of `images`, channels-last in memory.
-
-    Raises:
-        ValueError: an unknown mode, or reflection by a whole side or more.
     """
     samples, channels, height, width = images.shape
     if mode not in CROP_MODES:

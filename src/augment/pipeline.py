@@ -90,10 +90,6 @@ class Augment:
             Images (N, C, H, W), uint8, or float32 in 0..255 when `mixup` is on; the samples' own
             labels, int64 (N,); float32 (N, num_classes) soft targets when `mixes`, else None.
             Channels-last images stay so.
-
-        Raises:
-            ValueError: crop padding (reflect) as large as the images; an odd number of rows when
-                `mixes`.
         """
         images = self._geometric(images, indices, epoch)
         images = self._erasing(images, indices, epoch)

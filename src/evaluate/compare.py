@@ -18,11 +18,7 @@ COMPARISON, DISAGREEMENTS = "comparison.json", "disagreements.csv"
 
 
 def load_other_run(settings: EvaluateConfig, trained: TrainedRun) -> TrainedRun | None:
-    """The run to compare with, if one is asked for.
-
-    Raises:
-        UserError: it cannot be used, or was trained on other classes or images of another shape.
-    """
+    """The run to compare with, if one is asked for."""
     if settings.against is None:
         return None
     other = load_run(settings.against, settings.checkpoint, trust=tuple(settings.trust))
@@ -56,9 +52,6 @@ def write_comparison(
         predictions: what the first said of them.
         theirs: what the other said.
         place: the folder of the results.
-
-    Raises:
-        UserError: they cannot be written.
     """
     found = compare(predictions, theirs)
     differences = _differences(trained.config, other.config)

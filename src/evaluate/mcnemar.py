@@ -29,11 +29,7 @@ class Comparison:
 
 
 def compare(first: Predictions, second: Predictions) -> Comparison:
-    """Compare two networks image by image.
-
-    Raises:
-        ValueError: the images are not the same ones, going by number and labels.
-    """
+    """Compare two networks image by image."""
     if not np.array_equal(first.labels, second.labels):
         raise ValueError("the two were not asked about the same images")
     first_only = int((first.correct & ~second.correct).sum())

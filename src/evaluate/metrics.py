@@ -81,9 +81,6 @@ def wilson_interval(right: int, count: int, level: float = LEVEL) -> tuple[float
     """Where the accuracy of a network lies that had ``right`` of ``count`` images right.
 
     Wilson's score interval (J. Am. Stat. Assoc. 22, 1927, page 209), which stays within 0..1.
-
-    Raises:
-        ValueError: not 0 <= right <= count, or no image.
     """
     low, high = binomtest(right, count).proportion_ci(level, method="wilson")
     return float(low), float(high)

@@ -34,12 +34,7 @@ FILES = (METRICS, TABLE, MATRIX, CALIBRATION, WORST, COMPARISON, DISAGREEMENTS)
 
 
 def run(settings: EvaluateConfig, changes: list[Override]) -> int:
-    """Evaluate, print and write; returns the exit code.
-
-    Raises:
-        UserError: a run, its weights, the images or the output cannot be used.
-        RunFailed: the network's outputs are not finite.
-    """
+    """Evaluate, print and write; returns the exit code."""
     trained = load_run(
         settings.ckpt or settings.run or "", settings.checkpoint, trust=tuple(settings.trust)
     )
@@ -99,9 +94,6 @@ def _images(trained: TrainedRun, config: DataConfig, data: ImageData) -> ImageSe
     """The images to evaluate, labelled as the network's classes are.
 
     Those for testing; all there are where other images than the run's have none for testing.
-
-    Raises:
-        UserError: there are none, or they have classes or channels that the network does not know.
     """
     own = trained.config.data
     others = (config.name, _place(config)) != (own.name, _place(own))

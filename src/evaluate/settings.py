@@ -20,9 +20,5 @@ class EvaluateConfig(InferenceConfig):
 
 
 def check_evaluate(cfg: DictConfig) -> EvaluateConfig:
-    """Check the settings of an evaluation.
-
-    Raises:
-        ConfigError: one that does not exist or is out of range; not one run or checkpoint.
-    """
+    """Check the settings of an evaluation."""
     return cast(EvaluateConfig, check_run_choice(EvaluateConfig, cfg, also={"data"}))

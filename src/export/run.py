@@ -35,12 +35,7 @@ BATCHES = (1, 64)
 
 
 def run(settings: ExportConfig, changes: list[Override]) -> int:
-    """Export, check and print; returns the exit code.
-
-    Raises:
-        UserError: the run cannot be used, or the file not be written.
-        RunFailed: the exported file computes something else than the network.
-    """
+    """Export, check and print; returns the exit code."""
     if changes:
         raise ConfigError(f"{changes[0].input_line}: an export needs no images")
     trained = load_run(

@@ -19,9 +19,5 @@ class ExportConfig(RunChoice):
 
 
 def check_export(cfg: DictConfig) -> ExportConfig:
-    """Check the settings of an export.
-
-    Raises:
-        ConfigError: as :func:`check_evaluate`.
-    """
+    """Check the settings of an export."""
     return cast(ExportConfig, check_run_choice(ExportConfig, cfg))

@@ -77,10 +77,6 @@ def load_run(run: str | Path, which: str = "best", *, trust: tuple[str, ...] = (
         run: a run directory, or a checkpoint file in the ``checkpoints`` of one.
         which: ``best`` or ``last``, when ``run`` is a directory.
         trust: what the configuration may name besides, see :mod:`src.target_allowlist`.
-
-    Raises:
-        UserError: it is no run, has no such checkpoint, names a class that is not to be built, or
-            its files are damaged or do not belong together.
     """
     directory, checkpoint = _locate(Path(run).expanduser(), which)
     config = check(read_config(directory))
@@ -140,11 +136,7 @@ def _load(network: nn.Module, checkpoint: Path) -> None:
 
 
 def override_data(trained: TrainedRun, changes: list[Override]) -> TrainConfig:
-    """The run's configuration with other images, in the size and colours of its own.
-
-    Raises:
-        ConfigError: a change that names no option or setting.
-    """
+    """The run's configuration with other images, in the size and colours of its own."""
     cfg = read_config(trained.directory)
     height, _, channels = trained.image_shape
     # An option replaces all of the group, whatever of it stands before on the command line.

@@ -87,9 +87,6 @@ def predict(
         autocast: a lower precision to compute in; None: the weights' own.
         views: what is shown of each image; the probabilities are averaged over them.
         batch_size: images at a time.
-
-    Raises:
-        RunFailed: the network's outputs are not finite.
     """
     shares = classify(
         network, images, device=device, autocast=autocast, views=views, batch_size=batch_size
@@ -98,11 +95,7 @@ def predict(
 
 
 def check_finite(logits: Tensor) -> None:
-    """Refuse outputs that say nothing.
-
-    Raises:
-        RunFailed: there is NaN or infinity among them.
-    """
+    """Refuse outputs that say nothing."""
     wrong = logits.numel() - int(torch.isfinite(logits).sum())
     if wrong:
         raise RunFailed(
@@ -121,11 +114,7 @@ def classify(
     views: Sequence[View] = VIEWS["none"],
     batch_size: int = 512,
 ) -> NDArray[np.float64]:
-    """The probability of each class, float64 (N, classes); arguments as :func:`predict`.
-
-    Raises:
-        RunFailed: the network's outputs are not finite.
-    """
+    """The probability of each class, float64 (N, classes); arguments as :func:`predict`."""
     network.eval()
     found = []
     for start in range(0, len(images), batch_size):

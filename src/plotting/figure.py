@@ -71,21 +71,13 @@ def as_png(figure: "Figure", dpi: float = 110) -> bytes:
 
 
 def write_figure(path: Path, figure: "Figure", dpi: float = 110) -> None:
-    """Write a figure as PNG.
-
-    Raises:
-        OSError: the file cannot be written.
-    """
+    """Write a figure as PNG."""
     with replacing(path, "wb") as file:
         file.write(as_png(figure, dpi))
 
 
 def write_picture(path: Path, pixels: NDArray[np.uint8]) -> None:
-    """Write RGB uint8 (height, width, 3) as PNG.
-
-    Raises:
-        OSError: the file cannot be written.
-    """
+    """Write RGB uint8 (height, width, 3) as PNG."""
     from matplotlib.image import imsave
 
     with replacing(path, "wb") as file:

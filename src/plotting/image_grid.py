@@ -83,9 +83,6 @@ def draw_contact_sheet(
         names: what to call each.
         guesses: the most probable class of each and its probability, 0..1.
         total: how many images there are, on the sheet or not.
-
-    Raises:
-        OSError: the file cannot be written.
     """
     count = min(len(images), SHEET)
     columns = min(COLUMNS, max(2, math.ceil(math.sqrt(count))))

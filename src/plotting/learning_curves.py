@@ -19,9 +19,6 @@ def draw_curves(directory: RunDirectory, title: str) -> Path:
     """Draw the logged rows of a run into ``curves.png`` and return its path.
 
     Curves differ in their line and marker as well as in colour, and so survive a grey print.
-
-    Raises:
-        OSError: the picture cannot be written.
     """
     rows = read_rows(directory)
     figure = new_figure(10, 3.2, layout="constrained")

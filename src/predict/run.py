@@ -59,11 +59,7 @@ class Results:
 
 
 def run(settings: PredictConfig, changes: list[Override]) -> int:
-    """Classify, print and write; returns the exit code, 1 when an image could not be read.
-
-    Raises:
-        UserError: the run, its weights, the input or the output cannot be used.
-    """
+    """Classify, print and write; returns the exit code, 1 when an image could not be read."""
     if changes:
         raise ConfigError(f"{changes[0].input_line}: the images are given by input=<…> here")
     with as_user_errors():

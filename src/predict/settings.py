@@ -22,11 +22,7 @@ class PredictConfig(InferenceConfig):
 
 
 def check_predict(cfg: DictConfig) -> PredictConfig:
-    """Check the settings of a prediction.
-
-    Raises:
-        ConfigError: as :func:`check_evaluate`; no input.
-    """
+    """Check the settings of a prediction."""
     settings = cast(PredictConfig, check_run_choice(PredictConfig, cfg))
     if not settings.input:
         raise ConfigError("which images? give input=<file, folder or pattern>")

@@ -25,11 +25,7 @@ log = logging.getLogger(__name__)
 
 
 def build_data(config: TrainConfig) -> ImageDataModule:
-    """The opened and split data set.
-
-    Raises:
-        UserError: the images are missing, damaged, or not what the configuration says.
-    """
+    """The opened and split data set."""
     with as_user_errors():
         augment = Augment(seed=config.run.seed, **asdict(config.augment))
         data = ImageDataModule(config.data, augment, config.run.seed)
@@ -40,11 +36,7 @@ def build_data(config: TrainConfig) -> ImageDataModule:
 def build_classifier(
     config: TrainConfig, data: ImageDataModule, compute: Compute
 ) -> tuple[ImageClassifier, ModelSummary]:
-    """The network for the data, ready to train, and its layer-by-layer summary.
-
-    Raises:
-        UserError: the network does not exist, or does not fit the images.
-    """
+    """The network for the data, ready to train, and its layer-by-layer summary."""
     height, width, channels = data.image_shape
     # A run that goes on has its weights; its configuration has nothing fetched.
     model = without_pretrained_weights(config.model) if config.run.resume else config.model
@@ -71,11 +63,7 @@ def build_classifier(
 
 
 def check_fit(backbone: nn.Module, summary: ModelSummary, data: ImageDataModule) -> None:
-    """Check that a network gives a number for each class; warn where it sees too little.
-
-    Raises:
-        UserError: it does not.
-    """
+    """Check that a network gives a number for each class; warn where it sees too little."""
     classes, output = len(data.classes), summary.output_size
     if output is None or len(output) != 1:
         what = "several values" if output is None else f"an output of {len(output)} dimensions"

@@ -21,10 +21,6 @@ def find_usable_checkpoint(directory: RunDirectory) -> Path | None:
 
     Where it is damaged or gone, the newest of the others takes its place; the damaged file stays
     beside it as ``last.ckpt.damaged``.
-
-    Raises:
-        UserError: there are checkpoints, and none of them can be used, or one may not be read.
-        OSError: a file cannot be renamed.
     """
     steps: dict[Path, int] = {}
     problems = []

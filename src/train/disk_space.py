@@ -28,9 +28,6 @@ def check_disk_space(place: Path, needed: int) -> None:
     Args:
         place: where the checkpoints will be.
         needed: bytes of them all; those that are there already count as free.
-
-    Raises:
-        UserError: fewer are free.
     """
     there = sum(path.stat().st_size for path in place.glob("checkpoints/*.ckpt") if path.is_file())
     free = shutil.disk_usage(place).free + there

@@ -21,13 +21,7 @@ from src.training.checkpoint import CheckpointError
 
 @contextmanager
 def explain_errors(config: TrainConfig) -> Iterator[None]:
-    """Turn running out of memory or disk into one line that says what to change.
-
-    Raises:
-        RunFailed: in place of those errors.
-        UserError: for a checkpoint that cannot be used, for batches that batch norm cannot do
-            with, and in place of Lightning's errors about settings that do not go together.
-    """
+    """Turn running out of memory or disk into one line that says what to change."""
     try:
         yield
     except (MisconfigurationException, CheckpointError) as error:
@@ -83,10 +77,6 @@ def run_lifecycle(directory: RunDirectory, config: TrainConfig) -> Iterator[Reco
     """Open the record of a run and close it with how the run ended, on whichever rank it did.
 
     That of a resumed run stays as it was until ``begin`` is called.
-
-    Raises:
-        UserError: the directory already holds a run, cannot be written, or belongs to a run that
-            another process is training.
     """
     met = rendezvous()
     if met is not None and not met.rank.first:
@@ -150,11 +140,7 @@ def _write_end(record: RunRecord, error: BaseException) -> None:
 
 
 def check_same_split(directory: RunDirectory, split_hash: str) -> None:
-    """Refuse to continue a run on other images than it has been trained on.
-
-    Raises:
-        UserError: the training images are not those of the record.
-    """
+    """Refuse to continue a run on other images than it has been trained on."""
     with as_user_errors():
         before = read_record(directory).get("data", {}).get("split_hash")
     if before not in (None, split_hash):

@@ -12,13 +12,7 @@ from src.runs.reader import read_run
 
 
 def check_run_length(config: TrainConfig, data: ImageDataModule, directory: RunDirectory) -> None:
-    """Refuse settings that a run would end too early for.
-
-    Raises:
-        UserError: the weights would never be averaged; or the run would end before its first
-            validation and yet stop early by it or, as its command line says, test the best of
-            its weights.
-    """
+    """Refuse settings that a run would end too early for."""
     trainer, ema = config.trainer, config.callbacks.ema
     sizes = batch_sizes(
         len(data.train_indices),

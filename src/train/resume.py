@@ -49,11 +49,6 @@ def find_continuation(overrides: list[str], multirun: bool) -> Continuation | No
     Args:
         overrides: the command line's ``key=value`` words.
         multirun: whether ``-m`` was given.
-
-    Raises:
-        UserError: no run, no checkpoint or no configuration is there, the run is complete,
-            the other overrides are not for a run that has begun, or its configuration names a
-            class that is not to be built without ``trust=[<class>]``.
     """
     named = find_value(overrides, "resume")
     if not named:

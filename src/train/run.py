@@ -45,11 +45,6 @@ def run(
 
     Returns:
         The final figures, as in ``metrics.json``; on further ranks none.
-
-    Raises:
-        UserError: something the user can put right.
-        RunFailed: training diverged or ran out of memory or disk.
-        Interrupted: a signal stopped it; the message says how to go on.
     """
     saved = directory.last if config.callbacks.checkpoint else None
     words = [plain_override("resume", str(directory.path))]

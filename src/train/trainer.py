@@ -42,9 +42,6 @@ def build_trainer(
     """A Trainer that writes into ``directory``; ``resume`` is the checkpoint it will continue.
 
     It stops when ``watch`` has received a signal.
-
-    Raises:
-        UserError: the checkpoint to continue cannot be read.
     """
     quiet_lightning()
     settings = config.trainer

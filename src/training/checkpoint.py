@@ -47,11 +47,7 @@ class AtomicCheckpointIO(TorchCheckpointIO):
     def save_checkpoint(
         self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None
     ) -> None:
-        """Write a checkpoint; the old file stays until the new one is whole.
-
-        Raises:
-            OSError: it cannot be written.
-        """
+        """Write a checkpoint; the old file stays until the new one is whole."""
         target = Path(path)
         folder = target.parent
         folder.mkdir(parents=True, exist_ok=True)
@@ -104,11 +100,7 @@ def _save(checkpoint: dict[str, Any], file: IO[bytes]) -> None:
 
 
 def put_in_place(source: Path, target: Path) -> None:
-    """Make ``target`` the same checkpoint as ``source`` in one moment, without writing it again.
-
-    Raises:
-        OSError: it cannot be done.
-    """
+    """Make ``target`` the same checkpoint as ``source`` in one moment, without writing it again."""
     with replacing_with(target) as temporary:
         try:
             os.link(source, temporary)

@@ -162,11 +162,7 @@ class ImageClassifier(L.LightningModule):
         }
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Keep what has been measured of an unfinished epoch.
-
-        Raises:
-            RunFailed: the weights are not finite; what has been written before stays.
-        """
+        """Keep what has been measured of an unfinished epoch."""
         check_weights(self.trainer, self)
         checkpoint["train_metrics"] = self.train_metrics.export()
 

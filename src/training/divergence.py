@@ -29,12 +29,7 @@ def diverged(trainer: L.Trainer, what: str, step: int) -> RunFailed:
 
 
 def check_weights(trainer: L.Trainer, network: nn.Module) -> None:
-    """Refuse to go on with a network that cannot compute any more.
-
-    Raises:
-        RunFailed: a parameter is not finite or a buffer not a number; names it. Infinite buffers
-            are none of our business: masks of attention are.
-    """
+    """Refuse to go on with a network that cannot compute any more."""
     tensors = {name: value.detach() for name, value in network.named_parameters()}
     bad = _first_bad(tensors, torch.isfinite)
     if bad is None:

@@ -109,9 +109,6 @@ def prepare(config: TrainConfig, *, memory_is_kept: bool = True) -> Compute:
     Args:
         config: names them.
         memory_is_kept: whether a CPU keeps what is freed, see :mod:`src.training.hardware`.
-
-    Raises:
-        UserError: there is no such device, or it does not compute in that precision.
     """
     accelerator = choose_accelerator(config.trainer.accelerator, config.trainer.devices)
     if accelerator == "cpu" and config.trainer.sync_batchnorm:
@@ -133,9 +130,6 @@ def choose_accelerator(requested: str, devices: int, group: str = "trainer.") ->
         requested: ``auto``, ``gpu`` or ``cpu``.
         devices: how many of them.
         group: where these settings stand, for an error.
-
-    Raises:
-        UserError: a GPU is asked for, or more of them than there are.
     """
     found = count_gpus()
     if requested == "cpu" or (requested == "auto" and not found):
@@ -159,9 +153,6 @@ def choose_inference(
         accelerator: ``auto``, ``gpu`` or ``cpu``.
         precision: one of Lightning's names, or ``run`` for that of the training.
         trained_in: the precision of the training.
-
-    Raises:
-        UserError: there is no such device, or it does not compute in that precision.
     """
     chosen = choose_accelerator(accelerator, 1, group="")
     name = trained_in if precision == "run" else precision

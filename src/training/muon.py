@@ -58,9 +58,6 @@ class MuonWithAuxiliary(Optimizer):
         rest_parameters: groups of what else is trained; may be empty.
         options: those of `torch.optim.Muon`: lr, momentum, nesterov, weight_decay, ns_steps,
             adjust_lr_fn ("original" or "match_rms_adamw") and so on.
-
-    Raises:
-        ValueError: no matrix, a parameter of fewer than two dimensions, an option out of range.
     """
 
     def __init__(
@@ -160,9 +157,6 @@ def muon(
         rest_lr: of the rest; 0.1 suits SGD, AdamW wants about 1e-3.
         rest_momentum: of the rest's SGD; the first beta of its AdamW.
         bias_lr_factor: of `rest_lr` for biases, see `parameter_groups`.
-
-    Raises:
-        ValueError: nothing to train, or no matrix.
     """
     chosen = {id(weight) for weight in muon_parameters(model)}
     if not chosen:

@@ -51,9 +51,6 @@ def parameter_groups(
     Returns:
         Groups for a torch optimizer, none of them empty, each with its weight_decay; biases with
         a factor last, with their lr.
-
-    Raises:
-        ValueError: nothing to train.
     """
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
     if not trained:
