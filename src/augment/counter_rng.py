@@ -1,16 +1,16 @@
-"""Uniform numbers as a function of (seed, epoch, sample, draw): no generator, no state.
+"""Counter-based random numbers: a function of (seed, epoch, sample, draw), without state.
 
 The mixer is `lowbias32` of Chris Wellons, "Prospecting for Hash Functions"
 (https://nullprogram.com/blog/2018/07/31/): a bijection of 32-bit words with two multiplications.
 It is evaluated in int64 with masks, so that the CPU, a GPU and plain Python agree bit for bit.
 
-Seed, epoch and stream are chained into two words, a 64-bit key, of which one is mixed with the
-sample's index and the other with the number of the draw:
+Seed, epoch and stream are chained into a 64-bit key of two words. One word is mixed with the
+sample's index, the other with the number of the draw:
 
     state(w0, w1, ...) = mix(... mix(mix(start ^ w0) ^ w1) ...)      once from each of two starts
     word(index, draw)  = mix(mix(index ^ key0) ^ (key1 + draw * golden mod 2**32))
 
-One word would let two epochs in a few thousand hand each other's draws around among the samples.
+With a key of one word, of a few thousand epochs two would have the same draws in another order.
 """
 
 from collections.abc import Sequence
@@ -32,7 +32,7 @@ _Word = TypeVar("_Word", int, Tensor, int | Tensor)
 
 
 class Stream(IntEnum):
-    """What a number is drawn for; each use has its own draws, whatever else is switched on."""
+    """Use of the random numbers; each has draws of its own, independent of the others."""
 
     ORDER = 1
     CROP = 2
@@ -42,11 +42,11 @@ class Stream(IntEnum):
     ERASE_NOISE = 6
     PARTNER = 7
     MIX = 8
-    CUTMIX_CENTRE = 9
+    CUTMIX_CENTER = 9
 
 
 def _mix(word: _Word) -> _Word:
-    """Scramble 32-bit words (lowbias32); tensors are int64 and left unchanged."""
+    """Mix the bits of 32-bit words (lowbias32); int64 tensors are not changed in place."""
     word = word ^ (word >> 16)
     word *= _FIRST
     word &= _MASK
@@ -58,7 +58,7 @@ def _mix(word: _Word) -> _Word:
 
 
 def _key(seed: int, epoch: int | Tensor, stream: int) -> tuple[int | Tensor, int | Tensor]:
-    """Chain seed, epoch and stream into two 32-bit words."""
+    """Key of two 32-bit words for seed, epoch and stream."""
     if not 0 <= seed < 1 << 64:
         raise ValueError(f"seed must be in 0..2**64-1, got {seed}")
     if isinstance(epoch, int) and not 0 <= epoch <= _MASK:
@@ -76,9 +76,9 @@ def words(seed: int, epoch: int | Tensor, indices: Tensor, draws: int, *, stream
         seed: 0..2**64-1.
         epoch: 0..2**32-1; or an int64 tensor without dimensions on the device of `indices`, so
             that a captured CUDA graph can be replayed in the next epoch.
-        indices: int64 (N,), the samples' places in the whole set, 0..2**32-1.
-        draws: how many words a sample needs; the first ones do not depend on how many follow.
-        stream: which use the words are for, see `Stream`.
+        indices: int64 (N,), positions of the samples in the data set, 0..2**32-1.
+        draws: number of words for each sample; more draws do not change the first ones.
+        stream: use of the words, see `Stream`.
     """
     first, second = _key(seed, epoch, stream)
     draw = torch.arange(draws, dtype=torch.int64, device=indices.device)
@@ -88,8 +88,7 @@ def words(seed: int, epoch: int | Tensor, indices: Tensor, draws: int, *, stream
 def uniform(seed: int, epoch: int | Tensor, indices: Tensor, draws: int, *, stream: int) -> Tensor:
     """Draw uniform numbers in [0, 1): float32 (N, draws), multiples of 2**-24.
 
-    Arguments and errors are those of `words`. A float32 holds 24 bits exactly: with more, a number
-    could round up to 1.
+    Arguments are those of `words`. More than 24 bits could round up to 1 in float32.
     """
     bits = words(seed, epoch, indices, draws, stream=stream) >> 8
     return bits.to(torch.float32) * 2.0**-24
@@ -100,8 +99,8 @@ def integers(
 ) -> tuple[Tensor, ...]:
     """Draw a whole number in 0..bound-1 for each bound: a tuple of int64 (N,).
 
-    Bounds are 1..2**31; the probabilities of two numbers differ by at most bound / 2**32 of their
-    size. Other arguments and errors are those of `words`.
+    Bounds are 1..2**31; probabilities differ by at most the fraction bound / 2**32. Other arguments
+    are those of `words`.
     """
     bits = words(seed, epoch, indices, len(bounds), stream=stream)
     return tuple(bits[:, draw] * bound >> 32 for draw, bound in enumerate(bounds))
@@ -110,10 +109,10 @@ def integers(
 def permutation(
     seed: int, epoch: int | Tensor, n: int, *, device: torch.device | str = "cpu"
 ) -> Tensor:
-    """Order the samples of an epoch: int64 (n,), each of 0..n-1 once.
+    """Order of the samples in an epoch: int64 (n,), each of 0..n-1 once.
 
-    The samples are sorted by a word each. No two share theirs, because for one draw the words are
-    a bijection of the index; so there are no ties for devices to break differently.
+    The samples are sorted by one word each. Words of one draw are a bijection of the index, so
+    there are no ties that devices could break differently.
     """
     if not 0 <= n <= 1 << 32:
         raise ValueError(f"the number of samples must be in 0..2**32, got {n}")

@@ -1,4 +1,4 @@
-"""Random crop and horizontal flip of a batch, given the draws."""
+"""Random crop and horizontal flip of a batch, for given draws."""
 
 import torch
 from torch import Tensor
@@ -9,7 +9,7 @@ CROP_MODES = ("zeros", "reflect")
 
 
 def _pad(pixels: Tensor, padding: int, mode: str) -> Tensor:
-    """Pad (N, H, W, C) on four sides by zeros or by reflection; the result is contiguous."""
+    """Pad (N, H, W, C) on all sides by zeros or by reflection; the result is contiguous."""
     samples, height, width, channels = pixels.shape
     padded = pixels.new_zeros(samples, height + 2 * padding, width + 2 * padding, channels)
     bottom, right = padding + height, padding + width
@@ -26,14 +26,14 @@ def _pad(pixels: Tensor, padding: int, mode: str) -> Tensor:
 def crop(
     images: Tensor, offset_y: Tensor, offset_x: Tensor, padding: int, mode: str = "zeros"
 ) -> Tensor:
-    """Pad each image and cut its own size out of it at an offset of its own.
+    """Pad each image and crop it to its original size at an offset of its own.
 
     The augmentation of He et al., "Deep Residual Learning", section 4.2 (arXiv:1512.03385).
 
     Args:
-        images: uint8 (N, C, H, W); fastest when its memory is channels-last.
-        offset_y: int64 (N,), 0..2*padding: the first row of the cut in the padded image; an
-            offset equal to `padding` returns the image as it was.
+        images: uint8 (N, C, H, W); fastest when channels-last.
+        offset_y: int64 (N,), 0..2*padding, first row of the crop in the padded image; `padding`
+            returns the image itself.
         offset_x: the same for columns.
         padding: pixels added on each side, at least 1.
         mode: "zeros" (black) or "reflect" (mirrored, the edge pixel not repeated).
@@ -51,8 +51,8 @@ def crop(
         )
     padded = _pad(images.permute(0, 2, 3, 1), padding, mode)
     row_pixels = width + 2 * padding
-    # Every run of `width` pixels is a row of this overlapping view, so that a cut is `height` whole
-    # rows, which index_select copies each at once: 17 times the speed of a gather of pixels.
+    # Rows of this overlapping view are all runs of `width` pixels. A crop is `height` of them, each
+    # copied as a whole by index_select: 17 times the speed of a gather of pixels.
     runs = padded.as_strided(
         (samples * (height + 2 * padding) * row_pixels - width + 1, width * channels),
         (channels, 1),
@@ -65,26 +65,26 @@ def crop(
 
 
 def flip(images: Tensor, mask: Tensor) -> Tensor:
-    """Mirror left and right where `mask`, bool (N,), is true.
+    """Mirror left and right the images where `mask`, bool (N,), is true.
 
     `images` are (N, C, H, W), fastest when channels-last in memory; the result always is.
     """
-    # Both sides of every image and a choice of whole images: three times faster on a CPU than a
-    # choice pixel by pixel, and free of the synchronisation that a list of the true ones costs.
+    # Selecting whole images from originals and mirrored ones is three times faster on a CPU than
+    # torch.where, and needs no synchronisation as a list of the true indices would.
     sides = torch.cat((images.permute(0, 2, 3, 1), images.flip(3).permute(0, 2, 3, 1)))
     rows = torch.arange(len(images), device=images.device) + mask * len(images)
     return sides.index_select(0, rows).permute(0, 3, 1, 2)
 
 
 def random_flip(seed: int, epoch: int | Tensor, indices: Tensor) -> Tensor:
-    """Draw each sample's side anew in each epoch, evenly: bool (N,), true for mirrored."""
+    """Draw a flip with probability 1/2 for each sample in each epoch: bool (N,)."""
     return uniform(seed, epoch, indices, 1, stream=Stream.FLIP)[:, 0] < 0.5
 
 
 def alternating_flip(seed: int, epoch: int | Tensor, indices: Tensor) -> Tensor:
-    """Draw each sample's side for epoch 0 and change it with every epoch: bool (N,).
+    """Draw the flip of each sample for epoch 0 and invert it from epoch to epoch: bool (N,).
 
-    Every two epochs in a row show both sides of every sample: Keller Jordan, "94% on CIFAR-10 in
-    3.29 Seconds on a Single GPU", section 3.6 (arXiv:2404.00498).
+    Two consecutive epochs show both sides of every sample: Keller Jordan, "94% on CIFAR-10 in 3.29
+    Seconds on a Single GPU", section 3.6 (arXiv:2404.00498).
     """
     return random_flip(seed, 0, indices) ^ (epoch % 2 == 1)

@@ -1,4 +1,4 @@
-"""Cutout and random erasing of a batch, given the draws."""
+"""Cutout and random erasing of a batch, for given draws."""
 
 import math
 from typing import NamedTuple
@@ -10,7 +10,7 @@ from src.augment.counter_rng import Stream, words
 
 
 class Boxes(NamedTuple):
-    """A rectangle for each of N images: int64 (N,) each, in pixels, the ends exclusive."""
+    """A rectangle for each of N images: int64 (N,), in pixels, the ends exclusive."""
 
     top: Tensor
     bottom: Tensor
@@ -18,7 +18,7 @@ class Boxes(NamedTuple):
     right: Tensor
 
     def clipped(self, height: int, width: int) -> "Boxes":
-        """Cut off what lies outside the image."""
+        """The parts of the boxes inside of the image."""
         return Boxes(
             self.top.clamp(0, height),
             self.bottom.clamp(0, height),
@@ -27,11 +27,11 @@ class Boxes(NamedTuple):
         )
 
     def area(self) -> Tensor:
-        """Count the pixels inside: int64 (N,)."""
+        """Number of pixels in each box: int64 (N,)."""
         return (self.bottom - self.top) * (self.right - self.left)
 
     def mask(self, height: int, width: int) -> Tensor:
-        """Mark the pixels inside: bool (N, 1, height, width)."""
+        """Pixels in the boxes: bool (N, 1, height, width)."""
         y = torch.arange(height, device=self.top.device)
         x = torch.arange(width, device=self.top.device)
         rows = (y >= self.top[:, None]) & (y < self.bottom[:, None])
@@ -40,10 +40,10 @@ class Boxes(NamedTuple):
 
 
 def boxes_around(
-    centre_y: Tensor, centre_x: Tensor, height: Tensor | int, width: Tensor | int
+    center_y: Tensor, center_x: Tensor, height: Tensor | int, width: Tensor | int
 ) -> Boxes:
-    """Lay rectangles of the given sides around centres; a side's odd pixel lies below or right."""
-    top, left = centre_y - height // 2, centre_x - width // 2
+    """Boxes around centers; of an even side the center is right or below of the middle."""
+    top, left = center_y - height // 2, center_x - width // 2
     return Boxes(top, top + height, left, left + width)
 
 
@@ -52,32 +52,24 @@ ERASE_DRAWS = 3 + 2 * _ATTEMPTS
 
 
 def erase(images: Tensor, boxes: Boxes, fill: Tensor | int = 0) -> Tensor:
-    """Paint the pixels inside the boxes.
+    """Fill the boxes of images (N, C, H, W), whose memory format is kept.
 
-    Args:
-        images: (N, C, H, W); its memory format is kept.
-        boxes: what to paint; an empty box leaves the image as it was.
-        fill: of the dtype of `images`, one value or a tensor that broadcasts to its shape.
+    `fill` has the dtype of `images`: one value, or a tensor that broadcasts to their shape.
     """
     mask = boxes.mask(images.shape[2], images.shape[3])
-    # Not masked_fill, which returns channels-last images as planes.
+    # Not masked_fill, which does not keep channels-last.
     paint = images.new_full((), fill) if isinstance(fill, int) else fill
     return torch.where(mask, paint, images)
 
 
-def cutout(images: Tensor, centre_y: Tensor, centre_x: Tensor, size: int) -> Tensor:
-    """Paint a square black whose centre may lie anywhere in the image, so that it may stick out.
+def cutout(images: Tensor, center_y: Tensor, center_x: Tensor, size: int) -> Tensor:
+    """Fill a square with black; its center lies in the image, its sides may lie outside.
 
     DeVries and Taylor, "Improved Regularization of Convolutional Neural Networks with Cutout"
-    (arXiv:1708.04552), which uses 16 pixels on CIFAR-10 and 8 on CIFAR-100.
-
-    Args:
-        images: (N, C, H, W); its memory format is kept.
-        centre_y: int64 (N,), 0..H-1.
-        centre_x: int64 (N,), 0..W-1.
-        size: the side in pixels; the square covers rows centre_y - size // 2 and the following.
+    (arXiv:1708.04552), which uses 16 pixels on CIFAR-10 and 8 on CIFAR-100. Images are (N, C, H,
+    W), whose memory format is kept, centers int64 (N,); the square starts at center_y - size // 2.
     """
-    return erase(images, boxes_around(centre_y, centre_x, size, size))
+    return erase(images, boxes_around(center_y, center_x, size, size))
 
 
 def erase_boxes(
@@ -88,20 +80,20 @@ def erase_boxes(
     area: tuple[float, float] = (0.02, 0.4),
     aspect: tuple[float, float] = (0.3, 1 / 0.3),
 ) -> Boxes:
-    """Choose the rectangles of random erasing.
+    """Boxes of random erasing.
 
     Zhong et al., "Random Erasing Data Augmentation", algorithm 1 (arXiv:1708.04896), whose ranges
-    are the defaults. The algorithm draws until a rectangle fits the image; here the first that
-    fits of eight is taken, and an image for which none does (less than one in a million with the
-    defaults on a square image) is left as it was.
+    are the defaults. The algorithm draws until a rectangle fits the image; here the first of eight
+    that fits is taken, and an image without one (less than one in a million with the defaults on a
+    square image) is not erased.
 
     Args:
-        draws: float32 (N, ERASE_DRAWS) in [0, 1): whether to erase, the place in y and in x, then
+        draws: float32 (N, ERASE_DRAWS) in [0, 1): whether to erase, position in y and in x, then
             area and aspect of each attempt.
         height: of the images, in pixels.
         width: of the images, in pixels.
         probability: of an image to be erased.
-        area: range of the rectangle's share of the image.
+        area: range of the box's share of the image.
         aspect: range of its height over its width.
     """
     shares = area[0] + (area[1] - area[0]) * draws[:, 3::2]
@@ -119,17 +111,17 @@ def erase_boxes(
 
 
 def noise(seed: int, epoch: int | Tensor, indices: Tensor, shape: tuple[int, int, int]) -> Tensor:
-    """Draw images of uniform noise: uint8 (N, *shape), shape = (C, H, W), channels-last."""
+    """Images of uniform noise: uint8 (N, *shape), shape = (C, H, W), channels-last."""
     channels, height, width = shape
     size = math.prod(shape)
     bits = words(seed, epoch, indices, -(-size // 4), stream=Stream.ERASE_NOISE)
-    # Four pixels a word; int32 is signed, so the words are moved into its range, not wrapped.
+    # Four pixels a word; words are shifted into the range of the signed int32.
     pixels = (bits - (1 << 31)).to(torch.int32).view(torch.uint8)[:, :size].contiguous()
     return pixels.view(-1, height, width, channels).permute(0, 3, 1, 2)
 
 
 def channel_means(images: Tensor) -> Tensor:
-    """Average each image's channels, rounded: uint8 (N, C, 1, 1), in whole numbers throughout."""
+    """Rounded mean of each channel of each image, in integer arithmetic: uint8 (N, C, 1, 1)."""
     pixels = images.shape[2] * images.shape[3]
     total = images.sum((2, 3), keepdim=True, dtype=torch.int64)
     return ((2 * total + pixels) // (2 * pixels)).to(torch.uint8)

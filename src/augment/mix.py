@@ -1,4 +1,4 @@
-"""Mixup and cutmix of a batch with its partners, given the draws."""
+"""Mixup and cutmix of a batch with its partners, for given draws."""
 
 from functools import lru_cache
 
@@ -7,27 +7,27 @@ from torch import Tensor
 
 from src.augment.erase import Boxes, boxes_around
 
-_CELLS = 1 << 12  # a power of two: the place in the table is then exact in float32
+_CELLS = 1 << 12  # a power of two, so that the position in the table is exact in float32
 _NODES = 1 << 16
 
 
 @lru_cache(maxsize=16)
 def _beta_table(alpha: float, device: torch.device) -> Tensor:
-    """Tabulate the quantiles of Beta(alpha, alpha) at k / 4096: float32 (4097,) on `device`.
+    """Quantiles of Beta(alpha, alpha) at k / 4096: float32 (4097,) on `device`.
 
     The density x^(alpha-1) (1-x)^(alpha-1) is integrated over 0..1/2 by the trapezoid rule and
-    mirrored. Below alpha = 1 it has a pole at 0, which the variable t = x^alpha removes.
+    mirrored. Below alpha = 1 it has a pole at 0, which the substitution t = x^alpha removes.
     """
     power = min(alpha, 1.0)
     t = torch.linspace(0, 0.5**power, _NODES + 1, dtype=torch.float64)
     x = t ** (1 / power)
-    # Relative to its value at 1/2, and in factors of at most 2: no alpha over- or underflows.
+    # Relative to its value at 1/2, in factors of at most 2, so that no alpha over- or underflows.
     density = (4 * x * (1 - x)) ** (alpha - power) * (2 * (1 - x)) ** (power - 1)
     mass = torch.cumulative_trapezoid(density, t)
     cdf = torch.cat((mass.new_zeros(1), mass * (0.5 / mass[-1])))
     wanted = torch.linspace(0, 0.5, _CELLS // 2 + 1, dtype=torch.float64)
-    # Half the smallest draw: from the quantile of 0, which is 0 for every alpha, the line to the
-    # next would run far outside the distribution of a large alpha.
+    # Half the smallest draw instead of 0: the quantile of 0 is 0 for every alpha, and interpolation
+    # from there would leave the distribution of a large alpha.
     wanted[0] = 2.0**-25
     right = torch.searchsorted(cdf, wanted).clamp(1, _NODES)
     step = (wanted - cdf[right - 1]) / (cdf[right] - cdf[right - 1])
@@ -37,7 +37,7 @@ def _beta_table(alpha: float, device: torch.device) -> Tensor:
 
 
 def beta_quantile(uniform: Tensor, alpha: float) -> Tensor:
-    """Turn uniform numbers in [0, 1) into numbers of Beta(alpha, alpha): float32 in [0, 1].
+    """Map uniform numbers in [0, 1) to numbers of Beta(alpha, alpha): float32 in [0, 1].
 
     Interpolates linearly between 4,097 quantiles; alpha is positive.
     """
@@ -51,46 +51,34 @@ def beta_quantile(uniform: Tensor, alpha: float) -> Tensor:
 
 
 def mixup(images: Tensor, partners: Tensor, ratio: Tensor) -> Tensor:
-    """Blend each image with its partner.
+    """Blend each image with its partner: float32 (N, C, H, W), 0..255, in the same memory format.
 
-    Zhang et al., "mixup: Beyond Empirical Risk Minimization" (arXiv:1710.09412).
-
-    Args:
-        images: (N, C, H, W), values 0..255; its memory format is kept.
-        partners: of the same shape.
-        ratio: float32 (N,) in [0, 1], the share of `images`; 1 leaves the image as it was.
-
-    Returns:
-        float32 (N, C, H, W), 0..255.
+    Zhang et al., "mixup: Beyond Empirical Risk Minimization" (arXiv:1710.09412). `images` and
+    `partners` are (N, C, H, W), 0..255; `ratio` is float32 (N,) in [0, 1], the share of `images`.
     """
     share = ratio[:, None, None, None]
     return images * share + partners * (1 - share)
 
 
 def cutmix_boxes(
-    ratio: Tensor, centre_y: Tensor, centre_x: Tensor, height: int, width: int
+    ratio: Tensor, center_y: Tensor, center_x: Tensor, height: int, width: int
 ) -> Boxes:
-    """Choose the rectangles that cover 1 - ratio of the images, less what sticks out of them.
+    """Boxes of the area 1 - ratio around the given centers, clipped to the images.
 
     Yun et al., "CutMix: Regularization Strategy to Train Strong Classifiers with Localizable
-    Features", equation 2 (arXiv:1905.04899). `ratio` is float32 (N,) in [0, 1], the centres int64
+    Features", equation 2 (arXiv:1905.04899). `ratio` is float32 (N,) in [0, 1], the centers int64
     (N,) in 0..height-1 and 0..width-1; a ratio of 1 makes an empty box.
     """
     side = (1 - ratio).sqrt()
     box_height, box_width = (side * height).long(), (side * width).long()
-    return boxes_around(centre_y, centre_x, box_height, box_width).clipped(height, width)
+    return boxes_around(center_y, center_x, box_height, box_width).clipped(height, width)
 
 
 def cutmix(images: Tensor, partners: Tensor, boxes: Boxes) -> tuple[Tensor, Tensor]:
-    """Paste the boxes of the partners into the images.
+    """Paste the boxes, clipped to the image, of the partners into the images.
 
-    Args:
-        images: (N, C, H, W), uint8 or float32; its memory format is kept.
-        partners: of the same shape, uint8 or the dtype of `images`.
-        boxes: clipped to the image, see `cutmix_boxes`.
-
-    Returns:
-        The images, in their dtype, and float32 (N,), the share of their pixels that is left.
+    `images` are (N, C, H, W), uint8 or float32, `partners` uint8 or of the same dtype. Returns the
+    images in their dtype and memory format, and the share of their own pixels, float32 (N,).
     """
     height, width = images.shape[2:]
     mixed = torch.where(boxes.mask(height, width), partners.to(images.dtype), images)
@@ -98,7 +86,7 @@ def cutmix(images: Tensor, partners: Tensor, boxes: Boxes) -> tuple[Tensor, Tens
 
 
 def mix_targets(labels: Tensor, partner_labels: Tensor, ratio: Tensor, num_classes: int) -> Tensor:
-    """Share a probability of 1 between two labels: float32 (N, num_classes), rows sum to 1.
+    """Soft targets of two labels: float32 (N, num_classes), rows sum to 1.
 
     `labels` and `partner_labels` are int64 (N,) in 0..num_classes-1, `ratio` is float32 (N,), the
     share of `labels`.

@@ -1,4 +1,4 @@
-"""The augmentation of a training batch: which operations, with which draws, in which order."""
+"""Augmentation of a training batch: the order of the operations, and their draws."""
 
 from dataclasses import dataclass
 
@@ -24,22 +24,22 @@ FLIPS = {"random": random_flip, "alternating": alternating_flip}
 class Augment:
     """Augments a batch: crop, flip, cutout, random erasing, then mixup or cutmix.
 
-    What happens to a sample is a function of (seed, epoch, the sample's index) alone: not of the
-    batch it comes in, of the process, the device, or what was drawn before.
+    The result for a sample is a function of (seed, epoch, the sample's index) alone: independent of
+    its batch, the process, the device and earlier draws.
 
     Args:
         seed: 0..2**64-1.
-        crop_padding: pixels added on each side before a random crop to the original size; 0: none.
-        crop_mode: what is added: "zeros" or "reflect".
+        crop_padding: pixels added on each side before a random crop to the original size; 0: off.
+        crop_mode: padding of "zeros" or by "reflect"ion.
         flip: mirror left and right: "none", "random" or "alternating" (`alternating_flip`).
-        cutout: side in pixels of a black square; 0: none.
+        cutout: side in pixels of a black square; 0: off.
         erase_probability: of an image to have a random rectangle erased, 0..1.
-        erase_fill: what is painted there: "zero", "mean" (each channel's mean in that image) or
+        erase_fill: content of that rectangle: "zero", "mean" (each channel's mean in that image) or
             "noise" (uniform, the best in the paper of `erase_boxes`).
-        mixup: alpha of mixup's Beta(alpha, alpha); 0: none.
-        cutmix: alpha of cutmix's Beta(alpha, alpha); 0: none. With both, each sample gets one of
-            the two, evenly.
-        mix_probability: of a sample to be mixed at all, 0..1.
+        mixup: alpha of mixup's Beta(alpha, alpha); 0: off.
+        cutmix: alpha of cutmix's Beta(alpha, alpha); 0: off. With both, each sample gets one of
+            them, with equal probability.
+        mix_probability: of a sample to be mixed, 0..1.
     """
 
     seed: int
@@ -60,29 +60,30 @@ class Augment:
 
     @property
     def identity(self) -> bool:
-        """Whether nothing is switched on."""
+        """Whether all operations are off."""
         changes = self.crop_padding or self.flip != "none" or self.cutout
         return not (changes or self.erase_probability or self.mixes)
 
     def partners(self, indices: Tensor, epoch: int | Tensor, n: int) -> Tensor:
-        """Draw whom each sample is mixed with, from all `n` samples of the training set.
+        """Draw the partner that each sample is mixed with, from all `n` training samples.
 
-        Not from the batch: the partner must not depend on who else is in it. `indices` and the
-        result are int64 (N,); a sample may get itself (one time in n), which mixes nothing.
+        Not from the batch, so that the partner does not depend on the batch. `indices` and the
+        result are int64 (N,); a sample may be its own partner (one time in n) and then stays
+        unmixed.
         """
         return integers(self.seed, epoch, indices, (n,), stream=Stream.PARTNER)[0]
 
     def __call__(
         self, images: Tensor, labels: Tensor, indices: Tensor, epoch: int | Tensor, num_classes: int
     ) -> tuple[Tensor, Tensor, Tensor | None]:
-        """Augment a batch on the device it lies on, without waiting for the device.
+        """Augment a batch on its device, without waiting for the device.
 
         Args:
-            images: uint8 (M, C, H, W), M = N, or 2N when `mixes`: the samples, then the partners
-                of each in the same order. A partner is cropped, flipped and erased by its own
-                index.
+            images: uint8 (M, C, H, W), M = N, or 2N when `mixes`: the samples, then their partners
+                in
+                the same order. A partner is cropped, flipped and erased by its own index.
             labels: int64 (M,).
-            indices: int64 (M,), places in the training set.
+            indices: int64 (M,), positions in the training set.
             epoch: see `src.augment.counter_rng.words`.
             num_classes: width of the soft targets.
 
@@ -135,8 +136,8 @@ class Augment:
         indices = indices.chunk(2)[0]
         draws = uniform(self.seed, epoch, indices, 3, stream=Stream.MIX)
         mixed = draws[:, 0] < self.mix_probability
-        # Both operations see every sample: with a ratio of 1, which changes nothing, those that
-        # are not theirs. No decision then depends on a number that only the device knows.
+        # Both operations process every sample, the others' samples with a ratio of 1, which changes
+        # nothing. So no branch depends on values on the device.
         cuts = draws[:, 1] < (0.5 if self.mixup and self.cutmix else float(self.cutmix > 0))
         ratio = torch.ones_like(draws[:, 2])
         if self.mixup:
@@ -146,7 +147,7 @@ class Augment:
         if self.cutmix:
             height, width = images.shape[2:]
             share = beta_quantile(draws[:, 2], self.cutmix)
-            y, x = integers(self.seed, epoch, indices, (height, width), stream=Stream.CUTMIX_CENTRE)
+            y, x = integers(self.seed, epoch, indices, (height, width), stream=Stream.CUTMIX_CENTER)
             share = torch.where(mixed & cuts, share, torch.ones_like(share))
             boxes = cutmix_boxes(share, y, x, height, width)
             images, left = cutmix(images, partners, boxes)

@@ -1,1 +1,1 @@
-"""How good a trained run is, alone or against another."""
+"""The command ``python -m src.evaluate``: accuracy of a trained run, alone or against another."""

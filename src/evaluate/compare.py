@@ -1,4 +1,4 @@
-"""Comparison with another run on the same images: McNemar's test, settings that differ."""
+"""Comparison of two runs on the same images: McNemar's test, settings that differ."""
 
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ COMPARISON, DISAGREEMENTS = "comparison.json", "disagreements.csv"
 
 
 def load_other_run(settings: EvaluateConfig, trained: TrainedRun) -> TrainedRun | None:
-    """The run to compare with, if one is asked for."""
+    """The run of ``against=``, if given; it must have the same classes and image shape."""
     if settings.against is None:
         return None
     other = load_run(settings.against, settings.checkpoint, trust=tuple(settings.trust))
@@ -40,56 +40,48 @@ def write_comparison(
     other: TrainedRun,
     images: ImageSet,
     predictions: Predictions,
-    theirs: Predictions,
-    place: Path,
+    other_predictions: Predictions,
+    output_dir: Path,
 ) -> None:
-    """Write and print where two runs differ.
-
-    Args:
-        trained: the run that is evaluated.
-        other: the one it is compared with.
-        images: the images that both were asked about.
-        predictions: what the first said of them.
-        theirs: what the other said.
-        place: the folder of the results.
-    """
-    found = compare(predictions, theirs)
-    differences = _differences(trained.config, other.config)
-    with report_unwritable(place):
+    """Write and print the differences of two runs."""
+    comparison = compare(predictions, other_predictions)
+    differences = _differing_settings(trained.config, other.config)
+    with report_unwritable(output_dir):
         write_json(
-            place / COMPARISON,
+            output_dir / COMPARISON,
             {
                 "run": str(trained.directory.path),
                 "against": str(other.directory.path),
                 "acc": float(predictions.correct.mean()),
-                "against_acc": float(theirs.correct.mean()),
-                **_as_json(found),
+                "against_acc": float(other_predictions.correct.mean()),
+                **_as_json(comparison),
                 "settings": differences,
             },
         )
-        with table(place / DISAGREEMENTS) as writer:
+        with table(output_dir / DISAGREEMENTS) as writer:
             writer.writerow(["index", "image", "label", "prediction", "against"])
             names = trained.classes
-            for index in found.disagreed:
-                guesses = (names[predictions.classes[index]], names[theirs.classes[index]])
+            for index in comparison.disagreed:
+                first = names[predictions.classes[index]]
+                second = names[other_predictions.classes[index]]
                 label = names[predictions.labels[index]]
-                writer.writerow([index, images.names[index], label, *guesses])
-    show_comparison(predictions, theirs, found, differences, place)
+                writer.writerow([index, images.names[index], label, first, second])
+    show_comparison(predictions, other_predictions, comparison, differences, output_dir)
 
 
-def _as_json(found: Comparison) -> dict[str, Any]:
+def _as_json(comparison: Comparison) -> dict[str, Any]:
     return {
-        "difference": found.difference,
-        "first_only": found.first_only,
-        "second_only": found.second_only,
-        "p_value": found.p_value,
-        "disagreed": len(found.disagreed),
+        "difference": comparison.difference,
+        "first_only": comparison.first_only,
+        "second_only": comparison.second_only,
+        "p_value": comparison.p_value,
+        "disagreed": len(comparison.disagreed),
     }
 
 
-def _differences(ours: TrainConfig, theirs: TrainConfig) -> dict[str, tuple[Any, Any]]:
-    """The settings in which two runs differ."""
-    first, second = flat_settings(ours), flat_settings(theirs)
-    keys = sorted(first.keys() | second.keys())
-    pairs = {key: (first.get(key), second.get(key)) for key in keys}
-    return {key: (mine, other) for key, (mine, other) in pairs.items() if mine != other}
+def _differing_settings(
+    config: TrainConfig, other_config: TrainConfig
+) -> dict[str, tuple[Any, Any]]:
+    ours, theirs = flat_settings(config), flat_settings(other_config)
+    keys = sorted(ours.keys() | theirs.keys())
+    return {key: pair for key in keys if (pair := (ours.get(key), theirs.get(key)))[0] != pair[1]}

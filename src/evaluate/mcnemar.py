@@ -11,14 +11,14 @@ from src.inference.predictions import Predictions
 
 @dataclass(frozen=True)
 class Comparison:
-    """Two networks on the same N images.
+    """Comparison of two networks on the same N images.
 
     Attributes:
         difference: accuracy of the first minus that of the second, in -1..1.
-        first_only: images that only the first one has right.
-        second_only: images that only the second one has right.
-        p_value: of McNemar's exact test that they are equally good.
-        disagreed: places of the images to which they give different classes, int64.
+        first_only: number of images that only the first classifies correctly.
+        second_only: number of images that only the second classifies correctly.
+        p_value: of McNemar's exact test of equal accuracy.
+        disagreed: positions of the images with different predictions, int64.
     """
 
     difference: float
@@ -31,7 +31,7 @@ class Comparison:
 def compare(first: Predictions, second: Predictions) -> Comparison:
     """Compare two networks image by image."""
     if not np.array_equal(first.labels, second.labels):
-        raise ValueError("the two were not asked about the same images")
+        raise ValueError("the predictions are of different images")
     first_only = int((first.correct & ~second.correct).sum())
     second_only = int((second.correct & ~first.correct).sum())
     return Comparison(
@@ -44,9 +44,9 @@ def compare(first: Predictions, second: Predictions) -> Comparison:
 
 
 def mcnemar(first_only: int, second_only: int) -> float:
-    """The probability of a split at least as uneven if both networks were equally good.
+    """Two-sided p-value of McNemar's exact (binomial) test; 1 without disagreement.
 
-    The exact form of McNemar's test (Psychometrika 12, 1947, page 153): two-sided, binomial.
+    Psychometrika 12, 1947, page 153.
     """
     count = first_only + second_only
     return float(binomtest(first_only, count).pvalue) if count else 1.0

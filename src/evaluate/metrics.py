@@ -1,4 +1,4 @@
-"""Metrics of predictions: accuracy and its interval, loss, calibration, per class."""
+"""Metrics of predictions: accuracy with its interval, loss, calibration, metrics by class."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -17,14 +17,14 @@ from torchmetrics.functional.classification import (
 from src.inference.predictions import Predictions
 
 BINS = 15
-"""Bins of confidence for the calibration error, as Guo et al. 2017 (arXiv:1706.04599)."""
+"""Confidence bins of the calibration error, as in Guo et al. 2017 (arXiv:1706.04599)."""
 
 LEVEL = 0.95
 _SMALLEST = np.finfo(np.float64).tiny
 
 
 def measure(predictions: Predictions, classes: Sequence[str]) -> dict[str, Any]:
-    """All figures of one set of predictions, as they stand in ``metrics.json``.
+    """All metrics of a set of predictions, as in ``metrics.json``.
 
     Accuracies, precision, recall and the calibration error are fractions in 0..1; the loss is the
     mean cross-entropy in nats. The calibration error is the mean gap between confidence and
@@ -36,15 +36,15 @@ def measure(predictions: Predictions, classes: Sequence[str]) -> dict[str, Any]:
     targets = torch.from_numpy(labels)
     right = int(predictions.correct.sum())
     low, high = wilson_interval(right, count)
-    # The place of the true class among all, by probability; ties count against the network.
     own = predictions.probabilities[np.arange(count), labels]
-    better = (predictions.probabilities >= own[:, None]).sum(axis=1)
+    # Rank of the true class by probability, from 1; ties count against the network.
+    rank = (predictions.probabilities >= own[:, None]).sum(axis=1)
     error = multiclass_calibration_error(probabilities, targets, len(classes), n_bins=BINS)
     return {
         "images": count,
         "acc": right / count,
         "acc_interval": [low, high],
-        "top5_acc": float((better <= 5).mean()) if len(classes) > 5 else None,
+        "top5_acc": float((rank <= 5).mean()) if len(classes) > 5 else None,
         "loss": float(-np.log(np.maximum(own, _SMALLEST)).mean()),
         "calibration_error": float(error),
         "classes": _by_class(predictions, classes),
@@ -71,14 +71,14 @@ def _by_class(predictions: Predictions, classes: Sequence[str]) -> dict[str, dic
 
 
 def confusion(predictions: Predictions, classes: int) -> NDArray[np.int64]:
-    """How many images of each class (rows) were taken for each class (columns): (K, K)."""
+    """Number of images of each class (rows) predicted as each class (columns): (K, K)."""
     guesses = torch.from_numpy(predictions.classes)
     targets = torch.from_numpy(predictions.labels)
     return multiclass_confusion_matrix(guesses, targets, classes).numpy()
 
 
 def wilson_interval(right: int, count: int, level: float = LEVEL) -> tuple[float, float]:
-    """Where the accuracy of a network lies that had ``right`` of ``count`` images right.
+    """Confidence interval of the accuracy of a network with ``right`` of ``count`` images right.
 
     Wilson's score interval (J. Am. Stat. Assoc. 22, 1927, page 209), which stays within 0..1.
     """

@@ -11,25 +11,25 @@ from src.inference.load_run import TrainedRun
 from src.inference.predictions import Predictions
 from src.text import printable
 
-CERTAIN = 0.05
+SIGNIFICANCE_LEVEL = 0.05
 
 
-def show_evaluation(figures: dict[str, Any], trained: TrainedRun, place: Path) -> None:
-    """Print the figures, and a row a class."""
+def show_evaluation(metrics: dict[str, Any], trained: TrainedRun, output_dir: Path) -> None:
+    """Print the metrics, over all images and by class."""
     console = plain_console()
-    console.print(f"{trained.checkpoint} on {figures['data']}", soft_wrap=True)
+    console.print(f"{trained.checkpoint} on {metrics['data']}", soft_wrap=True)
     table = Table()
     for name in ("", "accuracy", "95% interval", "top 5", "loss", "ECE"):
         table.add_column(name, justify="right" if name else "left")
-    table.add_row(f"{figures['images']:,} images", *_row(figures))
-    if "tta" in figures:
-        table.add_row(f"with tta={figures['tta']['views']}", *_row(figures["tta"]))
+    table.add_row(f"{metrics['images']:,} images", *_row(metrics))
+    if "tta" in metrics:
+        table.add_row(f"with tta={metrics['tta']['views']}", *_row(metrics["tta"]))
     console.print(table)
     classes = Table()
     for name in ("class", "images", "precision", "recall"):
         classes.add_column(name, justify="left" if name == "class" else "right")
-    absent = [printable(name) for name, row in figures["classes"].items() if not row["images"]]
-    for name, row in figures["classes"].items():
+    absent = [printable(name) for name, row in metrics["classes"].items() if not row["images"]]
+    for name, row in metrics["classes"].items():
         classes.add_row(
             printable(name), f"{row['images']:,}", _share(row["precision"]), _share(row["recall"])
         )
@@ -37,18 +37,18 @@ def show_evaluation(figures: dict[str, Any], trained: TrainedRun, place: Path) -
     if absent:
         console.print(f"no images of: {', '.join(absent)}", soft_wrap=True)
     console.print("ECE: expected calibration error, the gap between confidence and accuracy")
-    console.print(f"results in {place}", soft_wrap=True)
+    console.print(f"results in {output_dir}", soft_wrap=True)
 
 
-def _row(figures: dict[str, Any]) -> list[str]:
-    low, high = figures["acc_interval"]
-    top5 = figures["top5_acc"]
+def _row(metrics: dict[str, Any]) -> list[str]:
+    low, high = metrics["acc_interval"]
+    top5 = metrics["top5_acc"]
     return [
-        f"{figures['acc']:.2%}",
+        f"{metrics['acc']:.2%}",
         f"{100 * low:.2f}–{high:.2%}",
         "" if top5 is None else f"{top5:.2%}",
-        f"{figures['loss']:.4f}",
-        f"{figures['calibration_error']:.4f}",
+        f"{metrics['loss']:.4f}",
+        f"{metrics['calibration_error']:.4f}",
     ]
 
 
@@ -57,26 +57,33 @@ def _share(value: float | None) -> str:
 
 
 def show_comparison(
-    ours: Predictions,
-    theirs: Predictions,
-    found: Comparison,
+    predictions: Predictions,
+    other_predictions: Predictions,
+    comparison: Comparison,
     differences: dict[str, tuple[Any, Any]],
-    place: Path,
+    output_dir: Path,
 ) -> None:
-    """Print where two runs differ, in settings and in result, and whether chance explains it."""
+    """Print the settings and results in which two runs differ, with the p-value."""
     console = plain_console()
     table = Table(title="against the other run", title_justify="left")
     for name in ("", "run", "against"):
         table.add_column(name, overflow="fold")
     for key, (mine, other) in differences.items():
         table.add_row(key, str(mine), str(other))
-    table.add_row("accuracy", f"{ours.correct.mean():.2%}", f"{theirs.correct.mean():.2%}")
-    table.add_row("right where the other is wrong", f"{found.first_only}", f"{found.second_only}")
+    table.add_row(
+        "accuracy", f"{predictions.correct.mean():.2%}", f"{other_predictions.correct.mean():.2%}"
+    )
+    table.add_row(
+        "right where the other is wrong", f"{comparison.first_only}", f"{comparison.second_only}"
+    )
     console.print(table)
-    verdict = "unlikely to be chance" if found.p_value < CERTAIN else "may well be chance"
+    verdict = (
+        "unlikely to be chance" if comparison.p_value < SIGNIFICANCE_LEVEL else "may well be chance"
+    )
     console.print(
-        f"difference {found.difference:+.2%}, McNemar's exact test p = {found.p_value:.2g}: "
-        f"{verdict}; they disagree on {len(found.disagreed):,} images, listed in "
-        f"{place / 'disagreements.csv'}",
+        f"difference {comparison.difference:+.2%}, "
+        f"McNemar's exact test p = {comparison.p_value:.2g}: "
+        f"{verdict}; they disagree on {len(comparison.disagreed):,} images, listed in "
+        f"{output_dir / 'disagreements.csv'}",
         soft_wrap=True,
     )

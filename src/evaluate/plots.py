@@ -1,4 +1,4 @@
-"""Plots of predictions: confusion matrix, calibration, worst mistakes."""
+"""Figures of predictions: confusion matrix, calibration, worst mistakes."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -16,43 +16,40 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-READABLE = 25
+MAX_LABELLED_CLASSES = 25
 """Classes up to which a confusion matrix has numbers and names."""
 
-WORST = 24
-LETTERS = 16
+MAX_MISTAKES = 24
+MAX_LETTERS = 16
 """Letters of a name that fit below a tile and beside a matrix."""
 
 
 def accuracy_title(predictions: Predictions) -> str:
-    """What stands above a picture of predictions: how many of how many images are right."""
+    """Title of a figure: accuracy and number of images."""
     return f"accuracy {predictions.correct.mean():.2%} on {len(predictions.labels):,} images"
 
 
 def confusion_figure(matrix: NDArray[np.int64], classes: Sequence[str], title: str) -> "Figure":
     """Draw how the images of each class (rows) were classified, as shares of the row.
 
-    Args:
-        matrix: counts (K, K), see :func:`src.evaluate.metrics.confusion`.
-        classes: K names.
-        title: what stands above it.
+    ``matrix`` are the counts (K, K) of :func:`src.evaluate.metrics.confusion`.
     """
     shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
-    side = 1.6 + 0.55 * min(len(classes), READABLE)
+    side = 1.6 + 0.55 * min(len(classes), MAX_LABELLED_CLASSES)
     figure = new_figure(side + 1.8, side, layout="constrained", dpi=110)
     axes = figure.subplots()
     image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     figure.colorbar(image, ax=axes, fraction=0.045, label="share of the class")
-    if len(classes) <= READABLE:
-        # Longer ones would leave no room for the matrix.
-        names = [shorten(name, LETTERS, keep_end=True) for name in classes]
+    if len(classes) <= MAX_LABELLED_CLASSES:
+        # Longer names would leave no room for the matrix.
+        names = [shorten(name, MAX_LETTERS, keep_end=True) for name in classes]
         axes.set_xticks(range(len(classes)), names, rotation=45, ha="right")
         axes.set_yticks(range(len(classes)), names)
         for (row, column), count in np.ndenumerate(matrix):
             if count:
-                colour = "white" if shares[row, column] > 0.5 else "black"
+                color = "white" if shares[row, column] > 0.5 else "black"
                 axes.text(
-                    column, row, f"{count}", ha="center", va="center", color=colour, fontsize=8
+                    column, row, f"{count}", ha="center", va="center", color=color, fontsize=8
                 )
     axes.set_xlabel("predicted")
     axes.set_ylabel("true")
@@ -61,24 +58,24 @@ def confusion_figure(matrix: NDArray[np.int64], classes: Sequence[str], title: s
 
 
 def calibration_figure(predictions: Predictions, title: str) -> "Figure":
-    """Draw accuracy against confidence in bins, and how many images are in each."""
+    """Draw a reliability diagram: accuracy and number of images by confidence."""
     edges = np.linspace(0, 1, BINS + 1)
-    places = np.clip(np.digitize(predictions.confidence, edges, right=True) - 1, 0, BINS - 1)
-    counts = np.bincount(places, minlength=BINS)
-    right = np.bincount(places, weights=predictions.correct, minlength=BINS)
+    bins = np.clip(np.digitize(predictions.confidence, edges, right=True) - 1, 0, BINS - 1)
+    counts = np.bincount(bins, minlength=BINS)
+    right = np.bincount(bins, weights=predictions.correct, minlength=BINS)
     filled = counts > 0
-    centres = (edges[:-1] + edges[1:]) / 2
+    centers = (edges[:-1] + edges[1:]) / 2
     figure = new_figure(5, 5, layout="constrained", dpi=110)
     above, below = figure.subplots(2, height_ratios=[3, 1], sharex=True)
     above.plot([0, 1], [0, 1], color="0.6", linestyle="--", label="perfect")
     above.bar(
-        centres[filled], right[filled] / counts[filled], 1 / BINS, edgecolor="white", label="found"
+        centers[filled], right[filled] / counts[filled], 1 / BINS, edgecolor="white", label="found"
     )
     above.set_ylabel("accuracy")
     above.set_ylim(0, 1)
     above.legend(frameon=False)
     above.set_title(title, fontsize="medium")
-    below.bar(centres, counts, 1 / BINS, color="0.7", edgecolor="white")
+    below.bar(centers, counts, 1 / BINS, color="0.7", edgecolor="white")
     below.set_xlabel("confidence")
     below.set_ylabel("images")
     below.set_xlim(0, 1)
@@ -90,24 +87,19 @@ def calibration_figure(predictions: Predictions, title: str) -> "Figure":
 def worst_mistakes(
     predictions: Predictions, images: NDArray[np.uint8], classes: Sequence[str]
 ) -> NDArray[np.uint8]:
-    """Draw the most confident mistakes with what they are and what they were taken for.
+    """Draw the most confident mistakes, at most 24, with their predicted and true classes.
 
-    Args:
-        predictions: of N images.
-        images: uint8 (N, H, W, 1 or 3), grey or RGB; may be memory-mapped.
-        classes: the name of each label.
-
-    Returns:
-        The 24 worst or fewer, as RGB uint8 (height, width, 3).
+    ``images`` are uint8 (N, H, W, 1 or 3), gray or RGB, and may be memory-mapped; the result is RGB
+    uint8 (height, width, 3).
     """
     wrong = np.flatnonzero(~predictions.correct)
-    worst = wrong[np.argsort(-predictions.confidence[wrong], kind="stable")][:WORST]
+    worst = wrong[np.argsort(-predictions.confidence[wrong], kind="stable")][:MAX_MISTAKES]
     if not len(worst):
         return image_grid(np.full_like(images[:1], 255), ["no mistake"])
     texts = [
-        f"{shorten(classes[predictions.classes[index]], LETTERS - 5)} "
+        f"{shorten(classes[predictions.classes[index]], MAX_LETTERS - 5)} "
         f"{predictions.confidence[index]:.0%}\n"
-        f"is {shorten(classes[predictions.labels[index]], LETTERS - 3)}"
+        f"is {shorten(classes[predictions.labels[index]], MAX_LETTERS - 3)}"
         for index in worst
     ]
     return image_grid(np.asarray(images[worst]), texts)

@@ -19,12 +19,12 @@ from src.evaluate.output import show_evaluation
 from src.evaluate.plots import accuracy_title, calibration_figure, confusion_figure, worst_mistakes
 from src.evaluate.settings import EvaluateConfig
 from src.files import prepare_output_dir, remove_files, report_unwritable, table, write_json
-from src.inference.load_run import TrainedRun, load_run, override_data
-from src.inference.predictions import VIEWS, Predictions, predict
+from src.inference.load_run import TrainedRun, load_chosen_run, override_data
+from src.inference.predictions import VIEWS, Predictions, classify
 from src.plotting.figure import warn_if_fails, write_figure, write_picture
 from src.runs.record import command_line
 from src.text import printable
-from src.training.hardware import choose_inference
+from src.training.hardware import choose_device_and_dtype
 
 log = logging.getLogger(__name__)
 
@@ -35,40 +35,38 @@ FILES = (METRICS, TABLE, MATRIX, CALIBRATION, WORST, COMPARISON, DISAGREEMENTS)
 
 def run(settings: EvaluateConfig, changes: list[Override]) -> int:
     """Evaluate, print and write; returns the exit code."""
-    trained = load_run(
-        settings.ckpt or settings.run or "", settings.checkpoint, trust=tuple(settings.trust)
-    )
+    trained = load_chosen_run(settings)
     other = load_other_run(settings, trained)
     config = override_data(trained, changes).data
     with as_user_errors():
         data = open_images(config, training=False)
-    images = _images(trained, config, data)
-    place = trained.directory.path / _name(trained, changes)
+    images = _select_images(trained, config, data)
+    output_dir = trained.directory.path / _folder_name(trained, changes)
     if settings.output:
-        place = Path(settings.output).expanduser()
-    prepare_output_dir(place)
+        output_dir = Path(settings.output).expanduser()
+    prepare_output_dir(output_dir)
     predictions = _predict(trained, images, settings)
-    figures = _figures(trained, data, settings, predictions)
+    metrics = _all_metrics(trained, data, settings, predictions)
     if settings.tta != "none":
         augmented = _predict(trained, images, settings, settings.tta)
-        figures["tta"] = {"views": settings.tta, **measure(augmented, trained.classes)}
-    theirs = None if other is None else _predict(other, images, settings)
-    with report_unwritable(place):
-        remove_files(place, FILES)
-        write_json(place / METRICS, figures)
-        _write_predictions(place / TABLE, predictions, images.names, trained.classes)
-        _draw(place, predictions, images, trained)
-    show_evaluation(figures, trained, place)
-    if other is not None and theirs is not None:
-        write_comparison(trained, other, images, predictions, theirs, place)
+        metrics["tta"] = {"views": settings.tta, **measure(augmented, trained.classes)}
+    other_predictions = None if other is None else _predict(other, images, settings)
+    with report_unwritable(output_dir):
+        remove_files(output_dir, FILES)
+        write_json(output_dir / METRICS, metrics)
+        _write_predictions(output_dir / TABLE, predictions, images.names, trained.classes)
+        _draw(output_dir, predictions, images, trained)
+    show_evaluation(metrics, trained, output_dir)
+    if other is not None and other_predictions is not None:
+        write_comparison(trained, other, images, predictions, other_predictions, output_dir)
     return 0
 
 
-def _name(trained: TrainedRun, changes: list[Override]) -> str:
-    """``evaluation`` for the best weights and the run's own images.
+def _folder_name(trained: TrainedRun, changes: list[Override]) -> str:
+    """Name of the output folder: ``evaluation`` for the best weights and the run's own images.
 
-    Other weights and other images have folders of their own: the name says which, and ends with
-    a digest of what was changed, since two folders of images may share their last name.
+    Otherwise it names the checkpoint and the data settings, with a digest of these, because two
+    folders of images may have the same last name.
     """
     words = ["evaluation"]
     if trained.checkpoint.resolve() != trained.directory.best.resolve():
@@ -76,29 +74,29 @@ def _name(trained: TrainedRun, changes: list[Override]) -> str:
     if changes:
         words += [Path(str(item.value())).name for item in changes]
         words.append(
-            hashlib.sha256("\n".join(sorted(map(_meant, changes))).encode()).hexdigest()[:8]
+            hashlib.sha256("\n".join(sorted(map(_normalized, changes))).encode()).hexdigest()[:8]
         )
     names = ["".join(c if c.isalnum() or c in "-_." else "_" for c in word) for word in words]
     return "-".join(name[:40] for name in names if name)
 
 
-def _meant(change: Override) -> str:
-    """``key=value``, with the place of the images from the root of the file system."""
+def _normalized(change: Override) -> str:
+    """``key=value``, with data.root as an absolute path."""
     key, value = str(change.key_or_group), str(change.value())
     if key == "data.root":
         value = str(Path(value).expanduser().resolve())
     return f"{key}={value}"
 
 
-def _images(trained: TrainedRun, config: DataConfig, data: ImageData) -> ImageSet:
-    """The images to evaluate, labelled as the network's classes are.
+def _select_images(trained: TrainedRun, config: DataConfig, data: ImageData) -> ImageSet:
+    """The images to evaluate, with labels of the network's classes.
 
-    Those for testing; all there are where other images than the run's have none for testing.
+    These are the test images; of other data than the run's without a test set, all images.
     """
     own = trained.config.data
-    others = (config.name, _place(config)) != (own.name, _place(own))
+    other_data = (config.name, _absolute_root(config)) != (own.name, _absolute_root(own))
     images = data.test
-    if data.test_held_out and others:
+    if data.test_held_out and other_data:
         images = data.whole
         log.info("%s has no images for testing: all are evaluated", data.source)
     if not len(images):
@@ -121,26 +119,28 @@ def _images(trained: TrainedRun, config: DataConfig, data: ImageData) -> ImageSe
     return ImageSet(images.images, labels, images.names)
 
 
-def _place(config: DataConfig) -> Path | None:
+def _absolute_root(config: DataConfig) -> Path | None:
     return None if config.root is None else Path(config.root).expanduser().resolve()
 
 
 def _predict(
     trained: TrainedRun, images: ImageSet, settings: EvaluateConfig, views: str = "none"
 ) -> Predictions:
-    device, autocast = choose_inference(settings.accelerator, settings.precision, trained.precision)
-    return predict(
+    device, autocast = choose_device_and_dtype(
+        settings.accelerator, settings.precision, trained.precision
+    )
+    probabilities = classify(
         trained.network.to(device),
         images.images,
-        images.labels,
         device=device,
         autocast=autocast,
         views=VIEWS[views],
         batch_size=settings.batch_size,
     )
+    return Predictions(probabilities, images.labels)
 
 
-def _figures(
+def _all_metrics(
     trained: TrainedRun, data: ImageData, settings: EvaluateConfig, predictions: Predictions
 ) -> dict[str, Any]:
     precision = trained.precision if settings.precision == "run" else settings.precision
@@ -165,13 +165,15 @@ def _write_predictions(
             writer.writerow([index, name, classes[label], classes[guess], *shares])
 
 
-def _draw(place: Path, predictions: Predictions, images: ImageSet, trained: TrainedRun) -> None:
+def _draw(
+    output_dir: Path, predictions: Predictions, images: ImageSet, trained: TrainedRun
+) -> None:
     title = accuracy_title(predictions)
-    with warn_if_fails(place / MATRIX):
+    with warn_if_fails(output_dir / MATRIX):
         matrix = confusion(predictions, len(trained.classes))
-        write_figure(place / MATRIX, confusion_figure(matrix, trained.classes, title))
-    with warn_if_fails(place / CALIBRATION):
-        write_figure(place / CALIBRATION, calibration_figure(predictions, title))
-    with warn_if_fails(place / WORST):
+        write_figure(output_dir / MATRIX, confusion_figure(matrix, trained.classes, title))
+    with warn_if_fails(output_dir / CALIBRATION):
+        write_figure(output_dir / CALIBRATION, calibration_figure(predictions, title))
+    with warn_if_fails(output_dir / WORST):
         worst = worst_mistakes(predictions, images.images, trained.classes)
-        write_picture(place / WORST, worst)
+        write_picture(output_dir / WORST, worst)

@@ -12,7 +12,7 @@ from src.config.validate import check_run_choice
 
 @dataclass(config=STRICT, kw_only=True)
 class EvaluateConfig(InferenceConfig):
-    """What ``python -m src.evaluate`` looks at."""
+    """Settings of ``python -m src.evaluate``."""
 
     against: str | None
     output: str | None

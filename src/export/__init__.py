@@ -1,1 +1,1 @@
-"""Write a trained network for other programs."""
+"""The command ``python -m src.export``: write a trained network for other programs."""

@@ -16,14 +16,14 @@ Metadata = Mapping[str, object]
 
 
 def write(format: str, network: nn.Module, example: Tensor, metadata: Metadata, path: Path) -> None:
-    """Write a network with its normalisation.
+    """Write a network, including its normalisation.
 
     Args:
         format: a key of ``FORMATS``.
         network: in evaluation mode, on the CPU; images (N, C, H, W), float32 in 0..255, to logits.
-        example: such images; N may vary afterwards, C, H and W may not.
-        metadata: JSON values, kept in the file.
-        path: where to.
+        example: such images; N is dynamic in the file, C, H and W are fixed.
+        metadata: JSON values, stored in the file.
+        path: file to write.
 
     Raises:
         ImportError: a package of the format is not installed.
@@ -63,7 +63,7 @@ def _torch_export(network: nn.Module, example: Tensor, metadata: Metadata, path:
 def _safetensors(network: nn.Module, example: Tensor, metadata: Metadata, path: Path) -> None:
     from safetensors.torch import save_file
 
-    # Rows as they are counted: the format knows no other order in memory.
+    # safetensors stores contiguous tensors only.
     weights = {name: value.contiguous() for name, value in network.state_dict().items()}
     save_file(weights, path, {key: _text(value) for key, value in metadata.items()})
 
@@ -81,7 +81,7 @@ def _text(value: object) -> str:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Without the exporters' own reports."""
+    """Silence the warnings and log lines of the exporters."""
     logs = [logging.getLogger(name) for name in ("torch.onnx", "onnxscript", "onnx_ir")]
     before = [log.level for log in logs]
     for log in logs:

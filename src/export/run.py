@@ -1,4 +1,4 @@
-"""Export a trained network, load the file again, and compare their outputs."""
+"""Export a trained network and verify the file by loading it again."""
 
 import logging
 from pathlib import Path
@@ -25,7 +25,7 @@ from src.export.verify import (
     torch_engine,
 )
 from src.files import read_json, replacing_with
-from src.inference.load_run import TrainedRun, load_run
+from src.inference.load_run import TrainedRun, load_chosen_run
 from src.inference.predictions import check_finite
 
 log = logging.getLogger(__name__)
@@ -35,16 +35,14 @@ BATCHES = (1, 64)
 
 
 def run(settings: ExportConfig, changes: list[Override]) -> int:
-    """Export, check and print; returns the exit code."""
+    """Export, verify and print; returns the exit code."""
     if changes:
-        raise ConfigError(f"{changes[0].input_line}: an export needs no images")
-    trained = load_run(
-        settings.ckpt or settings.run or "", settings.checkpoint, trust=tuple(settings.trust)
-    )
-    path = _path(settings, trained)
+        raise ConfigError(f"{changes[0].input_line}: an export needs no images; leave it out")
+    trained = load_chosen_run(settings)
+    path = _output_path(settings, trained)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        # What does not pass the comparison never takes the place of a file that did.
+        # An existing file is replaced only by one that passes the comparison.
         with replacing_with(path) as temporary:
             _write_and_compare(settings.format, trained, temporary)
     except ImportError as error:
@@ -60,10 +58,10 @@ def run(settings: ExportConfig, changes: list[Override]) -> int:
 
 
 def _write_and_compare(format: str, trained: TrainedRun, path: Path) -> None:
-    images = _images(trained)
+    images = _random_images(trained)
     network = torch_engine(trained.network)
     check_finite(torch.from_numpy(network(images)))
-    write(format, trained.network, torch.from_numpy(images[:2]), _facts(trained), path)
+    write(format, trained.network, torch.from_numpy(images[:2]), _metadata(trained), path)
     engines, differences = {}, {}
     for name, load in ENGINES[format].items():
         try:
@@ -73,46 +71,48 @@ def _write_and_compare(format: str, trained: TrainedRun, path: Path) -> None:
             log.warning("%s cannot compute the exported file: %s", name, one_line(error))
             continue
         engines[name] = engine
-    _show({"torch": network, **engines}, differences, images)
-    wrong = [name for name, difference in differences.items() if not difference <= TOLERANCE]
-    if OPENCV in wrong:
-        wrong.remove(OPENCV)
+    _show_table({"torch": network, **engines}, differences, images)
+    failed = [name for name, difference in differences.items() if not difference <= TOLERANCE]
+    if OPENCV in failed:
+        failed.remove(OPENCV)
         log.warning(
             "%s computes something else from the exported file than the network does (%.1e of the "
             "largest logit)",
             *(OPENCV, differences[OPENCV]),
         )
-    if wrong:
+    if failed:
         raise RunFailed(
-            f"{', '.join(wrong)} computes something else from the exported file than the network "
+            f"{', '.join(failed)} computes something else from the exported file than the network "
             f"does (more than {TOLERANCE:g} of the largest logit); the file is not kept"
         )
 
 
-def _path(settings: ExportConfig, trained: TrainedRun) -> Path:
+def _output_path(settings: ExportConfig, trained: TrainedRun) -> Path:
     suffix = SUFFIXES[settings.format]
     if settings.output is None:
         return trained.directory.path / "export" / f"{trained.checkpoint.stem}{suffix}"
     if not settings.output.endswith(suffix):
-        raise ConfigError(f"output={settings.output}: a name that ends with {suffix} is needed")
+        raise ConfigError(
+            f"output={settings.output}: must end with {suffix} for format={settings.format}"
+        )
     return Path(settings.output).expanduser()
 
 
-def _images(trained: TrainedRun) -> Images:
-    """Noise, as many as the largest batch: (64, C, H, W), whole numbers in 0..255."""
+def _random_images(trained: TrainedRun) -> Images:
+    """Random images, as many as the largest batch: (64, C, H, W), whole numbers in 0..255."""
     height, width, channels = trained.image_shape
     noise = np.random.default_rng(0).integers(0, 256, (max(BATCHES), channels, height, width))
     return noise.astype(np.float32)
 
 
-def _facts(trained: TrainedRun) -> dict[str, Any]:
+def _metadata(trained: TrainedRun) -> dict[str, Any]:
     height, width, channels = trained.image_shape
-    colours = "RGB" if channels == 3 else "grey"
+    colors = "RGB" if channels == 3 else "grey"
     with as_user_errors(ValueError):
         tested = read_json(trained.directory.metrics).get("test/acc")
     return {
         "classes": list(trained.classes),
-        "input": f"{INPUT}: float32 (N, {channels}, {height}, {width}), {colours}, 0..255, "
+        "input": f"{INPUT}: float32 (N, {channels}, {height}, {width}), {colors}, 0..255, "
         "not normalised",
         "output": f"{OUTPUT}: float32 (N, {len(trained.classes)}), before softmax",
         "run": trained.directory.path.name,
@@ -121,7 +121,7 @@ def _facts(trained: TrainedRun) -> dict[str, Any]:
     }
 
 
-def _show(engines: dict[str, Engine], differences: dict[str, float], images: Images) -> None:
+def _show_table(engines: dict[str, Engine], differences: dict[str, float], images: Images) -> None:
     table = Table()
     table.add_column("computed by")
     table.add_column("difference", justify="right")

@@ -12,7 +12,7 @@ from src.config.validate import check_run_choice
 
 @dataclass(config=STRICT, kw_only=True)
 class ExportConfig(RunChoice):
-    """What ``python -m src.export`` writes."""
+    """Settings of ``python -m src.export``."""
 
     format: Literal["onnx", "torch_export", "safetensors"]
     output: str | None

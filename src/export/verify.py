@@ -1,4 +1,4 @@
-"""Load an exported file in the programs it is meant for: differences and speed."""
+"""Verify an exported file in the programs that load it: difference of logits, speed."""
 
 import copy
 import time
@@ -19,7 +19,7 @@ Engine = Callable[[Images], NDArray[np.float32]]
 
 
 def torch_engine(network: nn.Module) -> Engine:
-    """The network itself."""
+    """Engine of a torch network."""
 
     @torch.inference_mode()
     def run(images: Images) -> NDArray[np.float32]:
@@ -54,38 +54,34 @@ def _torch_export(path: Path, network: nn.Module) -> Engine:
 def _safetensors(path: Path, network: nn.Module) -> Engine:
     from safetensors.torch import load_file
 
-    again = copy.deepcopy(network)
-    for parameter in again.parameters():
+    copied = copy.deepcopy(network)
+    for parameter in copied.parameters():
         nn.init.zeros_(parameter)
-    again.load_state_dict(load_file(path))
-    return torch_engine(again)
+    copied.load_state_dict(load_file(path))
+    return torch_engine(copied)
 
 
 OPENCV = "cv2.dnn"
-"""Does not know all of ONNX: what it makes of a right file may be wrong."""
+"""Supports only parts of ONNX: it may compute wrong logits from a correct file."""
 
 ENGINES: dict[str, dict[str, Callable[[Path, nn.Module], Engine]]] = {
     "onnx": {"ONNX Runtime": _onnx_runtime, OPENCV: _opencv},
     "torch_export": {"torch.export": _torch_export},
     "safetensors": {"safetensors": _safetensors},
 }
-"""For each format: what loads it, given the file and the network it was made of."""
-
+"""By format and program: loads a file, given the network that was exported."""
 
 TOLERANCE = 1e-4
-"""Of the largest logit, in float32."""
+"""Accepted difference relative to the largest logit, in float32."""
 
 BATCHES = (1, 2, 7)
 REPEATS = 7
 
 
 def largest_difference(engine: Engine, network: Engine, images: Images) -> float:
-    """The largest difference of logits over the largest logit, for batches of several sizes.
+    """Largest difference of logits relative to the largest logit, over several batch sizes.
 
-    Args:
-        engine: what loaded the file.
-        network: what it was made of.
-        images: at least 7 of them, (N, C, H, W).
+    ``images`` are at least 7, (N, C, H, W).
     """
     worst = 0.0
     for size in BATCHES:
@@ -98,7 +94,7 @@ def largest_difference(engine: Engine, network: Engine, images: Images) -> float
 
 
 def milliseconds_per_image(engine: Engine, images: Images) -> float:
-    """The median over a few runs, after one that is not counted."""
+    """Median time per image over several runs, after a warm-up run."""
     engine(images)
     seconds = []
     for _ in range(REPEATS):

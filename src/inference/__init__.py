@@ -1,1 +1,1 @@
-"""A trained network: loaded from its run directory, and asked for predictions."""
+"""Inference: load a trained network from its run directory, predict with it."""

@@ -1,4 +1,4 @@
-"""Load a trained network from its run directory alone."""
+"""Load a trained network from its run directory."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,7 +13,7 @@ from torch import nn
 
 from src.config.compose import composed
 from src.config.fields import LENIENT, typed
-from src.config.schema import TrainConfig
+from src.config.schema import RunChoice, TrainConfig
 from src.config.validate import CONF, check
 from src.errors import ConfigError, UserError, as_user_errors, one_line
 from src.factory import build_backbone, without_pretrained_weights
@@ -41,7 +41,7 @@ class _ComputeFacts:
 
 @pydantic_dataclass(config=LENIENT)
 class _RunFacts:
-    """What ``run.json`` says that a network is rebuilt by."""
+    """Fields of ``run.json`` that are needed to rebuild the network."""
 
     data: _DataFacts
     compute: _ComputeFacts
@@ -49,16 +49,16 @@ class _RunFacts:
 
 @dataclass(frozen=True)
 class TrainedRun:
-    """A trained network and what it was trained as.
+    """A trained network and the run that trained it.
 
     Attributes:
-        directory: the run.
-        checkpoint: the file its weights are from.
-        config: the run's configuration.
-        network: images (N, C, H, W), 0..255, to logits (N, classes); normalises by itself.
-        classes: the name of each label.
-        image_shape: height, width and channels it was trained on.
-        precision: it was trained in, one of Lightning's names.
+        directory: run directory.
+        checkpoint: file of the weights.
+        config: configuration of the run.
+        network: images (N, C, H, W) in 0..255 to logits (N, classes); includes the normalisation.
+        classes: name of each label.
+        image_shape: height, width and channels of the training images.
+        precision: precision of the training, one of Lightning's names.
     """
 
     directory: RunDirectory
@@ -71,12 +71,12 @@ class TrainedRun:
 
 
 def load_run(run: str | Path, which: str = "best", *, trust: tuple[str, ...] = ()) -> TrainedRun:
-    """Build the network of a run and load its weights; nothing a file could contain is executed.
+    """Build the network of a run and load its weights, without executing code from its files.
 
     Args:
         run: a run directory, or a checkpoint file in the ``checkpoints`` of one.
         which: ``best`` or ``last``, when ``run`` is a directory.
-        trust: what the configuration may name besides, see :mod:`src.target_allowlist`.
+        trust: classes to allow in the configuration, see :mod:`src.target_allowlist`.
     """
     directory, checkpoint = _locate(Path(run).expanduser(), which)
     config = check(read_config(directory))
@@ -94,9 +94,15 @@ def load_run(run: str | Path, which: str = "best", *, trust: tuple[str, ...] = (
     network.add_module(
         "backbone", build_backbone(without_pretrained_weights(config.model), len(classes), channels)
     )
-    _load(network, checkpoint)
+    _load_weights(network, checkpoint)
     precision = facts.compute.precision
     return TrainedRun(directory, checkpoint, config, network.eval(), classes, shape, precision)
+
+
+def load_chosen_run(settings: RunChoice) -> TrainedRun:
+    """Load the run or checkpoint that a command's settings name."""
+    path = settings.ckpt or settings.run or ""
+    return load_run(path, settings.checkpoint, trust=tuple(settings.trust))
 
 
 def _locate(path: Path, which: str) -> tuple[RunDirectory, Path]:
@@ -113,12 +119,12 @@ def _locate(path: Path, which: str) -> tuple[RunDirectory, Path]:
     checkpoint = directory.best if which == "best" else directory.last
     if not checkpoint.exists():
         other = directory.last if which == "best" else directory.best
-        way_out = f"; checkpoint={other.stem} is there" if other.exists() else ""
-        raise UserError(f"{path}: has no checkpoints/{checkpoint.name}{way_out}")
+        hint = f"; checkpoint={other.stem} is there" if other.exists() else ""
+        raise UserError(f"{path}: has no checkpoints/{checkpoint.name}{hint}")
     return directory, checkpoint
 
 
-def _load(network: nn.Module, checkpoint: Path) -> None:
+def _load_weights(network: nn.Module, checkpoint: Path) -> None:
     try:
         state = AtomicCheckpointIO().load_checkpoint(checkpoint)["state_dict"]
     except (OSError, CheckpointError) as error:
@@ -136,14 +142,14 @@ def _load(network: nn.Module, checkpoint: Path) -> None:
 
 
 def override_data(trained: TrainedRun, changes: list[Override]) -> TrainConfig:
-    """The run's configuration with other images, in the size and colours of its own."""
+    """The run's configuration with other images, at the size and channels of its own."""
     cfg = read_config(trained.directory)
     height, _, channels = trained.image_shape
-    # An option replaces all of the group, whatever of it stands before on the command line.
+    # data=<option> comes first, because it replaces the whole group.
     for item in sorted(changes, key=lambda item: str(item.key_or_group) != "data"):
         key, value = str(item.key_or_group), item.value()
         if item.is_sweep_override() or item.is_add() or item.is_delete():
-            raise ConfigError(f"{item.input_line}: data=<option> or data.<key>=<value> is meant")
+            raise ConfigError(f"{item.input_line}: type data=<option> or data.<key>=<value>")
         if key == "data":
             with initialize_config_dir(config_dir=str(CONF), version_base="1.3"):
                 cfg.data = composed("train", [f"data={value}"]).data

@@ -1,4 +1,4 @@
-"""Predictions of a network for images, with test-time augmentation."""
+"""Predictions for images, with test-time augmentation."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ def _mirrored(images: Tensor) -> Tensor:
 
 
 def _shifted(down: int, right: int) -> View:
-    """Moves the picture by a pixel; what comes into view is reflected."""
+    """Shift the image by a pixel; the new border is reflected."""
 
     def shift(images: Tensor) -> Tensor:
         height, width = images.shape[2:]
@@ -36,12 +36,12 @@ VIEWS: dict[str, tuple[View, ...]] = {
     "flip": (lambda images: images, _mirrored),
     "shift": (lambda images: images, *_CORNERS),
 }
-"""Test-time augmentation: the views of an image whose probabilities are averaged."""
+"""Test-time augmentation: views of an image, whose probabilities are averaged."""
 
 
 @dataclass(frozen=True)
 class Predictions:
-    """What a network said of N images.
+    """Predictions for N images.
 
     Attributes:
         probabilities: float64 (N, classes), rows adding up to 1.
@@ -58,48 +58,21 @@ class Predictions:
 
     @property
     def correct(self) -> NDArray[np.bool_]:
-        """Whether that is the true one, bool (N,)."""
+        """Whether the most probable class is the true one, bool (N,)."""
         return self.classes == self.labels
 
     @property
     def confidence(self) -> NDArray[np.float64]:
-        """Its probability, float64 (N,)."""
+        """The probability of the most probable class, float64 (N,)."""
         return self.probabilities.max(axis=1)
 
 
-def predict(
-    network: nn.Module,
-    images: NDArray[np.uint8],
-    labels: NDArray[np.int64],
-    *,
-    device: torch.device,
-    autocast: torch.dtype | None = None,
-    views: Sequence[View] = VIEWS["none"],
-    batch_size: int = 512,
-) -> Predictions:
-    """Ask a network in evaluation mode for the class of each image.
-
-    Args:
-        network: maps images (N, C, H, W) in 0..255 to logits (N, classes).
-        images: uint8 (N, H, W, C).
-        labels: int64 (N,).
-        device: where the network lies.
-        autocast: a lower precision to compute in; None: the weights' own.
-        views: what is shown of each image; the probabilities are averaged over them.
-        batch_size: images at a time.
-    """
-    shares = classify(
-        network, images, device=device, autocast=autocast, views=views, batch_size=batch_size
-    )
-    return Predictions(shares, np.asarray(labels))
-
-
 def check_finite(logits: Tensor) -> None:
-    """Refuse outputs that say nothing."""
-    wrong = logits.numel() - int(torch.isfinite(logits).sum())
-    if wrong:
+    """Raise :class:`RunFailed` for logits with NaN or infinity."""
+    bad = logits.numel() - int(torch.isfinite(logits).sum())
+    if bad:
         raise RunFailed(
-            f"the network's outputs are not finite ({wrong:,} of the first {logits.numel():,}): "
+            f"the network's outputs are not finite ({bad:,} of the first {logits.numel():,}): "
             "its weights are those of a training that diverged, or precision=32-true is needed"
         )
 
@@ -114,14 +87,23 @@ def classify(
     views: Sequence[View] = VIEWS["none"],
     batch_size: int = 512,
 ) -> NDArray[np.float64]:
-    """The probability of each class, float64 (N, classes); arguments as :func:`predict`."""
+    """Probability of each class, float64 (N, classes), by a network in evaluation mode.
+
+    Args:
+        network: maps images (N, C, H, W) in 0..255 to logits (N, classes).
+        images: uint8 (N, H, W, C).
+        device: device of the network.
+        autocast: dtype of autocast; None computes in the dtype of the weights.
+        views: test-time augmentation, over which the probabilities are averaged.
+        batch_size: images in a batch.
+    """
     network.eval()
-    found = []
+    batches = []
     for start in range(0, len(images), batch_size):
-        part = torch.tensor(images[start : start + batch_size]).permute(0, 3, 1, 2).to(device)
+        batch = torch.tensor(images[start : start + batch_size]).permute(0, 3, 1, 2).to(device)
         with torch.autocast(device.type, dtype=autocast, enabled=autocast is not None):
-            logits = torch.stack([network(view(part)) for view in views])
+            logits = torch.stack([network(view(batch)) for view in views])
         check_finite(logits)
-        # On the CPU: Apple's GPUs have no float64.
-        found.append(F.softmax(logits.cpu().double(), dim=2).mean(dim=0).numpy())
-    return np.concatenate(found)
+        # On the CPU, because MPS has no float64.
+        batches.append(F.softmax(logits.cpu().double(), dim=2).mean(dim=0).numpy())
+    return np.concatenate(batches)

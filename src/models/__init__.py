@@ -1,6 +1,6 @@
-"""Networks: the residual family of this project, and torchvision's and timm's by name.
+"""Networks: the residual family of this project, and those of torchvision and timm by name.
 
-The configurations of runs name these builders as ``src.models.build_…``.
+Configurations of runs name these builders as ``src.models.build_…``.
 """
 
 from src.models.external import build_timm, build_torchvision

@@ -10,24 +10,24 @@ SHORTCUTS = ("A", "B", "C", "none")
 def conv3x3(
     in_channels: int, out_channels: int, *, stride: int = 1, groups: int = 1, bias: bool = False
 ) -> nn.Conv2d:
-    """Return a 3x3 convolution that keeps the size, or with stride 2 halves it, rounding up."""
+    """3x3 convolution that keeps the size, or with stride 2 halves it, rounded up."""
     return nn.Conv2d(in_channels, out_channels, 3, stride, padding=1, groups=groups, bias=bias)
 
 
 def conv1x1(
     in_channels: int, out_channels: int, *, stride: int = 1, bias: bool = False
 ) -> nn.Conv2d:
-    """Return a 1x1 convolution."""
+    """1x1 convolution."""
     return nn.Conv2d(in_channels, out_channels, 1, stride, bias=bias)
 
 
 def make_stem(
     stem: str, in_channels: int, width: int, *, bias: bool = False
 ) -> tuple[nn.Conv2d, nn.Module]:
-    """Return the first convolution and the pooling that follows its activation.
+    """First convolution, and the pooling that follows its activation.
 
     `imagenet` (He et al. 2015, arXiv:1512.03385, table 1) divides the size by 4; `cifar` (its
-    section 4.2) keeps it and has no pooling, because a 32x32 image has no pixels to give away.
+    section 4.2) keeps it without pooling, because a 32x32 image is small already.
     """
     assert stem in STEMS
     if stem == "imagenet":
@@ -37,7 +37,7 @@ def make_stem(
 
 
 class ZeroPadShortcut(nn.Module):
-    """Option A: every `stride`-th pixel, and zeros for the channels that the input lacks.
+    """Option A: every `stride`-th pixel, with zeros for the added channels.
 
     (N, in_channels, H, W) -> (N, out_channels, ceil(H / stride), ceil(W / stride)); no parameters.
     He et al. 2015, arXiv:1512.03385, sections 3.3 and 4.1.
@@ -45,27 +45,25 @@ class ZeroPadShortcut(nn.Module):
 
     def __init__(self, in_channels: int, out_channels: int, stride: int) -> None:
         super().__init__()
-        assert in_channels <= out_channels, "option A adds channels, it cannot drop any"
+        assert in_channels <= out_channels, "option A cannot remove channels"
         self.extra_channels = out_channels - in_channels
         self.stride = stride
 
     def forward(self, x: Tensor) -> Tensor:
-        """Subsample and pad `x`; its channels come first, the zeros after them."""
         x = x[:, :, :: self.stride, :: self.stride]
         return F.pad(x, (0, 0, 0, 0, 0, self.extra_channels))
 
     def extra_repr(self) -> str:
-        """Describe the layer in `print(model)`."""
         return f"extra_channels={self.extra_channels}, stride={self.stride}"
 
 
 def make_shortcut(
     shortcut: str, in_channels: int, out_channels: int, stride: int, *, bias: bool = False
 ) -> nn.Module | None:
-    """Return what a block adds to its residual branch; None when it adds nothing.
+    """Shortcut of a block; None in a plain network.
 
-    `A` pads with zeros and `B` projects where the shape changes, both the identity elsewhere; `C`
-    projects in every block; `none` is the plain network (He et al. 2015, arXiv:1512.03385,
+    `A` pads with zeros and `B` projects where the shape changes, both are the identity elsewhere;
+    `C` projects in every block; `none` is the plain network (He et al. 2015, arXiv:1512.03385,
     sections 3.3 and 4.1, table 3).
     """
     assert shortcut in SHORTCUTS
@@ -109,13 +107,12 @@ class BasicBlock(nn.Module):
         self.relu = nn.ReLU(inplace=True)
         self.conv2 = conv3x3(width, width, bias=conv_bias)
         self.bn2 = nn.BatchNorm2d(width)
-        # torchvision's name for the shortcut; an identity adds no key to the state dict.
+        # torchvision's name for the shortcut; nn.Identity adds no key to the state dict.
         self.downsample = make_shortcut(shortcut, in_channels, width, stride, bias=conv_bias)
         if zero_init_residual:
             nn.init.zeros_(self.bn2.weight)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return relu(residual(x) + shortcut(x)); relu(residual(x)) in a plain network."""
         out = self.relu(self.bn1(self.conv1(x)))
         out = self.bn2(self.conv2(out))
         if self.downsample is not None:
@@ -130,7 +127,7 @@ class Bottleneck(nn.Module):
     convolution has `cardinality` groups of `width * base_width / 64` channels: more groups make a
     ResNeXt (Xie et al. 2016, arXiv:1611.05431, table 1), wider ones a wide ResNet (Zagoruyko &
     Komodakis 2016, arXiv:1605.07146, WRN-50-2-bottleneck). The stride is on the 3x3 convolution, as
-    in torchvision's "ResNet v1.5"; the paper's is on the first 1x1, which skips 3 pixels of 4.
+    in torchvision ("ResNet v1.5"); the paper's is on the first 1x1, which skips 3 pixels of 4.
     """
 
     expansion = 4
@@ -162,7 +159,6 @@ class Bottleneck(nn.Module):
             nn.init.zeros_(self.bn3.weight)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return relu(residual(x) + shortcut(x)); relu(residual(x)) in a plain network."""
         out = self.relu(self.bn1(self.conv1(x)))
         out = self.relu(self.bn2(self.conv2(out)))
         out = self.bn3(self.conv3(out))

@@ -1,4 +1,4 @@
-"""Backbones of other libraries by name; the libraries are imported only when asked for."""
+"""Networks of torchvision and timm, which are imported only when used."""
 
 from typing import Any, cast
 
@@ -7,7 +7,7 @@ from torch import nn
 
 from src.text import check_at_least_one, check_model_name, in_one_line
 
-# Unless told otherwise these return a tuple of three outputs while training, not the logits.
+# By default these return a tuple in training: the logits and those of auxiliary classifiers.
 _WITH_AUXILIARY_OUTPUTS = ("googlenet", "inception_v3")
 
 
@@ -21,12 +21,12 @@ def build_torchvision(
 ) -> nn.Module:
     """Build torchvision's classification model `name`, (N, in_channels, H, W) -> (N, num_classes).
 
-    `weights` names pretrained weights, such as `DEFAULT`, downloaded once; a classifier of another
-    number of classes than theirs starts anew. With `in_channels` other than 3 the first
-    convolution is replaced; from pretrained weights it takes the mean kernel of the three colours,
-    scaled so that an image repeated over the channels gives the same as before. `options` go to
-    torchvision's own builder. Raises ValueError for an unknown name, weights or option, and when
-    the weights cannot be fetched.
+    `weights` names pretrained weights, such as `DEFAULT`, downloaded once; their classifier is
+    replaced if it has another number of classes. With `in_channels` other than 3 the first
+    convolution is replaced; from pretrained weights it takes the mean kernel of the three colors,
+    scaled so that an image repeated over the channels gives the same output. `options` go to
+    torchvision's builder. Raises ValueError for an unknown name, weights or option, and when the
+    weights cannot be downloaded.
     """
     from torchvision import models
 
@@ -47,7 +47,7 @@ def build_torchvision(
             known = models.get_model_weights(name).__members__
             if "/" in weights:
                 raise ValueError(
-                    f"weights={weights}: a path, and torchvision's weights go by names (accepted: "
+                    f"weights={weights}: must be a name of torchvision's, not a path (accepted: "
                     f"{', '.join(known)})"
                 )
             check_model_name(f"weights of torchvision's {name}", weights.rpartition(".")[2], known)
@@ -73,10 +73,10 @@ def build_timm(
 ) -> nn.Module:
     """Build timm's model `name`, (N, in_channels, H, W) -> (N, num_classes) logits.
 
-    `name` may carry a tag of weights (`resnet18.a1_in1k`) or a source that timm understands
+    `name` may have a tag of weights (`resnet18.a1_in1k`) or a source that timm understands
     (`hf-hub:...`, `local-dir:...`); `pretrained` downloads the weights; `options` go to
     `timm.create_model`. Raises ValueError when timm is not installed, for an unknown name or
-    option, and when the weights cannot be fetched.
+    option, and when the weights cannot be downloaded.
     """
     try:
         import timm
@@ -104,7 +104,7 @@ def build_timm(
 
 
 def _replace_classifier(model: nn.Module, num_classes: int) -> None:
-    """Give `model` a new last layer, unless it has `num_classes` outputs already."""
+    """Replace the last layer of `model`, unless it has `num_classes` outputs."""
     layers = [(p, m) for p, m in model.named_modules() if isinstance(m, (nn.Linear, nn.Conv2d))]
     path, old = layers[-1]
     new: nn.Linear | nn.Conv2d
@@ -115,13 +115,13 @@ def _replace_classifier(model: nn.Module, num_classes: int) -> None:
     else:
         if old.out_channels == num_classes:
             return
-        assert old.kernel_size == (1, 1), "a convolution that classifies looks at one place"
+        assert old.kernel_size == (1, 1), "the classifying convolution is 1x1"
         new = nn.Conv2d(old.in_channels, num_classes, 1, bias=old.bias is not None)
     model.set_submodule(path, new)
 
 
 def _replace_first_convolution(model: nn.Module, in_channels: int, *, keep_weights: bool) -> None:
-    """Let the first convolution of `model` take images of `in_channels` channels."""
+    """Replace the first convolution of `model` by one for `in_channels` channels."""
     path, old = next((p, m) for p, m in model.named_modules() if isinstance(m, nn.Conv2d))
     assert old.in_channels == 3 and old.groups == 1
     new = nn.Conv2d(

@@ -1,7 +1,7 @@
-"""Residual networks: one table for every depth, the network, and its builder."""
+"""Residual networks: a table of all variants, the network, its builder."""
 
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
 
 from torch import Tensor, nn
 
@@ -11,11 +11,11 @@ from src.text import check_model_name
 
 @dataclass(frozen=True)
 class Variant:
-    """A row of the table; `depths` and `widths` have an entry a stage.
+    """Row of `VARIANTS`; `depths` and `widths` have an entry for each stage.
 
     `block` is `basic` or `bottleneck`. `cardinality` is the number of groups of a bottleneck's 3x3
-    convolution and `base_width` the width of one of them in a stage of width 64. `stem` and
-    `shortcut` are what the network has unless the caller asks for another.
+    convolution, `base_width` the width of a group in a stage of width 64. `stem` and `shortcut` are
+    the defaults of the network.
     """
 
     block: str
@@ -31,7 +31,7 @@ class Variant:
 
 
 def _cifar_resnet(layers: int) -> Variant:
-    """Return the row of a 6n+2 layer network: He et al. 2015, arXiv:1512.03385, section 4.2."""
+    """Variant of 6n+2 layers: He et al. 2015, arXiv:1512.03385, section 4.2."""
     n, rest = divmod(layers - 2, 6)
     assert rest == 0
     return Variant("basic", (n, n, n), (16, 32, 64), shortcut="A")
@@ -65,11 +65,16 @@ class ResNet(nn.Module):
     """A residual network for images, (N, in_channels, H, W) float -> (N, num_classes) logits.
 
     He et al. 2015, arXiv:1512.03385. Parameters have torchvision's names, so that its weights load.
-    `variant` is a row of the table and gives the stem and the shortcut that are None; `conv_bias`
-    gives every convolution a bias; `zero_init_residual` starts every block as its shortcut (Goyal
-    et al. 2017, arXiv:1706.02677, section 5.1); `dropout`, a probability in [0, 1), acts before
-    the classifier; `norm_momentum`, in (0, 1], is the share of the newest batch in the running
-    statistics of norms.
+
+    Args:
+        variant: row of `VARIANTS`.
+        stem: `cifar` or `imagenet`; None takes the variant's.
+        shortcut: `A`, `B`, `C` or `none`, see `make_shortcut`; None takes the variant's.
+        conv_bias: whether convolutions have a bias.
+        zero_init_residual: whether every block starts as its shortcut (Goyal et al. 2017,
+            arXiv:1706.02677, section 5.1).
+        dropout: probability in [0, 1) before the classifier.
+        norm_momentum: share of the newest batch in the running statistics of norms, in (0, 1].
     """
 
     def __init__(
@@ -124,9 +129,10 @@ class ResNet(nn.Module):
                 module.momentum = norm_momentum
 
     def _initialize_convolutions(self) -> None:
-        """Draw the convolutions' weights: He et al. 2015, arXiv:1502.01852, with fan-out.
+        """Initialize the convolutions: He et al. 2015, arXiv:1502.01852, with fan-out.
 
-        Norms start at weight 1 and bias 0 by themselves, except where a block has zeroed its own.
+        Norms start at weight 1 and bias 0, torch's default, except where a block has zeroed its
+        own.
         """
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
@@ -136,11 +142,9 @@ class ResNet(nn.Module):
 
     @property
     def stages(self) -> list[nn.Module]:
-        """The stages in order: `layer1`, `layer2`, ..."""
         return [self.get_submodule(f"layer{i + 1}") for i in range(len(self.variant.depths))]
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return the logits (N, num_classes) of images (N, in_channels, H, W)."""
         x = self.maxpool(self.relu(self.bn1(self.conv1(x))))
         for stage in self.stages:
             x = stage(x)
@@ -148,48 +152,25 @@ class ResNet(nn.Module):
         return cast(Tensor, self.fc(self.dropout(x)))
 
     def feature_sizes(self, image_size: int) -> list[int]:
-        """Compute the height (and width) in pixels after each stage, for square images."""
+        """Height (and width) in pixels after each stage, for square images."""
         # Every stride of 2 comes with padding (k - 1) / 2, so each halves the size, rounding up.
         halvings = 2 if self.stem == "imagenet" else 0
         return [-(-image_size // 2 ** (halvings + i)) for i in range(len(self.variant.depths))]
 
     def collapses(self, image_size: int) -> bool:
-        """Tell whether a stage ends in a 1x1 map, so that its 3x3 kernels see mostly padding."""
+        """Whether a stage ends in a 1x1 map, so that its 3x3 kernels see mostly padding."""
         return min(self.feature_sizes(image_size)) == 1
 
 
 def list_models() -> list[str]:
-    """Return the names that `build_model` knows, in the table's order."""
+    """Names that `build_model` accepts, in the table's order."""
     return list(VARIANTS)
 
 
-def build_model(
-    name: str,
-    *,
-    num_classes: int = 10,
-    in_channels: int = 3,
-    stem: str | None = None,
-    shortcut: str | None = None,
-    conv_bias: bool = False,
-    zero_init_residual: bool = False,
-    dropout: float = 0.0,
-    norm_momentum: float = 0.1,
-) -> ResNet:
-    """Build the residual network `name`, (N, in_channels, H, W) float -> (N, num_classes) logits.
+def build_model(name: str, **options: Any) -> ResNet:
+    """Build the residual network `name` of `list_models()`; `options` are those of `ResNet`.
 
-    `stem` is `cifar` or `imagenet`, `shortcut` is `A`, `B`, `C` or `none`; None takes the table's.
-    `conv_bias`, `zero_init_residual`, `dropout` and `norm_momentum` are explained at `ResNet`.
-    Raises ValueError for a name that is not in `list_models()`.
+    Raises ValueError for an unknown name.
     """
     check_model_name("model", name, VARIANTS)
-    return ResNet(
-        VARIANTS[name],
-        num_classes=num_classes,
-        in_channels=in_channels,
-        stem=stem,
-        shortcut=shortcut,
-        conv_bias=conv_bias,
-        zero_init_residual=zero_init_residual,
-        dropout=dropout,
-        norm_momentum=norm_momentum,
-    )
+    return ResNet(VARIANTS[name], **options)

@@ -17,7 +17,7 @@ Size = tuple[int, ...]
 
 @dataclass(frozen=True)
 class LayerRow:
-    """A call of a layer: sizes without the batch dimension, counts for one image."""
+    """One call of a layer: sizes without the batch dimension, counts for one image."""
 
     name: str
     type: str
@@ -29,10 +29,10 @@ class LayerRow:
 
 @dataclass(frozen=True)
 class ModelSummary:
-    """The layers in the order of execution, and the totals of the whole network for one image.
+    """Layers in the order of execution, and totals of the whole network for one image.
 
-    The totals count what happens outside the layers too, such as a position embedding.
-    `output_size` is what the network returns, without the batch; None when that is no tensor.
+    The totals include operations outside of layers, such as a position embedding. `output_size` has
+    no batch dimension; it is None when the network does not return a tensor.
     """
 
     rows: tuple[LayerRow, ...]
@@ -42,7 +42,7 @@ class ModelSummary:
     multiply_adds: int
 
     def as_table(self) -> str:
-        """Return an aligned text table, a line a layer, that ends with the totals."""
+        """Aligned text table with a line for each layer, and the totals."""
         header = ("Layer", "Type", "Input", "Output", "Parameters", "Multiply-adds")
         cells = [header, *(_cells(row) for row in self.rows)]
         widths = [max(len(line[column]) for line in cells) for column in range(len(header))]
@@ -60,14 +60,15 @@ def summarize(model: nn.Module, input_size: tuple[int, int, int]) -> ModelSummar
     """Summarize `model`, which stays as it is, for an image (channels, height, width).
 
     A row is a layer that has parameters or changes the size. Multiply-adds are those of
-    convolutions, matrix products and attention; what is done a value at a time (norms,
-    activations, pooling) is not counted, as in the figures of He et al. 2015 (arXiv:1512.03385,
-    table 1). Raises ValueError when `model` cannot take such an image.
+    convolutions, matrix products and attention; elementwise operations (norms, activations,
+    pooling) are not counted, as in He et al. 2015 (arXiv:1512.03385, table 1). Raises ValueError
+    when `model` cannot take such an image.
     """
     channels, height, width = input_size
     check_at_least_one(channels=channels, height=height, width=width)
-    # Code such as `if x.max() > 1` needs values, which tensors on meta do not have; on the CPU the
-    # counter of torch 2.15 does not see the fused attention of `nn.MultiheadAttention`.
+    # First on meta, because on the CPU torch 2.15's FlopCounterMode does not count the fused
+    # attention of `nn.MultiheadAttention`; on the CPU for code such as `if x.max() > 1`, which
+    # needs values.
     with suppress(Exception):
         return _run(_on_meta(model), input_size)
     try:
@@ -81,7 +82,7 @@ def summarize(model: nn.Module, input_size: tuple[int, int, int]) -> ModelSummar
 
 @torch.no_grad()
 def _on_meta(model: nn.Module) -> nn.Module:
-    """Copy a network without its values; `Module.to` would copy them and part shared weights."""
+    """Copy a network to the meta device; `Module.to` would copy values and split shared weights."""
     memo: dict[int, Any] = {
         id(p): nn.Parameter(p.to("meta"), p.requires_grad) for p in model.parameters()
     }
@@ -91,10 +92,10 @@ def _on_meta(model: nn.Module) -> nn.Module:
 
 @torch.no_grad()
 def _run(model: nn.Module, input_size: Size) -> ModelSummary:
-    """Summarize a copy of a network, which keeps the hooks, by one forward pass."""
+    """Summarize a copy of a network, on which the hooks stay, by one forward pass."""
     counter = FlopCounterMode(display=False)
     rows: list[LayerRow] = []
-    counted: set[int] = set()  # a layer that is called twice has its parameters counted once
+    counted: set[int] = set()  # parameters; a layer that is called twice counts once
     start = 0
 
     def multiply_adds() -> int:
@@ -117,7 +118,7 @@ def _run(model: nn.Module, input_size: Size) -> ModelSummary:
         return record
 
     for name, module in model.named_modules():
-        # Attention is one row: it never calls its own output projection.
+        # Attention is one row, because it does not call its output projection as a module.
         if isinstance(module, nn.MultiheadAttention) or not any(module.children()):
             module.register_forward_pre_hook(before)
             module.register_forward_hook(after(name))
@@ -135,7 +136,7 @@ def _run(model: nn.Module, input_size: Size) -> ModelSummary:
 
 
 def _size(value: Any) -> Size:
-    """Return the size, without the batch, of the first tensor in `value`; () if there is none."""
+    """Size, without the batch, of the first tensor in `value`; () without a tensor."""
     if isinstance(value, Tensor):
         return tuple(value.shape[1:])
     if isinstance(value, (tuple, list)):
@@ -157,7 +158,7 @@ def _cells(row: LayerRow) -> tuple[str, ...]:
 
 
 def _aligned(line: tuple[str, ...], widths: list[int]) -> str:
-    """Align the four columns of text to the left and the two of numbers to the right."""
+    """Align four columns of text to the left and two of numbers to the right."""
     padded = [
         cell.ljust(width) if column < 4 else cell.rjust(width)
         for column, (cell, width) in enumerate(zip(line, widths, strict=True))

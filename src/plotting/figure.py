@@ -1,7 +1,7 @@
-"""Matplotlib figures that no window belongs to.
+"""Matplotlib figures without a window.
 
-Matplotlib takes half a second to import, which a configuration error need not wait for: it is
-imported when the first figure is wanted.
+Matplotlib is imported with the first figure, because it takes half a second, which a
+configuration error need not wait for.
 """
 
 import io
@@ -26,12 +26,9 @@ log = logging.getLogger(__name__)
 
 @contextmanager
 def warn_if_fails(what: object) -> Iterator[None]:
-    """Go on without a picture that cannot be drawn or written, with a warning that says why.
+    """Log a warning instead of failing when a picture cannot be drawn or written.
 
-    What was computed is worth more than a picture of it.
-
-    Args:
-        what: the picture, a name or a path.
+    A run's results are not lost for a picture of them. ``what`` is its name or path.
     """
     try:
         yield
@@ -42,12 +39,12 @@ def warn_if_fails(what: object) -> Iterator[None]:
 
 
 def new_figure(width: float, height: float, **options: Any) -> "Figure":
-    """A figure of so many inches; ``options`` are ``Figure``'s own."""
+    """New figure of a size in inches; ``options`` are those of matplotlib's ``Figure``."""
     from matplotlib import rcParams
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    # A $ in the name of a class or a file begins no formula; nothing here is one.
+    # A $ in the name of a class or a file does not start a formula.
     rcParams["text.parse_math"] = False
     figure = Figure(figsize=(width, height), **options)
     FigureCanvasAgg(figure)
@@ -55,7 +52,7 @@ def new_figure(width: float, height: float, **options: Any) -> "Figure":
 
 
 def as_pixels(figure: "Figure") -> NDArray[np.uint8]:
-    """The figure as it would be written: RGB, uint8 (height, width, 3)."""
+    """Rendered figure: RGB, uint8 (height, width, 3)."""
     canvas: Any = figure.canvas
     with _no_glyph_warnings():
         canvas.draw()
@@ -63,7 +60,7 @@ def as_pixels(figure: "Figure") -> NDArray[np.uint8]:
 
 
 def as_png(figure: "Figure", dpi: float = 110) -> bytes:
-    """The figure as the content of a PNG file."""
+    """Rendered figure as the bytes of a PNG file."""
     file = io.BytesIO()
     with _no_glyph_warnings():
         figure.savefig(file, format="png", dpi=dpi)
@@ -86,7 +83,7 @@ def write_picture(path: Path, pixels: NDArray[np.uint8]) -> None:
 
 @contextmanager
 def _no_glyph_warnings() -> Iterator[None]:
-    """Letters that the font lacks are drawn as boxes, without a word on stderr for each."""
+    """Suppress a warning on stderr for each letter that the font lacks; it is drawn as a box."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         yield

@@ -1,7 +1,6 @@
 """``curves.png``: loss, accuracy and learning rate of a run."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from src.plotting.figure import new_figure, write_figure
@@ -15,10 +14,10 @@ if TYPE_CHECKING:
 Rows = Sequence[dict[str, float]]
 
 
-def draw_curves(directory: RunDirectory, title: str) -> Path:
-    """Draw the logged rows of a run into ``curves.png`` and return its path.
+def draw_curves(directory: RunDirectory, title: str) -> None:
+    """Draw the logged rows of a run into ``curves.png``.
 
-    Curves differ in their line and marker as well as in colour, and so survive a grey print.
+    Curves differ in line and marker as well as in color, for print in gray.
     """
     rows = read_rows(directory)
     figure = new_figure(10, 3.2, layout="constrained")
@@ -39,9 +38,7 @@ def draw_curves(directory: RunDirectory, title: str) -> Path:
     accuracy.set_ylim(0, 100)
     rate.set_ylim(bottom=0)
     figure.suptitle(title, fontsize="medium")
-    path = directory.path / "curves.png"
-    write_figure(path, figure)
-    return path
+    write_figure(directory.path / "curves.png", figure)
 
 
 def _plot(axes: "Axes", rows: Rows, name: str, scale: float, label: str, **style: object) -> None:

@@ -1,1 +1,1 @@
-"""Classify images that the user names."""
+"""The command ``python -m src.predict``: classify images that the user names."""

@@ -16,7 +16,7 @@ def main() -> None:
 
 if __name__ == "__main__":
     if not __package__:
-        # Started as a file, Python looks for its modules beside it.
+        # A script path on the command line puts src/predict on the import path, not the project.
         print("error: start it as python -m src.predict", file=sys.stderr)
         sys.exit(2)
     main()

@@ -22,20 +22,20 @@ from src.data.safe_read import read_bounded
 from src.text import printable
 
 THUMBNAIL = 128
-"""The longer side of a thumbnail in pixels; what is smaller stays as it is."""
+"""Longer side of a thumbnail in pixels; smaller images keep their size."""
 
-_WORKERS = min(4, os.cpu_count() or 1)  # as many images are in memory at full size
+_WORKERS = min(4, os.cpu_count() or 1)  # also the number of full-size images in memory
 _DIGITS = re.compile(r"(\d+)")
 
 
 @dataclass(frozen=True)
-class Found:
-    """What there is at an input.
+class InputFiles:
+    """Files at an input.
 
     Attributes:
         files: paths in natural order, each once; they may still turn out not to be images.
         problems: a line for each folder that cannot be read.
-        others: the visible files in folders that are no images by their suffix.
+        others: visible files in folders without the suffix of an image.
     """
 
     files: list[Path]
@@ -45,12 +45,12 @@ class Found:
 
 @dataclass(frozen=True)
 class InputBatch:
-    """Images that could be read, N of them, and what to say of those that could not.
+    """N readable images of a batch, and the problems of the others.
 
     Attributes:
-        files: their N paths.
-        images: uint8 (N, H, W, C), as the network takes them.
-        thumbnails: N images uint8 (h, w, 1 or 3) in the files' own proportions and colours.
+        files: N paths.
+        images: uint8 (N, H, W, C), the network's input.
+        thumbnails: N images uint8 (h, w, 1 or 3) in the files' own proportions and colors.
         problems: a line for each unreadable file.
     """
 
@@ -60,17 +60,17 @@ class InputBatch:
     problems: list[str]
 
 
-def find_images(source: str) -> Found:
-    """List the images at ``source``, sorted so that 2.png comes before 10.png.
+def find_images(source: str) -> InputFiles:
+    """List the images at ``source``, in natural order: 2.png before 10.png.
 
-    A file is taken whatever its name, and so is a link to nothing, to be reported on reading; of
-    a folder, with its subfolders, the visible files with the suffix of an image. Only what does
-    not exist is a pattern (``*``, ``?``, ``[…]``, ``**`` for folders in folders), whose matches
+    A file is taken whatever its name, and so is a broken link, which is reported on reading. Of a
+    folder and its subfolders, the visible files with the suffix of an image are taken. A path that
+    does not exist is a pattern (``*``, ``?``, ``[…]``, ``**`` for nested folders), whose matches
     are taken in the same way, files by their suffix.
 
     Raises:
-        ValueError: there is nothing.
-        OSError: the path cannot be looked at.
+        ValueError: no image is there.
+        OSError: the path cannot be accessed.
     """
     path = Path(source).expanduser()
     problems: list[str] = []
@@ -80,9 +80,9 @@ def find_images(source: str) -> Found:
         files = [file for file in visible if is_image(file.name)]
         others = [file for file in visible if not is_image(file.name)]
         if not files and not problems:
-            said = f"; {not_read(map(str, others))}" if others else ""
+            skipped = f"; {not_read(map(str, others))}" if others else ""
             raise ValueError(
-                f"{printable(path)}: no images in this folder ({' '.join(IMAGE_SUFFIXES)}){said}"
+                f"{printable(path)}: no images in this folder ({' '.join(IMAGE_SUFFIXES)}){skipped}"
             )
     elif os.path.lexists(path):
         files = [path]
@@ -93,23 +93,23 @@ def find_images(source: str) -> Found:
                 f"{printable(path)}: no such file or folder, and a pattern of no images "
                 f"({' '.join(IMAGE_SUFFIXES)})"
             )
-    return Found(sorted(dict.fromkeys(files), key=_natural), problems, others)
+    return InputFiles(sorted(dict.fromkeys(files), key=_natural_order), problems, others)
 
 
 def _matches(pattern: Path, problems: list[str]) -> Iterator[Path]:
-    # Folders that exist are no part of the pattern, though their names may have brackets.
+    # The pattern starts below the last existing folder, whose name may contain brackets.
     root = next(parent for parent in pattern.parents if parent.is_dir())
     for path in root.glob(str(pattern.relative_to(root))):
         if any(map(is_hidden, path.relative_to(root).parts)):
             continue
         if path.is_dir():
-            yield from filter(_by_suffix, _walk(path, _parents(path), problems))
+            yield from filter(_has_image_suffix, _walk(path, _parents(path), problems))
         elif is_image(path.name):
             yield path
 
 
 def _parents(folder: Path) -> tuple[tuple[int, int], ...]:
-    """The folders it lies in, by which a link back to one of them is recognised."""
+    """Device and inode of the folder's parents, to recognize links back to them."""
     found = [parent.stat() for parent in folder.absolute().parents]
     return tuple((status.st_dev, status.st_ino) for status in found)
 
@@ -122,7 +122,7 @@ def _walk(folder: Path, above: tuple[tuple[int, int], ...], problems: list[str])
         problems.append(f"{printable(folder)} cannot be read: {error.strerror}")
         return
     here = (status.st_dev, status.st_ino)
-    if here in above:  # a link to a folder it lies in
+    if here in above:  # a link to one of its parents
         return
     for path in paths:
         if is_hidden(path.name) or is_system_folder(path.name):
@@ -133,11 +133,11 @@ def _walk(folder: Path, above: tuple[tuple[int, int], ...], problems: list[str])
             yield path
 
 
-def _by_suffix(path: Path) -> bool:
+def _has_image_suffix(path: Path) -> bool:
     return is_image(path.name)
 
 
-def _natural(path: Path) -> list[list[str | int]]:
+def _natural_order(path: Path) -> list[list[str | int]]:
     def words(part: str) -> list[str | int]:
         pieces = _DIGITS.split(part.casefold())
         return [int(piece) if place % 2 else piece for place, piece in enumerate(pieces)]
@@ -148,13 +148,13 @@ def _natural(path: Path) -> list[list[str | int]]:
 def read_batches(
     files: Sequence[Path], *, size: tuple[int, int], channels: int, batch_size: int
 ) -> Iterator[InputBatch]:
-    """Read images, of which few are in memory at full size at any time.
+    """Read images in batches, with few of them at full size in memory at any time.
 
     Args:
-        files: their paths.
-        size: (height, width) to resize to, as :func:`src.data.decode.resize`.
-        channels: 3 for RGB, 1 for grey.
-        batch_size: files a batch; fewer images where some cannot be read.
+        files: paths.
+        size: (height, width) to resize to.
+        channels: 3 for RGB, 1 for gray.
+        batch_size: files in a batch; fewer images where some cannot be read.
     """
 
     def read(path: Path) -> tuple[NDArray[np.uint8], NDArray[np.uint8]] | str:

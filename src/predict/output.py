@@ -21,26 +21,28 @@ if TYPE_CHECKING:
 
 
 def show_predictions(
-    results: Results, trained: TrainedRun, settings: PredictConfig, place: Path
+    results: Results, trained: TrainedRun, settings: PredictConfig, output_dir: Path
 ) -> None:
-    """Print a row an image, and where everything is."""
+    """Print a row for each of the first images, totals, and where the results are."""
     console = Console()
     if results.files:
         console.print(_table(results, trained.classes, settings))
     if results.count > len(results.files):
-        _say(
+        _print_line(
             console,
             f"the first {len(results.files)} of {results.count:,} images, here and in "
             "predictions.png; all of them are in predictions.csv",
         )
     unreadable = f", {results.unreadable:,} unreadable" if results.unreadable else ""
     images = "image" if results.count == 1 else "images"
-    _say(console, f"{results.count:,} {images} classified by {trained.checkpoint}{unreadable}")
-    _say(console, f"results in {place}")
+    _print_line(
+        console, f"{results.count:,} {images} classified by {trained.checkpoint}{unreadable}"
+    )
+    _print_line(console, f"results in {output_dir}")
 
 
 def _table(results: Results, classes: tuple[str, ...], settings: PredictConfig) -> Table:
-    top = _top_folder(results.files, settings)
+    top = _base_folder(results.files, settings)
     table = Table()
     table.add_column("file", overflow="fold")
     for name in ("prediction", "probability", "next best"):
@@ -55,17 +57,17 @@ def _table(results: Results, classes: tuple[str, ...], settings: PredictConfig) 
     return table
 
 
-def _top_folder(files: list[Path], settings: PredictConfig) -> Path:
-    """What need not be repeated in every row: the input, or the folder the files share."""
+def _base_folder(files: list[Path], settings: PredictConfig) -> Path:
+    """Folder that the paths in the table are relative to: the input, or the files' common one."""
     source = Path(str(settings.input)).expanduser()
     return source if source.is_dir() else Path(os.path.commonpath([file.parent for file in files]))
 
 
 def _ranked(row: NDArray[np.float64], top: int) -> list[int]:
-    """The most probable classes first, at most ``top``; the lower label first among equals."""
+    """The ``top`` most probable classes in order; of equal ones the lower label first."""
     order: list[int] = np.argsort(-row, kind="stable")[:top].tolist()
     return order
 
 
-def _say(console: Console, line: str) -> None:
+def _print_line(console: Console, line: str) -> None:
     console.print(Text(printable(line)), soft_wrap=True)

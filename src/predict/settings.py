@@ -14,7 +14,7 @@ from src.errors import ConfigError
 
 @dataclass(config=STRICT, kw_only=True)
 class PredictConfig(InferenceConfig):
-    """What ``python -m src.predict`` classifies."""
+    """Settings of ``python -m src.predict``."""
 
     input: str | None
     output: str | None

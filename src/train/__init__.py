@@ -1,1 +1,1 @@
-"""One training run, from its first line to its last."""
+"""The command ``python -m src.train``: one training run from start to end."""

@@ -1,4 +1,4 @@
-"""From a checked configuration to data module, LightningModule and summary."""
+"""Build data module, LightningModule and model summary from a checked configuration."""
 
 import logging
 from dataclasses import asdict
@@ -38,7 +38,7 @@ def build_classifier(
 ) -> tuple[ImageClassifier, ModelSummary]:
     """The network for the data, ready to train, and its layer-by-layer summary."""
     height, width, channels = data.image_shape
-    # A run that goes on has its weights; its configuration has nothing fetched.
+    # A resumed run takes its weights from its checkpoint.
     model = without_pretrained_weights(config.model) if config.run.resume else config.model
     backbone = build_backbone(model, len(data.classes), channels)
     with as_user_errors():
@@ -57,18 +57,18 @@ def build_classifier(
     if compute.mixed_on_cpu:
         use_matmul_weight_grad(classifier.network)
     if config.trainer.compile:
-        # In place, which keeps the names in the state dict.
+        # Module.compile keeps the names in the state dict, torch.compile does not.
         classifier.network.compile(mode=config.trainer.compile_mode)
     return classifier, summary
 
 
 def check_fit(backbone: nn.Module, summary: ModelSummary, data: ImageDataModule) -> None:
-    """Check that a network gives a number for each class; warn where it sees too little."""
+    """Refuse a network without one output a class; warn of a last stage of a single pixel."""
     classes, output = len(data.classes), summary.output_size
     if output is None or len(output) != 1:
         what = "several values" if output is None else f"an output of {len(output)} dimensions"
         raise UserError(
-            f"the model returns {what} for an image; a tensor of one number a class is needed"
+            f"the model returns {what} for an image; one number for each class is needed"
         )
     if output[0] != classes:
         raise UserError(

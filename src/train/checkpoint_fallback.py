@@ -1,4 +1,4 @@
-"""Find the checkpoint to resume from, falling back when the newest is damaged."""
+"""Checkpoint to resume from; an older one where the newest is damaged."""
 
 import logging
 from itertools import chain, count
@@ -19,8 +19,8 @@ log = logging.getLogger(__name__)
 def find_usable_checkpoint(directory: RunDirectory) -> Path | None:
     """``last.ckpt`` of a run, or ``None`` where nothing has been saved yet.
 
-    Where it is damaged or gone, the newest of the others takes its place; the damaged file stays
-    beside it as ``last.ckpt.damaged``.
+    Where it is damaged or missing, the newest of the other checkpoints takes its place; the damaged
+    file stays beside it as ``last.ckpt.damaged``.
     """
     steps: dict[Path, int] = {}
     problems = []
@@ -32,7 +32,7 @@ def find_usable_checkpoint(directory: RunDirectory) -> Path | None:
         except CheckpointError as error:
             problems.append(one_line(error))
         except OSError as error:
-            # No damage: what may not be read may still be whole.
+            # A file without read permission may be whole: no older one takes its place.
             raise UserError(f"{path}: cannot be read ({error.strerror})") from error
         if directory.last in steps:
             return directory.last
@@ -41,15 +41,14 @@ def find_usable_checkpoint(directory: RunDirectory) -> Path | None:
             raise UserError(f"nothing to continue from: {'; '.join(problems)}")
         return None
     chosen = max(steps, key=lambda path: steps[path])
-    why = "; ".join(problems) or f"{directory.last} is gone"
-    log.warning("%s; going on from %s, of step %d", why, chosen.name, steps[chosen])
+    reason = "; ".join(problems) or f"{directory.last} is gone"
+    log.warning("%s; going on from %s, of step %d", reason, chosen.name, steps[chosen])
     if directory.last.exists():
-        directory.last.replace(_free(directory.last.with_name("last.ckpt.damaged")))
+        directory.last.replace(_unused_name(directory.last.with_name("last.ckpt.damaged")))
     put_in_place(chosen, directory.last)
     return directory.last
 
 
-def _free(path: Path) -> Path:
-    """A name that nothing has yet: the path, or with a number behind it."""
+def _unused_name(path: Path) -> Path:
     names = (path.with_name(f"{path.name}.{number}") for number in count(2))
     return next(name for name in chain([path], names) if not name.exists())

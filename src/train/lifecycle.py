@@ -1,9 +1,9 @@
-"""Lifecycle of a run: run.json and the lock are held, errors explained in terms of settings."""
+"""Lifecycle of a run: holds run.json and the lock, explains errors in terms of settings."""
 
 import logging
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from typing import Any, Protocol
+from typing import Any
 
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 
@@ -21,7 +21,10 @@ from src.training.checkpoint import CheckpointError
 
 @contextmanager
 def explain_errors(config: TrainConfig) -> Iterator[None]:
-    """Turn running out of memory or disk into one line that says what to change."""
+    """Turn errors of torch and Lightning into one line that names the setting to change.
+
+    Running out of memory or disk becomes :class:`RunFailed`, the others :class:`UserError`.
+    """
     try:
         yield
     except (MisconfigurationException, CheckpointError) as error:
@@ -29,13 +32,13 @@ def explain_errors(config: TrainConfig) -> Iterator[None]:
     except ValueError as error:
         if "more than 1 value per channel" in str(error):
             raise UserError(
-                f"data.batch_size={config.data.batch_size}: batch norm cannot do with one image of "
-                "a single pixel, which is what this network makes of it; take more images a batch"
+                f"data.batch_size={config.data.batch_size}: batch norm cannot train on one image "
+                "that the network has reduced to a single pixel; raise data.batch_size"
             ) from error
         raise
     except (MemoryError, RuntimeError) as error:
         if is_out_of_memory(error):
-            raise RunFailed(_memory(config)) from error
+            raise RunFailed(_out_of_memory(config)) from error
         if "Error(s) in loading state_dict" in str(error):
             raise UserError(f"the checkpoint is of another network: {one_line(error)}") from error
         raise
@@ -44,7 +47,7 @@ def explain_errors(config: TrainConfig) -> Iterator[None]:
         raise RunFailed(f"{where}cannot be written or read: {one_line(error)}") from error
 
 
-def _memory(config: TrainConfig) -> str:
+def _out_of_memory(config: TrainConfig) -> str:
     size, parts = config.data.batch_size, config.trainer.accumulate_grad_batches
     return (
         f"out of memory with data.batch_size={size}; try data.batch_size={max(size // 2, 1)} "
@@ -52,55 +55,46 @@ def _memory(config: TrainConfig) -> str:
     )
 
 
-class RecordWriter(Protocol):
-    """Takes further facts about a run."""
+class NullRecord:
+    """Record of every rank but the first, which keeps the only one: writes nothing."""
 
     def update(self, **fields: Any) -> None:
-        """Add them to the record."""
+        pass
 
     def begin(self) -> None:
-        """Write the record of a resumed run, which its old one stands for until then."""
-
-
-class _NullRecordWriter:
-    """The record is the first rank's."""
-
-    def update(self, **fields: Any) -> None:
-        """Do nothing."""
-
-    def begin(self) -> None:
-        """Do nothing."""
+        pass
 
 
 @contextmanager
-def run_lifecycle(directory: RunDirectory, config: TrainConfig) -> Iterator[RecordWriter]:
-    """Open the record of a run and close it with how the run ended, on whichever rank it did.
+def run_lifecycle(directory: RunDirectory, config: TrainConfig) -> Iterator[RunRecord | NullRecord]:
+    """Open the record of a run, and close it with the run's outcome on whichever rank ended it.
 
-    That of a resumed run stays as it was until ``begin`` is called.
+    The record of a resumed run stays as it was until ``begin`` is called.
     """
-    met = rendezvous()
-    if met is not None and not met.rank.first:
-        with propagate_errors(met):
-            yield _NullRecordWriter()
+    ranks = rendezvous()
+    if ranks is not None and not ranks.rank.first:
+        with propagate_errors(ranks):
+            yield NullRecord()
         return
-    with ExitStack() as held:
+    with ExitStack() as stack:
         with as_user_errors():
-            held.enter_context(locked(directory))
-        record = held.enter_context(_open_record(directory, config))
-        if met is not None:
+            stack.enter_context(locked(directory))
+        record = stack.enter_context(_open_record(directory, config))
+        if ranks is not None:
 
-            def give_up(failure: Failure) -> None:
+            def close_as_failed(failure: Failure) -> None:
                 record.close("failed", str(failure))
 
-            held.enter_context(propagate_errors(met, give_up))
+            stack.enter_context(propagate_errors(ranks, close_as_failed))
         yield record
 
 
 @contextmanager
 def _open_record(directory: RunDirectory, config: TrainConfig) -> Iterator[RunRecord]:
-    """Open a record, and write into it how what is done here ended.
+    """Open the record, and close it with the outcome of the ``with`` block.
 
-    A signal can stop what is done, but neither of the two: nobody else would correct the record.
+    A signal can interrupt the block, but neither opening nor closing: no other process would
+    correct the record.
     """
     record = None
     try:
@@ -115,13 +109,13 @@ def _open_record(directory: RunDirectory, config: TrainConfig) -> Iterator[RunRe
             with defer_signals(answered=False):
                 _close(record, error)
         if isinstance(error, PeerFailed):
-            # The rank has said it on the screen.
+            # That rank has printed the error.
             raise SystemExit(1) from error
         raise
 
 
 def _close(record: RunRecord, error: BaseException) -> None:
-    """Write down what ended a run before its time; a full disk is often both."""
+    """Write the outcome of a run that did not finish; on a full disk, log that this failed."""
     try:
         _write_end(record, error)
     except OSError as problem:
@@ -140,7 +134,7 @@ def _write_end(record: RunRecord, error: BaseException) -> None:
 
 
 def check_same_split(directory: RunDirectory, split_hash: str) -> None:
-    """Refuse to continue a run on other images than it has been trained on."""
+    """Refuse to resume a run on other training images than those of its record."""
     with as_user_errors():
         before = read_record(directory).get("data", {}).get("split_hash")
     if before not in (None, split_hash):

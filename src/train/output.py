@@ -28,14 +28,14 @@ def final_figures(
 ) -> dict[str, Any]:
     """The contents of ``metrics.json``.
 
-    The accuracies and losses are those of the tested weights, ``which``: ``best`` or ``last``.
+    ``which`` names the weights that the accuracies and losses are of: ``best`` or ``last``.
     """
     rows = read_rows(directory)
     best = best_row(rows, config.callbacks.monitor)
     row = best if which == "best" else last_values(rows)
     last_epoch = -(-trainer.global_step // steps_per_epoch(trainer))
-    measured = next(item for item in trainer.callbacks if isinstance(item, MetricsLogger))  # type: ignore[attr-defined]
-    speed = measured.run_speed()
+    logged = next(item for item in trainer.callbacks if isinstance(item, MetricsLogger))  # type: ignore[attr-defined]
+    speed = logged.run_speed()
     return {
         "val/acc": row.get("val/acc"),
         "val/loss": row.get("val/loss"),
@@ -49,21 +49,21 @@ def final_figures(
         "validated_on": config.data.validate_on,
         "epochs": trainer.current_epoch,
         "steps": trainer.global_step,
-        "images": measured.images,
-        "train_seconds": round(measured.seconds, 3),
-        "startup_seconds": round(measured.startup_seconds, 3),
+        "images": logged.images,
+        "train_seconds": round(logged.seconds, 3),
+        "startup_seconds": round(logged.startup_seconds, 3),
         "images_per_second": speed and round(speed, 2),
         "fit_and_test_seconds": round(seconds, 3),
     }
 
 
 def steps_per_epoch(trainer: L.Trainer) -> int:
-    """Optimizer steps, the last of which may take fewer batches."""
+    """Optimizer steps of an epoch; the last one may accumulate fewer batches."""
     return -(-int(trainer.num_training_batches) // trainer.accumulate_grad_batches)
 
 
 def chosen_settings(directory: RunDirectory) -> set[str]:
-    """The settings in which the jobs of the run's sweep differ, or those given for it alone."""
+    """Settings in which the jobs of the run's sweep differ, or those of its own command line."""
     job = read_job(directory)
     if job is not None and job.varying:
         return set(job.varying)
@@ -71,12 +71,12 @@ def chosen_settings(directory: RunDirectory) -> set[str]:
 
 
 def as_yaml(config: TrainConfig) -> str:
-    """The configuration as it would stand in a file."""
+    """The configuration as YAML."""
     return OmegaConf.to_yaml(_nested(config))
 
 
 def title(config: TrainConfig, figures: dict[str, Any]) -> str:
-    """Network, data, length and result in a line."""
+    """Network, data, length and test accuracy in one line."""
     model = config.model if isinstance(config.model, dict) else asdict(config.model)
     name = model.get("name") or model["_target_"]
     tested = figures.get("test/acc")

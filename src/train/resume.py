@@ -17,18 +17,18 @@ from src.target_allowlist import check_targets
 from src.text import nearest
 
 CHANGEABLE = settings_with(Flag.CHANGEABLE)
-"""What may be set anew: how long and where a run goes on, not what it is a run of."""
+"""Settings that may change: how long and where a run continues, not what it trains."""
 
 
 @dataclass(frozen=True)
 class Continuation:
-    """A run to continue.
+    """A run to resume.
 
     Attributes:
-        directory: the run.
-        config: its configuration, with the settings changed on the command line.
-        text: the same as YAML.
-        changed: the same as it is to be saved, if a setting differs from the run's own.
+        directory: run directory.
+        config: configuration with the settings changed on the command line.
+        text: the same configuration as YAML.
+        changed: the same configuration to be saved; None where no setting differs from the run's.
     """
 
     directory: RunDirectory
@@ -37,19 +37,14 @@ class Continuation:
     changed: DictConfig | None
 
     def save(self) -> None:
-        """Write settings that have changed into the run, once it goes on with them."""
+        """Write changed settings into the run directory."""
         if self.changed is not None:
             with as_user_errors(), replacing(self.directory.config) as file:
                 OmegaConf.save(self.changed, file)
 
 
 def find_continuation(overrides: list[str], multirun: bool) -> Continuation | None:
-    """The run that a ``resume=<directory>`` among the overrides names, if there is one.
-
-    Args:
-        overrides: the command line's ``key=value`` words.
-        multirun: whether ``-m`` was given.
-    """
+    """The run that ``resume=<directory>`` names, or None without such an override."""
     named = find_value(overrides, "resume")
     if not named:
         return None
@@ -72,7 +67,7 @@ def find_continuation(overrides: list[str], multirun: bool) -> Continuation | No
 
 
 def _trusted(overrides: list[str]) -> tuple[str, ...]:
-    """The classes that a ``trust=[…]`` names."""
+    """The class names of ``trust=[…]``."""
     names = find_value(overrides, "trust") or []
     if not isinstance(names, list):
         raise ConfigError(f"trust={names}: a list is needed, trust=[{names}]")
@@ -115,7 +110,7 @@ def _check_unfinished(directory: RunDirectory, config: TrainConfig) -> None:
     epochs, steps = config.trainer.max_epochs, config.trainer.max_steps
     counts = [metrics.get(name, 0) for name in ("epochs", "steps")]
     if not all(isinstance(count, int) for count in counts):
-        raise UserError(f"{directory.metrics}: epochs and steps are no numbers")
+        raise UserError(f"{directory.metrics}: epochs and steps must be whole numbers")
     done = (epochs is not None and counts[0] >= epochs) or (
         steps is not None and counts[1] >= steps
     )

@@ -1,4 +1,4 @@
-"""Train one run: data, network, Trainer, test, figures."""
+"""Train one run: data, network, Trainer, test, final figures."""
 
 import logging
 import time
@@ -18,11 +18,12 @@ from src.files import write_json
 from src.plotting.figure import warn_if_fails
 from src.plotting.learning_curves import draw_curves
 from src.runs.directory import RunDirectory
+from src.runs.record import RunRecord
 from src.target_allowlist import trust_overrides
 from src.train.build import build_classifier, build_data
 from src.train.checkpoint_fallback import find_usable_checkpoint
 from src.train.disk_space import check_disk_space, estimate_checkpoint_bytes
-from src.train.lifecycle import RecordWriter, check_same_split, explain_errors, run_lifecycle
+from src.train.lifecycle import NullRecord, check_same_split, explain_errors, run_lifecycle
 from src.train.output import as_yaml, chosen_settings, final_figures, show, steps_per_epoch, title
 from src.train.preflight import check_run_length
 from src.train.trainer import build_trainer
@@ -38,26 +39,26 @@ log = logging.getLogger(__name__)
 def run(
     config: TrainConfig, directory: RunDirectory, begun: Callable[[], None] = lambda: None
 ) -> dict[str, Any]:
-    """Train and test as ``config`` says, and leave everything in ``directory``.
+    """Train and test by ``config``, with all results in ``directory``.
 
-    Nothing of a resumed run changes before it trains, but for lines in its log; ``begun`` is
-    called then.
+    A resumed run's files, except its log, stay unchanged until training begins; then ``begun`` is
+    called.
 
     Returns:
-        The final figures, as in ``metrics.json``; on further ranks none.
+        The contents of ``metrics.json`` on the first rank, an empty dict on the others.
     """
     saved = directory.last if config.callbacks.checkpoint else None
-    words = [plain_override("resume", str(directory.path))]
-    watch = StopRequest(saved, [*words, *trust_overrides(config.model, config.optimizer)])
-    with run_lifecycle(directory, config) as recording, explain_errors(config), watch:
-        return _run(config, directory, recording, watch, begun)
+    resume = [plain_override("resume", str(directory.path))]
+    stop_request = StopRequest(saved, [*resume, *trust_overrides(config.model, config.optimizer)])
+    with run_lifecycle(directory, config) as record, explain_errors(config), stop_request:
+        return _run(config, directory, record, stop_request, begun)
 
 
 def _run(
     config: TrainConfig,
     directory: RunDirectory,
-    recording: RecordWriter,
-    watch: StopRequest,
+    record: RunRecord | NullRecord,
+    stop_request: StopRequest,
     begun: Callable[[], None],
 ) -> dict[str, Any]:
     first = this_rank().first
@@ -76,19 +77,19 @@ def _run(
     if config.callbacks.model_summary:
         log.info("%s", summary.as_table())
     log.info("training on %s", hardware.describe(compute, config.trainer))
-    recording.update(
+    record.update(
         compute=hardware.facts(compute),
-        data=_facts(data),
+        data=_data_facts(data),
         parameters=summary.parameters,
         multiply_adds=summary.multiply_adds,
     )
-    # Ranks that are started again may have failed before the first checkpoint.
+    # There is no checkpoint where ranks are restarted after a failure before the first one.
     resume = directory.last if config.run.resume and directory.last.exists() else None
     init_process_group(compute.accelerator)
-    trainer = build_trainer(config, directory, compute, resume, watch)
+    trainer = build_trainer(config, directory, compute, resume, stop_request)
 
     def begin(*_: object) -> None:
-        recording.begin()
+        record.begin()
         begun()
         if first:
             directory.summary.write_text(summary.as_table() + "\n")
@@ -96,13 +97,13 @@ def _run(
             pages = {"configuration": as_yaml(config), "model": summary.as_table()}
             begin_run(trainer.loggers, flat_settings(config), pages, chosen_settings(directory))
 
-    # As late as that: everything that can keep a run from training has been done.
+    # Called after every step that can fail before training.
     trainer.callbacks.insert(0, LambdaCallback(on_train_start=begin))  # type: ignore[attr-defined]
     began = time.perf_counter()
     trainer.fit(classifier, datamodule=data, ckpt_path=resume, weights_only=True)
     if config.run.resume:
-        # Where nothing was left to train, the hook has not been called.
-        recording.begin()
+        # The hook is not called where no step was left to train.
+        record.begin()
         begun()
     which = trainer.strategy.broadcast(_which_weights(config, directory))
     tested = _test(which, directory, trainer, classifier, data)
@@ -133,22 +134,22 @@ def _test(
     classifier: ImageClassifier,
     data: ImageDataModule,
 ) -> dict[str, float]:
-    """Meet the test set once, with the ``best``, the ``last`` or no weights."""
+    """Test the ``best`` or the ``last`` weights, or for ``none`` nothing."""
     if which != "best" and trainer.global_step % steps_per_epoch(trainer):
         # max_steps ended the run inside an epoch, before its validation.
         trainer.validate(classifier, datamodule=data, verbose=False)
     if which == "none":
         return {}
     if which == "best":
-        # Not by ckpt_path: with it Lightning 2.6.6 gives every callback the state of that epoch,
-        # too, which swaps the raw weights in for averaged ones and turns back what was counted.
+        # Not by ckpt_path: Lightning 2.6.6 then restores the callbacks' states of that epoch too,
+        # which replaces averaged weights by raw ones and resets the counts.
         best = AtomicCheckpointIO().load_checkpoint(directory.best)
         classifier.load_state_dict(best["state_dict"])
     (metrics,) = trainer.test(classifier, datamodule=data, verbose=False)
     return {name: float(value) for name, value in metrics.items()}
 
 
-def _facts(data: ImageDataModule) -> dict[str, Any]:
+def _data_facts(data: ImageDataModule) -> dict[str, Any]:
     assert data.data is not None
     return {
         "source": data.data.description,

@@ -1,4 +1,4 @@
-"""Pictures of the test for TensorBoard: confusion matrix, worst mistakes."""
+"""Pictures of the test set for TensorBoard: confusion matrix, worst mistakes."""
 
 from typing import Any
 
@@ -17,11 +17,10 @@ from src.plotting.figure import as_pixels, warn_if_fails
 
 
 class TestVisualizer(L.Callback):
-    """Draws what the network said of the test images as they passed, without asking it again."""
+    """Draws the predictions of the test itself, with no second forward pass."""
 
     def __init__(self) -> None:
-        """Start with no images."""
-        self._seen: list[tuple[Tensor, Tensor, Tensor]] = []
+        self._batches: list[tuple[Tensor, Tensor, Tensor]] = []
 
     def on_test_batch_end(
         self,
@@ -32,15 +31,15 @@ class TestVisualizer(L.Callback):
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
-        """Keep the logits where they are: on the device."""
+        """Collect the logits on the device."""
         own = len(batch.labels) if batch.weight else 0
-        # Cloned: those of a CUDA graph lie where the next batch's will.
-        self._seen.append((batch.indices[:own], batch.labels[:own], outputs[:own].clone()))
+        # Cloned: a CUDA graph writes the next batch's logits to the same memory.
+        self._batches.append((batch.indices[:own], batch.labels[:own], outputs[:own].clone()))
 
     def on_test_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Draw them, with those of the other ranks."""
-        parts = [torch.cat(column) for column in zip(*self._seen, strict=True)]
-        self._seen.clear()
+        """Draw the logits of all ranks."""
+        parts = [torch.cat(column) for column in zip(*self._batches, strict=True)]
+        self._batches.clear()
         if trainer.world_size > 1:
             parts = [torch.cat(gather_all_tensors(part.to(pl_module.device))) for part in parts]
         data: Any = trainer.datamodule  # type: ignore[attr-defined]
@@ -52,14 +51,16 @@ class TestVisualizer(L.Callback):
 
 def _draw(trainer: L.Trainer, data: ImageDataModule, parts: list[Tensor]) -> None:
     indices, labels, logits = (part.cpu() for part in parts)
-    # Ranks take turns with the images; in order they are the test set, or its beginning.
+    # Ranks take turns with the images; sorted they are the test set, or its beginning.
     order = indices.argsort()
     labels, logits = labels[order], logits[order]
-    said = Predictions(F.softmax(logits.double(), dim=1).numpy(), labels.numpy())
-    matrix = confusion(said, len(data.classes))
+    predictions = Predictions(F.softmax(logits.double(), dim=1).numpy(), labels.numpy())
+    matrix = confusion(predictions, len(data.classes))
     pictures = {
-        "test/confusion": as_pixels(confusion_figure(matrix, data.classes, accuracy_title(said))),
-        "test/worst_mistakes": worst_mistakes(said, data.test_set.images, data.classes),
+        "test/confusion": as_pixels(
+            confusion_figure(matrix, data.classes, accuracy_title(predictions))
+        ),
+        "test/worst_mistakes": worst_mistakes(predictions, data.test_set.images, data.classes),
     }
     for logger in trainer.loggers:
         if isinstance(logger, TensorBoardLogger):

@@ -37,12 +37,9 @@ def build_trainer(
     directory: RunDirectory,
     compute: Compute,
     resume: Path | None,
-    watch: StopRequest,
+    stop_request: StopRequest,
 ) -> L.Trainer:
-    """A Trainer that writes into ``directory``; ``resume`` is the checkpoint it will continue.
-
-    It stops when ``watch`` has received a signal.
-    """
+    """Build a Trainer in ``directory`` that continues from ``resume``, until ``stop_request``."""
     quiet_lightning()
     settings = config.trainer
     trainer = L.Trainer(
@@ -56,13 +53,13 @@ def build_trainer(
         gradient_clip_val=settings.gradient_clip_norm,
         deterministic=settings.deterministic,
         check_val_every_n_epoch=settings.check_val_every_n_epoch,
-        log_every_n_steps=1,  # of the Trainer's own step logs; MetricsLogger has its interval
+        log_every_n_steps=1,  # MetricsLogger has the interval of the configuration
         limit_train_batches=settings.limit_train_batches,
         limit_val_batches=settings.limit_val_batches,
         limit_test_batches=settings.limit_test_batches,
-        callbacks=build_callbacks(config, directory, watch),
+        callbacks=build_callbacks(config, directory, stop_request),
         logger=build_loggers(config, directory, resume),
-        plugins=[AtomicCheckpointIO(), cluster()],
+        plugins=[AtomicCheckpointIO(), cluster_environment()],
         sync_batchnorm=settings.sync_batchnorm,
         enable_progress_bar=config.callbacks.progress_bar,
         enable_checkpointing=True,
@@ -71,34 +68,34 @@ def build_trainer(
         use_distributed_sampler=False,
         default_root_dir=directory.path,
     )
-    # With max_steps Lightning 2.6.6 ends the epoch that a checkpoint was written at the end of once
-    # more: it logs the mean over no images and watches that.
+    # Resumed with max_steps from an epoch's last checkpoint, Lightning 2.6.6 ends that epoch a
+    # second time, and logs and monitors a mean over no images.
     trainer.fit_loop._iteration_based_training = lambda: False  # type: ignore[method-assign]
     return trainer
 
 
-def cluster() -> ClusterEnvironment:
-    """How this process finds the other ranks.
+def cluster_environment() -> ClusterEnvironment:
+    """Lightning's way for this process to find the other ranks.
 
-    Named, for Lightning would take a process in an allocation of SLURM for one of many.
+    It is given explicitly because Lightning would guess SLURM's inside of any SLURM allocation.
     """
     return TorchElasticEnvironment() if this_rank().started_by else LightningEnvironment()
 
 
 def build_callbacks(
-    config: TrainConfig, directory: RunDirectory, watch: StopRequest
+    config: TrainConfig, directory: RunDirectory, stop_request: StopRequest
 ) -> list[Callback]:
     """The callbacks in the order they are called; those that write checkpoints come last."""
     settings = config.callbacks
-    training_log = MetricsLogger(config.trainer.log_every_n_steps)
+    metrics_logger = MetricsLogger(config.trainer.log_every_n_steps)
     callbacks: list[Callback] = [
         StepSeed(config.run.seed),
-        NonFiniteMonitor(training_log),
-        training_log,
-        EpochSummaryLogger(training_log),
+        NonFiniteMonitor(metrics_logger),
+        metrics_logger,
+        EpochSummaryLogger(metrics_logger),
     ]
     if config.logger.tensorboard:
-        callbacks.append(GradientNormMonitor(training_log))
+        callbacks.append(GradientNormMonitor(metrics_logger))
         callbacks.append(InputVisualizer(config.data.mean, config.data.std))
         callbacks.append(TestVisualizer())
     if settings.progress_bar:
@@ -117,14 +114,14 @@ def build_callbacks(
     if settings.checkpoint:
         callbacks.append(best_checkpoint(directory.checkpoints, settings.monitor))
         callbacks.append(last_checkpoint(directory.checkpoints, settings.checkpoint_every_n_epochs))
-    callbacks.append(StopOnSignal(watch, directory.last if settings.checkpoint else None))
+    callbacks.append(StopOnSignal(stop_request, directory.last if settings.checkpoint else None))
     return callbacks
 
 
 def build_loggers(
     config: TrainConfig, directory: RunDirectory, resume: Path | None
 ) -> list[Logger]:
-    """``metrics.csv`` always, TensorBoard when it is asked for."""
+    """``metrics.csv``, and TensorBoard where the configuration asks for it."""
     step = 0 if config.run.resume else None
     if resume is not None:
         with as_user_errors():

@@ -1,1 +1,1 @@
-"""What trains a network; the network is handed to it."""
+"""Training of a network that is handed in: optimizers, schedules, checkpoints, loggers."""

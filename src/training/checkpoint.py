@@ -1,8 +1,8 @@
-"""Atomic checkpoints: whenever the process dies, a whole one exists.
+"""Atomic checkpoints: whenever the process dies, a complete one exists.
 
-A checkpoint is a zip archive whose comment is the SHA-256 of all before it, so that damage shows
-from the file alone. One without a comment, as version 0.1 and `torch.save` write it, has the
-checksums of its members.
+A checkpoint is a zip archive whose comment is the SHA-256 of all bytes before it, which reveals
+damage. One without a comment, as version 0.1 and `torch.save` write it, is checked by the CRC-32
+of its members.
 """
 
 import hashlib
@@ -21,8 +21,8 @@ from torch import Tensor
 
 from src.files import replacing, replacing_with
 
-_WANTED = {"state_dict", "global_step", "epoch"}
-_STATE = {
+_REQUIRED_KEYS = {"state_dict", "global_step", "epoch"}
+_TRAINING_STATE = {
     **{"global_step": int, "epoch": int, "loops": dict, "callbacks": dict},
     **{"optimizer_states": list, "lr_schedulers": list, "train_metrics": dict},
 }
@@ -31,23 +31,23 @@ LAST, PREVIOUS = "last.ckpt", "previous.ckpt"
 
 
 class CheckpointError(ValueError):
-    """A checkpoint that is damaged, or no checkpoint of a run."""
+    """A file that is damaged, or is not a checkpoint of a run."""
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
-    """Writes beside the target, flushes to the disk, then renames.
+    """Writes to a temporary file in the same directory, flushes it to the disk, then renames it.
 
-    Lightning writes into the system's temporary directory and moves the file over the old one,
-    byte by byte when that is another file system: a full disk then leaves half a checkpoint.
+    Lightning writes into the system's temporary directory and moves the file over the old one; on
+    another file system that is a copy, and a full disk leaves half a checkpoint.
 
-    The ``last.ckpt`` that is replaced stays as ``previous.ckpt``, for when the new one goes bad. A
-    folder is written to by one process at a time.
+    A replaced ``last.ckpt`` is kept as ``previous.ckpt``, in case the new one is damaged. Only one
+    process at a time may write to a directory.
     """
 
     def save_checkpoint(
         self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None
     ) -> None:
-        """Write a checkpoint; the old file stays until the new one is whole."""
+        """Write a checkpoint; the old file stays until the new one is complete."""
         target = Path(path)
         folder = target.parent
         folder.mkdir(parents=True, exist_ok=True)
@@ -62,29 +62,30 @@ class AtomicCheckpointIO(TorchCheckpointIO):
     def load_checkpoint(
         self, path: Any, map_location: Any = "cpu", weights_only: bool | None = None
     ) -> dict[str, Any]:
-        """Read a checkpoint that is as it was written; only tensors and plain values are accepted.
+        """Read a checkpoint of tensors and plain values, after checking its digest.
 
-        Bytes that have changed on the disk would load as other weights, so they are compared with
-        the digest in the file.
+        Bytes changed on the disk would otherwise load as other weights.
 
         Raises:
-            CheckpointError: the file is damaged, or holds anything else.
+            CheckpointError: the file is damaged, or holds other objects.
         """
         try:
-            _check_whole(Path(path))
+            _check_intact(Path(path))
             checkpoint = torch.load(path, map_location=map_location, weights_only=True)
         except (FileNotFoundError, PermissionError):
             raise
         except Exception as error:
-            raise CheckpointError(f"{path}: not a readable checkpoint ({_why(error)})") from error
-        if not isinstance(checkpoint, dict) or not checkpoint.keys() >= _WANTED:
+            raise CheckpointError(
+                f"{path}: not a readable checkpoint ({_reason(error)})"
+            ) from error
+        if not isinstance(checkpoint, dict) or not checkpoint.keys() >= _REQUIRED_KEYS:
             raise CheckpointError(f"{path}: not a checkpoint of a run")
-        _check_state(path, checkpoint["state_dict"])
+        _check_state_dict(path, checkpoint["state_dict"])
         return checkpoint
 
 
 def _remove_unfinished(folder: Path) -> None:
-    """Remove what writers that were killed have left."""
+    """Remove temporary files of processes that were killed."""
     for path in folder.glob(".*.ckpt.*"):
         shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
 
@@ -93,14 +94,14 @@ def _save(checkpoint: dict[str, Any], file: IO[bytes]) -> None:
     try:
         torch.save(checkpoint, file)
     except RuntimeError as error:
-        # On its way out of a full disk torch fails again, at closing the archive.
+        # On a full disk torch raises a second error when it closes the archive.
         if isinstance(error.__context__, OSError):
             raise error.__context__ from None
         raise
 
 
 def put_in_place(source: Path, target: Path) -> None:
-    """Make ``target`` the same checkpoint as ``source`` in one moment, without writing it again."""
+    """Replace ``target`` by the content of ``source`` atomically, by a hard link if possible."""
     with replacing_with(target) as temporary:
         try:
             os.link(source, temporary)
@@ -109,14 +110,14 @@ def put_in_place(source: Path, target: Path) -> None:
 
 
 def _append_digest(file: IO[bytes]) -> None:
-    """Make the SHA-256 of a zip archive its comment; an archive ends with its comment's length."""
+    """Write the SHA-256 as comment of a zip archive, after the comment's length, its last field."""
     file.seek(-2, os.SEEK_END)
     file.write(struct.pack("<H", _DIGEST_BYTES))
     file.write(_digest(file, file.tell()))
 
 
 def _digest(file: IO[bytes], length: int) -> bytes:
-    """SHA-256 of the first bytes of a file, which is read up to there."""
+    """SHA-256 of the first ``length`` bytes of a file, which is left at that position."""
     sha = hashlib.sha256()
     file.seek(0)
     while block := file.read(min(1 << 20, length - file.tell())):
@@ -124,7 +125,7 @@ def _digest(file: IO[bytes], length: int) -> bytes:
     return f"sha256:{sha.hexdigest()}".encode()
 
 
-def _check_whole(path: Path) -> None:
+def _check_intact(path: Path) -> None:
     size = path.stat().st_size
     if not size:
         raise ValueError("it is empty")
@@ -138,19 +139,19 @@ def _check_whole(path: Path) -> None:
 
 
 def check_resumable(path: Path, checkpoint: dict[str, Any]) -> None:
-    """Whether a run can go on from a loaded checkpoint, which takes more than its weights.
+    """Check that a loaded checkpoint has the training state, not only the weights.
 
     Raises:
-        CheckpointError: something is missing; without it a run would silently go on otherwise.
+        CheckpointError: a part of the state is missing, so that a run would resume differently.
     """
-    for name, kind in _STATE.items():
+    for name, kind in _TRAINING_STATE.items():
         if not isinstance(checkpoint.get(name), kind):
             raise CheckpointError(f"{path}: not a state to go on from ({name} is missing)")
     if not checkpoint["optimizer_states"] or not checkpoint["lr_schedulers"]:
         raise CheckpointError(f"{path}: not a state to go on from (without its optimizer)")
 
 
-def _check_state(path: Any, state: Any) -> None:
+def _check_state_dict(path: Any, state: Any) -> None:
     if not isinstance(state, dict):
         raise CheckpointError(
             f"{path}: not a checkpoint of a run (state_dict is of type {type(state).__name__})"
@@ -163,8 +164,8 @@ def _check_state(path: Any, state: Any) -> None:
             )
 
 
-def _why(error: Exception) -> str:
-    """The reason in a line; torch's own recommends to load what it has refused."""
+def _reason(error: Exception) -> str:
+    """Reason of a failed load in one line, without torch's advice to set weights_only=False."""
     if isinstance(error, pickle.UnpicklingError):
         named = re.search(r"GLOBAL ([\w.]+)", str(error))
         what = f"asks for {named[1]}" if named else "holds more than tensors and plain values"

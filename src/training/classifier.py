@@ -1,4 +1,4 @@
-"""The LightningModule: a network, its loss and its metrics."""
+"""LightningModule of image classification: network, loss, metrics."""
 
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
@@ -20,23 +20,22 @@ ScheduleFactory = Callable[[Optimizer, int, int], LRScheduler]
 
 
 class Normalize(nn.Module):
-    """Bytes to numbers around 0: ``(x / 255 - mean) / std`` per channel, as float32.
+    """Normalisation of bytes: ``(x / 255 - mean) / std`` per channel, as float32.
 
     The first layer of the network, so that training, evaluation, prediction and export cannot
-    differ in it.
+    differ in it. ``mean`` and ``std`` are fractions of 255, one per channel.
     """
 
     mean: Tensor
     std: Tensor
 
     def __init__(self, mean: Sequence[float], std: Sequence[float]):
-        """Normalise with fractions of 255, one per channel."""
         super().__init__()
         self.register_buffer("mean", torch.tensor(mean).view(1, -1, 1, 1))
         self.register_buffer("std", torch.tensor(std).view(1, -1, 1, 1))
 
     def forward(self, images: Tensor) -> Tensor:
-        """Images (N, C, H, W), uint8 or float in 0..255, to float32 of the same shape."""
+        """Normalise (N, C, H, W), uint8 or float in 0..255, to float32."""
         return (images.float() / 255 - self.mean) / self.std
 
 
@@ -44,13 +43,13 @@ class ImageClassifier(L.LightningModule):
     """Trains a backbone to classify images.
 
     A batch is a :class:`src.data.dataset.Batch`: uint8 or float images (N, C, H, W) in 0..255,
-    int64 labels (N,), and, when images were mixed, float targets (N, classes). With several ranks
-    or accumulated batches its weight says what its mean loss counts; 0 not to count it at all.
+    int64 labels (N,), and, when images were mixed, float targets (N, classes). Its weight scales
+    its mean loss with several ranks or accumulated batches; 0 excludes the batch.
 
     Attributes:
         network: ``normalize``, then ``backbone``.
-        progress: what the progress bar shows, set by whoever knows it.
-        learning_rates: by step, counted from 1, the rate of the first parameter group in it.
+        progress: values for the progress bar, set by MetricsLogger.
+        learning_rates: rate of the first parameter group by step, counted from 1.
     """
 
     def __init__(
@@ -67,15 +66,15 @@ class ImageClassifier(L.LightningModule):
         """Wrap ``backbone``, which maps float images to logits (N, classes).
 
         Args:
-            backbone: the network without normalisation.
-            mean: per channel, a fraction of 255.
-            std: per channel, a fraction of 255.
-            optimizer: makes the optimizer of a module.
-            schedule: makes the learning-rate schedule of an optimizer.
-            loss: ``(logits, labels or targets) -> scalar`` for training; cross-entropy when
-                left out. Validation and test always use plain cross-entropy.
-            channels_last: memory order of weights and activations; faster on CPUs with wide
-                vectors and on GPUs with tensor cores, the same result within rounding.
+            backbone: network without normalisation.
+            mean: one per channel, a fraction of 255.
+            std: one per channel, a fraction of 255.
+            optimizer: builds the optimizer of a module.
+            schedule: builds the learning-rate schedule of an optimizer.
+            loss: ``(logits, labels or targets) -> scalar`` of training, by default cross-entropy.
+                Validation and test always use plain cross-entropy.
+            channels_last: faster on CPUs with wide vectors and on GPUs with tensor cores, with the
+                same result within rounding.
         """
         super().__init__()
         layers = [("normalize", Normalize(mean, std)), ("backbone", backbone)]
@@ -94,29 +93,28 @@ class ImageClassifier(L.LightningModule):
 
     def forward(self, images: Tensor) -> Tensor:
         """Logits (N, classes) of images (N, C, H, W) in 0..255."""
-        # Images come channels-last, and convolutions follow their input.
+        # Convolutions keep the memory format of their input.
         return self.network(images.contiguous(memory_format=self.memory_format))
 
     def training_step(self, batch: Any, batch_idx: int) -> Tensor:
-        """The loss of a batch; what is measured stays on the device."""
+        """The loss of a batch; metrics stay on the device."""
         logits = self(batch.images).float()
         loss = self.loss(logits, batch.labels if batch.targets is None else batch.targets)
         if batch.weight:
             self.train_metrics.update(loss.detach(), logits.detach(), batch.labels, batch.targets)
-        # Gradients are averaged over ranks and accumulated batches, as if each had equally many
-        # images.
+        # Averages of gradients over ranks and accumulated batches assume equally many images in
+        # each.
         return loss if batch.weight == 1 else loss * batch.weight
 
     def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
-        """Note the learning rate: the schedule moves on before the step's callbacks are called."""
+        """Record the learning rate, which the schedule changes before the step's callbacks."""
         self.learning_rates[self.trainer.global_step + 1] = float(optimizer.param_groups[0]["lr"])
 
     def validation_step(self, batch: Any, batch_idx: int) -> None:
-        """Measure a batch."""
         self._measure(self.val_metrics, batch)
 
     def test_step(self, batch: Any, batch_idx: int) -> Tensor:
-        """Measure a batch; its logits, float32 (N, classes), go to callbacks."""
+        """Measure a batch; return its logits, float32 (N, classes), to callbacks."""
         return self._measure(self.test_metrics, batch)
 
     def _measure(self, metrics: LossAndAccuracy, batch: Any) -> Tensor:
@@ -126,18 +124,16 @@ class ImageClassifier(L.LightningModule):
         return logits
 
     def on_validation_epoch_end(self) -> None:
-        """Log ``val/loss`` and ``val/acc``."""
         self._log_stage("val", self.val_metrics)
 
     def on_test_epoch_end(self) -> None:
-        """Log ``test/loss`` and ``test/acc``."""
         self._log_stage("test", self.test_metrics)
 
     def on_train_epoch_end(self) -> None:
-        """Log the epoch's ``train/loss`` and ``train/acc``, as the network was at each step."""
+        """Log the epoch's ``train/loss`` and ``train/acc``, measured while the weights changed."""
         metrics = self.train_metrics.compute()
         for name, value in metrics.items():
-            # Plain names for callbacks; in the logs they belong to the values every few steps.
+            # Logged as train/*_epoch, since train/* are the values of MetricsLogger.
             self.log(f"train/{name}", value, logger=False)
             self.log(f"train/{name}_epoch", value)
         self.train_metrics.reset()
@@ -147,25 +143,24 @@ class ImageClassifier(L.LightningModule):
         metrics.reset()
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
-        """The optimizer, and a schedule that moves with each of its steps."""
+        """The optimizer, and a schedule that is stepped with it."""
         optimizer = self.optimizer_factory(self.network)
         trainer = self.trainer
-        # With max_steps alone the Trainer does not know yet how long an epoch is.
+        # With max_steps alone Lightning 2.6 does not know the length of an epoch yet.
         trainer.fit_loop.setup_data()
         total = int(trainer.estimated_stepping_batches)
-        # The last batches of an epoch make a step of their own, however few they are.
-        batches, together = int(trainer.num_training_batches), trainer.accumulate_grad_batches
-        schedule = self.schedule_factory(optimizer, total, -(-batches // together))
+        # The last step of an epoch may accumulate fewer batches.
+        batches, accumulate = int(trainer.num_training_batches), trainer.accumulate_grad_batches
+        schedule = self.schedule_factory(optimizer, total, -(-batches // accumulate))
         return {
             "optimizer": optimizer,
             "lr_scheduler": {"scheduler": schedule, "interval": "step"},
         }
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Keep what has been measured of an unfinished epoch."""
+        """Save the sums of an unfinished epoch; refuse weights that are not finite."""
         check_weights(self.trainer, self)
         checkpoint["train_metrics"] = self.train_metrics.export()
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Take up what had been measured."""
         self.train_metrics.restore(checkpoint["train_metrics"])

@@ -8,7 +8,7 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
 LARGEST_MAP = 16
-"""Output pixels up to which the matrix product was found to be faster."""
+"""Output pixels up to which the matrix product was measured to be faster."""
 
 FEWEST_CHANNELS = 256
 
@@ -16,21 +16,18 @@ FEWEST_CHANNELS = 256
 def use_matmul_weight_grad(module: nn.Module) -> int:
     """Replace 3x3 convolutions of many channels by :class:`MatmulWeightGradConv2d`, in place.
 
-    Parameters, their names and the outputs stay as they are.
-
-    Returns:
-        How many there are.
+    Parameters, their names and the outputs stay as they are. Returns the number of replacements.
     """
     changed = 0
     for layer in module.modules():
-        # The class itself: a subclass may compute something else.
-        if type(layer) is nn.Conv2d and _uses_matmul(layer):
+        # Not isinstance: a subclass may compute something else.
+        if type(layer) is nn.Conv2d and _is_candidate(layer):
             layer.__class__ = MatmulWeightGradConv2d
             changed += 1
     return changed
 
 
-def _uses_matmul(layer: nn.Conv2d) -> bool:
+def _is_candidate(layer: nn.Conv2d) -> bool:
     return (
         layer.kernel_size == (3, 3)
         and layer.padding == (1, 1)
@@ -42,25 +39,24 @@ def _uses_matmul(layer: nn.Conv2d) -> bool:
 
 
 class MatmulWeightGradConv2d(nn.Conv2d):
-    """A 3x3 convolution whose weight gradient is one matrix product when its map is small.
+    """A 3x3 convolution whose weight gradient is one matrix product on small feature maps.
 
-    For bfloat16 on a CPU and at most 16 output pixels; in every other case a plain ``Conv2d``.
-    The forward pass and the gradient of the input are the plain ones bit for bit, the gradient of
-    the weights differs by the order of its sums. For 512 channels of 4x4 pixels, batch 128 and
-    AVX512-BF16 it takes 14 ms instead of 22, for a stride of 2 into them 8 instead of 19.
+    This holds for bfloat16 on a CPU and at most 16 output pixels; all else is a plain ``Conv2d``.
+    The output and the gradient of the input are equal bit for bit, the gradient of the weights
+    differs by the order of its sums. For 512 channels of 4x4 pixels, batch 128 and AVX512-BF16 it
+    takes 14 ms instead of 22, for a stride of 2 to that size 8 instead of 19.
     """
 
     def forward(self, input: Tensor) -> Tensor:
-        """Convolve (N, in_channels, H, W)."""
-        if not self._is_late(input):
+        if not self._uses_matmul(input):
             return super().forward(input)
-        # Autocast does not look into a function of one's own.
+        # Autocast does not cast the inputs of a custom autograd.Function.
         images, weight = input.to(torch.bfloat16), self.weight.to(torch.bfloat16)
         bias = None if self.bias is None else self.bias.to(torch.bfloat16)
         output: Tensor = _Convolution.apply(images, weight, bias, self.stride)
         return output
 
-    def _is_late(self, images: Tensor) -> bool:
+    def _uses_matmul(self, images: Tensor) -> bool:
         if not (torch.is_grad_enabled() and self.weight.requires_grad):
             return False
         autocast = torch.is_autocast_enabled("cpu")
@@ -68,7 +64,7 @@ class MatmulWeightGradConv2d(nn.Conv2d):
         if images.device.type != "cpu" or images.ndim != 4 or dtype != torch.bfloat16:
             return False
         if images.dtype not in (torch.bfloat16, torch.float32):
-            return False  # a plain convolution refuses it
+            return False  # nn.Conv2d raises its own error
         # With a padding of 1 the map is the input's size over the stride, rounded up.
         (height, width), (down, right) = images.shape[2:], self.stride
         return -(-height // down) * -(-width // right) <= LARGEST_MAP
@@ -90,7 +86,7 @@ class _Convolution(torch.autograd.Function):
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         images, weight = ctx.saved_tensors
         (gradient,) = gradients
-        for_images, for_weight, for_bias, _ = ctx.needs_input_grad
+        needs_images, needs_weight, needs_bias, _ = ctx.needs_input_grad
         images_gradient, _, bias_gradient = torch.ops.aten.convolution_backward(
             gradient,
             images,
@@ -102,14 +98,19 @@ class _Convolution(torch.autograd.Function):
             transposed=False,
             output_padding=[0, 0],
             groups=1,
-            output_mask=[for_images, False, for_bias],
+            output_mask=[needs_images, False, needs_bias],
         )
-        weight_gradient = _weight_gradient(gradient, images, ctx.stride) if for_weight else None
+        weight_gradient = _weight_gradient(gradient, images, ctx.stride) if needs_weight else None
         return images_gradient, weight_gradient, bias_gradient, None
 
 
 def _weight_gradient(gradient: Tensor, images: Tensor, stride: tuple[int, int]) -> Tensor:
-    """(O, I, 3, 3), channels-last, from the output's gradient (N, O, h, w) and (N, I, H, W)."""
+    """Weight gradient (O, I, 3, 3), channels-last.
+
+    Args:
+        gradient: of the output, (N, O, h, w).
+        images: input, (N, I, H, W).
+    """
     samples, outputs, height, width = gradient.shape
     columns = _columns(images, stride, height, width)
     rows = gradient.permute(0, 2, 3, 1).reshape(samples * height * width, outputs)
@@ -117,7 +118,7 @@ def _weight_gradient(gradient: Tensor, images: Tensor, stride: tuple[int, int]) 
 
 
 def _columns(images: Tensor, stride: tuple[int, int], height: int, width: int) -> Tensor:
-    """What the kernel sees at each output pixel: (N * height * width, 9 * I)."""
+    """Input patch of each output pixel (im2col): (N * height * width, 9 * I)."""
     samples, channels, *size = images.shape
     padded = images.new_zeros(samples, size[0] + 2, size[1] + 2, channels)
     padded[:, 1:-1, 1:-1] = images.permute(0, 2, 3, 1)

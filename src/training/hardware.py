@@ -11,34 +11,31 @@ from src.distributed.ranks import this_rank, threads_of_a_rank, usable_cores
 from src.errors import UserError, as_user_errors
 from src.runs.record import command_line
 
-# malloc.h
+# Constants of malloc.h
 _M_TRIM_THRESHOLD = -1
 _M_MMAP_THRESHOLD = -3
 
-_NEVER = -1
+_NO_TRIM = -1
 _GIB, _MIB = 1 << 30, 1 << 20
 
 
 def keep_freed_memory() -> bool:
-    """Let the C library keep what is freed instead of handing it back to the kernel.
+    """Let glibc keep freed memory instead of returning it to the kernel.
 
     A training step on the CPU frees the activations it has allocated. By default glibc returns
-    blocks above 32 MiB at once, and the end of the heap whenever it is free (mallopt(3)); the next
-    step then takes every page anew, which the kernel has to find and to clear. The process stays
-    as large as its largest step. Numbers are not touched.
-
-    Returns:
-        Whether there is such a C library; elsewhere nothing is done.
+    blocks above 32 MiB at once, and the end of the heap whenever it is free (mallopt(3)); in the
+    next step the kernel has to find and clear every page again. The process stays as large as its
+    largest step. Results do not change. Returns whether the process has glibc.
     """
-    return _set(_GIB, _NEVER)
+    return _set_malloc_thresholds(_GIB, _NO_TRIM)
 
 
 def default_memory() -> bool:
-    """Undo :func:`keep_freed_memory`: what glibc's own adjustment ends at in training."""
-    return _set(32 * _MIB, 64 * _MIB)
+    """Undo :func:`keep_freed_memory`: set the thresholds that glibc reaches in training."""
+    return _set_malloc_thresholds(32 * _MIB, 64 * _MIB)
 
 
-def _set(mmap_threshold: int, trim_threshold: int) -> bool:
+def _set_malloc_thresholds(mmap_threshold: int, trim_threshold: int) -> bool:
     if not sys.platform.startswith("linux"):
         return False
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
@@ -49,15 +46,10 @@ def _set(mmap_threshold: int, trim_threshold: int) -> bool:
 
 
 def choose_precision(requested: str, accelerator: str) -> str:
-    """The precision to train in.
+    """Precision of training, in Lightning's names.
 
-    Args:
-        requested: ``auto``, or one of Lightning's names, which is returned as it is.
-        accelerator: ``gpu`` or ``cpu``.
-
-    Returns:
-        For ``auto``: ``bf16-mixed`` where the hardware computes in bfloat16, which is a CUDA
-        GPU from Ampere on and a CPU with AMX or AVX512-BF16 instructions; else ``32-true``.
+    ``auto`` takes ``bf16-mixed`` where the hardware computes in bfloat16 (a CUDA GPU from Ampere
+    on, a CPU with AMX or AVX512-BF16), else ``32-true``.
 
     Raises:
         ValueError: float16 on a CPU.
@@ -82,12 +74,12 @@ def _cpu_has_bf16() -> bool:
 
 
 LOWER = {"bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}
-"""What autocast computes in, by Lightning's names."""
+"""Dtype of autocast by Lightning's name of the precision."""
 
 
 @dataclass(frozen=True)
 class Compute:
-    """What computes.
+    """Accelerator and precision of a run.
 
     Attributes:
         accelerator: ``cpu`` or ``gpu``.
@@ -104,15 +96,13 @@ class Compute:
 
 
 def prepare(config: TrainConfig, *, memory_is_kept: bool = True) -> Compute:
-    """Choose device and precision, and set up this process for them.
+    """Choose accelerator and precision, and set threads and memory allocation of this process.
 
-    Args:
-        config: names them.
-        memory_is_kept: whether a CPU keeps what is freed, see :mod:`src.training.hardware`.
+    ``memory_is_kept``: whether to :func:`keep_freed_memory` on a CPU.
     """
     accelerator = choose_accelerator(config.trainer.accelerator, config.trainer.devices)
     if accelerator == "cpu" and config.trainer.sync_batchnorm:
-        raise UserError("trainer.sync_batchnorm=true: torch has it for GPUs alone")
+        raise UserError("trainer.sync_batchnorm=true: torch supports it on GPUs only")
     with as_user_errors(ValueError):
         precision = choose_precision(config.trainer.precision, accelerator)
     threads = config.trainer.num_threads or threads_of_a_rank(this_rank())
@@ -126,10 +116,7 @@ def prepare(config: TrainConfig, *, memory_is_kept: bool = True) -> Compute:
 def choose_accelerator(requested: str, devices: int, group: str = "trainer.") -> str:
     """``gpu`` or ``cpu``; ``auto`` takes the GPU when there is one.
 
-    Args:
-        requested: ``auto``, ``gpu`` or ``cpu``.
-        devices: how many of them.
-        group: where these settings stand, for an error.
+    ``group`` is the prefix of the settings' names in an error.
     """
     found = count_gpus()
     if requested == "cpu" or (requested == "auto" and not found):
@@ -144,15 +131,12 @@ def choose_accelerator(requested: str, devices: int, group: str = "trainer.") ->
     return "gpu"
 
 
-def choose_inference(
+def choose_device_and_dtype(
     accelerator: str, precision: str, trained_in: str
 ) -> tuple[torch.device, torch.dtype | None]:
-    """Where a trained network is asked, and the type it computes in (None: its weights' own).
+    """Device and autocast dtype of inference (None: the dtype of the weights).
 
-    Args:
-        accelerator: ``auto``, ``gpu`` or ``cpu``.
-        precision: one of Lightning's names, or ``run`` for that of the training.
-        trained_in: the precision of the training.
+    ``precision`` is one of Lightning's names, or ``run`` for ``trained_in``, that of the training.
     """
     chosen = choose_accelerator(accelerator, 1, group="")
     name = trained_in if precision == "run" else precision
@@ -162,21 +146,21 @@ def choose_inference(
 
 
 def device_of(accelerator: str) -> torch.device:
-    """The device of ``cpu`` or ``gpu``."""
+    """The torch device of ``cpu`` or ``gpu``."""
     if accelerator == "cpu":
         return torch.device("cpu")
     return torch.device("cuda" if torch.cuda.is_available() else "mps")
 
 
 def count_gpus() -> int:
-    """CUDA GPUs, or the one of an Apple chip."""
+    """Number of CUDA GPUs, or 1 on a Mac with a GPU that torch supports."""
     if torch.cuda.is_available():
         return torch.cuda.device_count()
     return int(torch.backends.mps.is_available())
 
 
 def describe(compute: Compute, settings: TrainerConfig) -> str:
-    """One line for the log: the device and the arithmetic."""
+    """Device and precision in one line for the log."""
     if compute.accelerator == "cpu":
         where = f"CPU, {torch.get_num_threads()} threads"
     elif torch.cuda.is_available():
@@ -193,7 +177,7 @@ def describe(compute: Compute, settings: TrainerConfig) -> str:
 
 
 def facts(compute: Compute) -> dict[str, object]:
-    """What to add to a run's record."""
+    """Hardware fields of a run's record."""
     cuda = compute.accelerator == "gpu" and torch.cuda.is_available()
     return {
         "accelerator": compute.accelerator,

@@ -16,17 +16,16 @@ from src.files import replacing
 
 
 class CsvLogger(Logger):
-    """Appends a row to a CSV file for each set of metrics, at once.
+    """Appends one row to a CSV file for each set of metrics, without delay.
 
-    Lightning's own deletes the rows of a run that is resumed and writes them in batches.
-    A column that is new makes the file anew with it; rows of a step that a resumed run is
-    going to do again are left out.
+    Lightning's CSVLogger deletes the rows of a resumed run and writes in batches. A new column
+    rewrites the file; rows of steps that a resumed run will repeat are dropped.
     """
 
     def __init__(self, path: Path, resume_step: int | None = None):
-        """Write to ``path``; keep only its rows before ``resume_step``, if that is given.
+        """Write to ``path`` and keep only its rows before ``resume_step``, if given.
 
-        The file stays as it is until the first row is appended.
+        The file is untouched until the first row is appended.
         """
         super().__init__()
         self.path = path
@@ -36,17 +35,14 @@ class CsvLogger(Logger):
 
     @property
     def name(self) -> str:
-        """Without meaning here."""
         return ""
 
     @property
     def version(self) -> str:
-        """Without meaning here."""
         return ""
 
     @rank_zero_only
     def log_metrics(self, metrics: Mapping[str, Any], step: int | None = None) -> None:
-        """Append one row."""
         if not self._opened:
             self._open()
         row = {key: _plain(value) for key, value in metrics.items()}
@@ -62,14 +58,14 @@ class CsvLogger(Logger):
 
     @rank_zero_only
     def log_hyperparams(self, *args: Any, **kwargs: Any) -> None:
-        """Nothing: the settings stand in ``.hydra/config.yaml``."""
+        """Do nothing: the settings are in ``.hydra/config.yaml``."""
 
     def _open(self) -> None:
-        """Take up what an earlier part of the run has written."""
+        """Read the columns of an earlier part of the run and drop the rows it will repeat."""
         self._opened = True
         if not self.path.exists():
             return
-        # Half a line is what a crash may leave; its letters may be none.
+        # A crash may leave half a line, or bytes that are no UTF-8.
         with self.path.open(newline="", errors="replace") as file:
             reader = csv.DictReader(file)
             rows = [row for row in reader if (row.get("step") or "").isdigit()]
@@ -94,21 +90,20 @@ def _plain(value: Any) -> Any:
     return value.item() if isinstance(value, Tensor) else value
 
 
-COMPARED = ("val/acc", "val/loss", "test/acc", "test/loss")
-"""What the HParams tab shows beside the settings.
+HPARAMS_METRICS = ("val/acc", "val/loss", "test/acc", "test/loss")
+"""Metrics in the HParams tab, the same for every run.
 
-The same for every run: TensorBoard takes the columns of all of them from the first it meets.
+TensorBoard takes the columns of all runs from the first run it reads.
 """
 
 
-def _chart(*tags: str) -> list[Any]:
-    """A chart of the tags that match one of some regular expressions."""
-    return ["Multiline", list(tags)]
+def _chart(*tag_patterns: str) -> list[Any]:
+    return ["Multiline", list(tag_patterns)]
 
 
-LAYOUT = {
+CUSTOM_SCALARS = {
     "training": {
-        # TensorBoard matches from the start: without $, train/loss_epoch would join in.
+        # TensorBoard matches from the start: without $, train/loss_epoch would match too.
         "loss": _chart("train/loss$", "val/loss$"),
         "accuracy": _chart("train/acc$", "val/acc$"),
         "learning rate": _chart("lr$"),
@@ -116,22 +111,18 @@ LAYOUT = {
         "gradient norm by depth": _chart("gradient_norm/"),
     }
 }
-"""The Custom Scalars tab: training and validation on one chart, and the rest of the curves."""
+"""Charts of the Custom Scalars tab."""
 
 
 class TensorBoard(TensorBoardLogger):
-    """Writes TensorBoard events into the run directory itself.
-
-    Attributes:
-        begins_at: the step that a resumed run is going to do first; 0 in a new one.
-    """
+    """Writes TensorBoard events into the run directory itself."""
 
     def __init__(self, directory: Path, resume_step: int | None = None):
         """Write to ``directory``.
 
-        ``resume_step`` makes TensorBoard drop the points a resumed run is going to draw again.
+        TensorBoard drops the points from ``resume_step`` on, which the resumed run draws again.
         """
-        self.begins_at = resume_step or 0
+        self.first_step = resume_step or 0
         further: dict[str, Any] = {} if resume_step is None else {"purge_step": resume_step}
         super().__init__(
             save_dir=directory, name="", version="", default_hp_metric=False, **further
@@ -139,9 +130,9 @@ class TensorBoard(TensorBoardLogger):
 
     @rank_zero_only
     def save(self) -> None:
-        """Flush; Lightning's would add a ``hparams.yaml`` with nothing in it.
+        """Flush the events, without the empty ``hparams.yaml`` that Lightning adds.
 
-        It calls this before training, when a resumed run's files are to stay as they are.
+        Lightning calls it before training, when a resumed run's files must stay as they are.
         """
         if self._experiment is not None:
             self._experiment.flush()
@@ -154,24 +145,23 @@ def begin_run(
     pages: Mapping[str, str],
     chosen: Container[str] = (),
 ) -> None:
-    """Write what is known before the first step: charts, pages, settings for HParams.
+    """Write charts, pages and the settings for the HParams tab before the first step.
 
-    Settings stand there from the start, so that a run that goes on, fails or is interrupted can
-    be compared too. A resumed run adds its pages at the step it begins at; of the settings
-    TensorBoard keeps those the run began with.
+    Settings are written at the start, so that runs that fail or are interrupted can be compared
+    too. A resumed run adds its pages at its first step; its settings stay those of the start.
 
     Args:
-        loggers: those of the Trainer; only TensorBoard is written to.
-        settings: flat, plain values by name.
-        pages: what the Text tab shows by title, verbatim.
-        chosen: settings that HParams shows first, for they tell the run from others.
+        loggers: loggers of the Trainer; only TensorBoard is written to.
+        settings: flat names and plain values.
+        pages: texts of the Text tab by title.
+        chosen: settings that HParams lists first.
     """
     for logger in _writers(loggers):
-        logger.experiment.add_custom_scalars(LAYOUT)
+        logger.experiment.add_custom_scalars(CUSTOM_SCALARS)
         for title, text in pages.items():
-            logger.experiment.add_text(title, f"```\n{text.rstrip()}\n```", logger.begins_at)
-        # The logger's own method would log each metric too, as -1 or 0 at step 0.
-        experiment, start, _ = hparams(dict(settings), dict.fromkeys(COMPARED, 0.0))
+            logger.experiment.add_text(title, f"```\n{text.rstrip()}\n```", logger.first_step)
+        # log_hyperparams of the logger would log each metric too, as -1 or 0 at step 0.
+        experiment, start, _ = hparams(dict(settings), dict.fromkeys(HPARAMS_METRICS, 0.0))
         for summary in (_with_first(experiment, chosen), start):
             logger.experiment._get_file_writer().add_summary(summary)
         logger.experiment.flush()
@@ -179,7 +169,7 @@ def begin_run(
 
 @rank_zero_only
 def end_run(loggers: Iterable[Logger]) -> None:
-    """Tell HParams that the run has succeeded."""
+    """Mark the run as successful in HParams."""
     for logger in _writers(loggers):
         _, _, end = hparams({}, {})
         logger.experiment._get_file_writer().add_summary(end)
@@ -187,7 +177,7 @@ def end_run(loggers: Iterable[Logger]) -> None:
 
 
 def _with_first(summary: Summary, chosen: Container[str]) -> Summary:
-    """Mark settings as differing between runs: TensorBoard lists those before the others."""
+    """Mark ``chosen`` as differing between runs: TensorBoard lists such settings first."""
     content = summary.value[0].metadata.plugin_data
     parsed = HParamsPluginData.FromString(content.content)
     for info in parsed.experiment.hparam_infos:

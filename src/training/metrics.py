@@ -1,4 +1,4 @@
-"""Loss and accuracy, summed on the device."""
+"""Loss and accuracy, accumulated on the device."""
 
 import torch
 import torch.distributed as dist
@@ -7,12 +7,10 @@ from torchmetrics import Metric
 
 
 class LossAndAccuracy(Metric):
-    """Mean loss and top-1 accuracy over images, summed over ranks when it is computed.
+    """Mean loss and top-1 accuracy over images, reduced over ranks by :meth:`compute`.
 
-    An image that is a mixture of two classes counts as right by the share of the class that was
-    predicted.
-
-    Sums stay on the device: nothing waits for it before :meth:`compute` is read.
+    An image mixed of two classes counts as correct by the share of the predicted class. The sums
+    stay on the device: :meth:`update` does not wait for it.
     """
 
     full_state_update = False
@@ -21,7 +19,6 @@ class LossAndAccuracy(Metric):
     count: Tensor
 
     def __init__(self) -> None:
-        """Start at no images."""
         super().__init__()
         self.add_state("loss_sum", torch.zeros(()), dist_reduce_fx="sum")
         self.add_state("correct", torch.zeros(()), dist_reduce_fx="sum")
@@ -30,13 +27,10 @@ class LossAndAccuracy(Metric):
     def update(
         self, loss: Tensor, logits: Tensor, labels: Tensor, targets: Tensor | None = None
     ) -> None:
-        """Add a batch.
+        """Add a batch with logits (N, classes) and int64 labels (N,).
 
-        Args:
-            loss: its mean loss.
-            logits: (N, classes).
-            labels: int64 (N,).
-            targets: float (N, classes), the shares of the classes in each image; None: the labels.
+        ``loss`` is its mean loss; ``targets``, float (N, classes), are the class shares of mixed
+        images.
         """
         self.loss_sum = self.loss_sum + loss * len(labels)
         predicted = logits.argmax(dim=1)
@@ -52,7 +46,7 @@ class LossAndAccuracy(Metric):
         return {"loss": self.loss_sum / self.count, "acc": self.correct / self.count}
 
     def export(self) -> dict[str, float]:
-        """The sums over all ranks as plain numbers; waits for the device, and for the ranks."""
+        """Sums over all ranks as plain numbers; waits for the device and for the ranks."""
         sums = [self.loss_sum, self.correct, self.count]
         if dist.is_available() and dist.is_initialized():
             total = torch.stack([value.double() for value in sums])
@@ -62,7 +56,7 @@ class LossAndAccuracy(Metric):
         return {"loss_sum": float(loss_sum), "correct": float(correct), "count": int(count)}
 
     def restore(self, sums: dict[str, float]) -> None:
-        """Continue from exported sums, which the first rank takes."""
+        """Continue from exported sums: the first rank takes them, the others start at 0."""
         others = dist.is_available() and dist.is_initialized() and dist.get_rank() > 0
         for name, value in sums.items():
             state = getattr(self, name)

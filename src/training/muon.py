@@ -1,4 +1,4 @@
-"""Muon optimizer for whole networks: orthogonalized momentum for matrices, another for the rest."""
+"""Muon for the matrices of a network, SGD or AdamW for its other parameters."""
 
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -17,13 +17,12 @@ from src.training.optimizers import (
 
 
 def muon_parameters(model: nn.Module) -> list[Tensor]:
-    """List what Muon trains: the weights of convolutions and of linear layers but the last.
+    """Parameters for Muon: the weights of convolutions and of linear layers but the last.
 
-    The last linear layer is the classifier, whose rows are classes rather than features; Keller
-    Jordan, "Muon: An optimizer for hidden layers in neural networks"
-    (https://kellerjordan.github.io/posts/muon/), leaves it, norms, biases and embeddings to
-    another optimizer. So does every other parameter, such as an attention layer's packed input
-    projection, stay out.
+    Keller Jordan, "Muon: An optimizer for hidden layers in neural networks"
+    (https://kellerjordan.github.io/posts/muon/), leaves the last linear layer (the classifier,
+    whose rows are classes rather than features), norms, biases and embeddings to another optimizer.
+    All other parameters, such as the packed input projection of attention, are left out too.
     """
     layers = [m for m in model.modules() if isinstance(m, nn.Linear | nn.modules.conv._ConvNd)]
     linear = [layer for layer in layers if isinstance(layer, nn.Linear)]
@@ -34,7 +33,7 @@ def muon_parameters(model: nn.Module) -> list[Tensor]:
 
 
 def _columns(weight: Tensor) -> tuple[int, ...]:
-    """Order the dimensions as they lie in memory, the rows first, so that they flatten to a view.
+    """Dimensions of a weight in memory order, rows first, so that they flatten to a view.
 
     For channels-last weights the columns come as (kh, kw, in) instead of (in, kh, kw). That is the
     same matrix G times a permutation P, and orthogonalisation commutes with it: the iteration is
@@ -44,33 +43,32 @@ def _columns(weight: Tensor) -> tuple[int, ...]:
 
 
 class MuonWithAuxiliary(Optimizer):
-    """One optimizer to its users, two inside: `torch.optim.Muon` and `rest`.
+    """`torch.optim.Muon` for matrices and an auxiliary optimizer for the rest, as one optimizer.
 
-    A convolution's weight (out, in, kh, kw) is updated as the matrix (out, in*kh*kw). Muon itself
-    sees views of weights, gradients and momentum, made anew at each step: they outlive moves to a
-    device, changes of the memory format and loaded checkpoints. `param_groups` and `state` hold
-    the parameters themselves, so that schedulers, gradient clipping and checkpoints need to know
-    nothing of this; the momentum has the parameter's shape.
+    A convolution's weight (out, in, kh, kw) is updated as the matrix (out, in*kh*kw). Muon sees
+    views of weights, gradients and momentum, made anew in each step, so that they stay valid when
+    the parameters move to a device, change their memory format or are loaded. `param_groups` and
+    `state` hold the parameters themselves, with a momentum of the parameter's shape, for
+    schedulers, gradient clipping and checkpoints.
 
     Args:
         matrices: parameters of at least two dimensions, or groups of them; not empty.
-        rest: builds the optimizer of `rest_parameters` from their groups.
-        rest_parameters: groups of what else is trained; may be empty.
-        options: those of `torch.optim.Muon`: lr, momentum, nesterov, weight_decay, ns_steps,
-            adjust_lr_fn ("original" or "match_rms_adamw") and so on.
+        build_auxiliary: builds the auxiliary optimizer from the groups of `auxiliary`.
+        auxiliary: groups of the other parameters; may be empty.
+        options: options of `torch.optim.Muon`.
     """
 
     def __init__(
         self,
         matrices: ParamsT,
-        rest: Callable[[list[dict[str, Any]]], Optimizer],
-        rest_parameters: Iterable[dict[str, Any]] = (),
+        build_auxiliary: Callable[[list[dict[str, Any]]], Optimizer],
+        auxiliary: Iterable[dict[str, Any]] = (),
         **options: Any,
     ) -> None:
-        # A placeholder is what checks the options and fills in defaults, before there are views.
+        # The placeholder checks the options and fills in defaults; views replace it in each step.
         self._muon = torch.optim.Muon([torch.zeros(1, 1)], **options)
-        rest_groups = list(rest_parameters)
-        self._rest = rest(rest_groups) if rest_groups else None
+        auxiliary_groups = list(auxiliary)
+        self._auxiliary = build_auxiliary(auxiliary_groups) if auxiliary_groups else None
         super().__init__(matrices, dict(self._muon.defaults))
         self._matrix_groups = len(self.param_groups)
         for group in self.param_groups:
@@ -80,23 +78,23 @@ class MuonWithAuxiliary(Optimizer):
                         "Muon trains parameters of at least two dimensions,"
                         f" got one of shape {tuple(parameter.shape)}"
                     )
-        if self._rest is not None:
-            self.param_groups += self._rest.param_groups
+        if self._auxiliary is not None:
+            self.param_groups += self._auxiliary.param_groups
         self.register_load_state_dict_post_hook(match_memory_format)
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        """Update every parameter that has a gradient; returns what `closure` returns."""
+        """Update every parameter that has a gradient; returns the value of `closure`."""
         loss = None
         if closure is not None:
             with torch.enable_grad():
                 loss = closure()
         self._step_matrices()
-        if self._rest is not None:
-            # The same objects, again at each step: loading a checkpoint replaces them.
-            self._rest.param_groups = self.param_groups[self._matrix_groups :]
-            self._rest.state = self.state
-            self._rest.step()
+        if self._auxiliary is not None:
+            # Assigned in each step, because loading a checkpoint replaces groups and state.
+            self._auxiliary.param_groups = self.param_groups[self._matrix_groups :]
+            self._auxiliary.state = self.state
+            self._auxiliary.step()
         return loss
 
     def _step_matrices(self) -> None:
@@ -108,7 +106,7 @@ class MuonWithAuxiliary(Optimizer):
         self._muon.step()
 
     def _view(self, parameter: Tensor) -> Tensor:
-        """View a parameter as a matrix, with its gradient and its momentum."""
+        """Matrix view of a parameter, with its gradient and its momentum."""
         assert parameter.grad is not None
         state = self.state[parameter]
         if not state:
@@ -145,18 +143,18 @@ def muon(
 
     Args:
         model: has a convolution, or at least two linear layers.
-        lr: of Muon; the length of an update in its spectral norm, not in the scale of the gradient.
+        lr: of Muon; the spectral norm of an update, independent of the gradient's scale.
         momentum: of Muon.
-        nesterov: of Muon, and of the rest's SGD when that has momentum.
-        weight_decay: of both.
+        nesterov: of Muon, and of SGD with momentum.
+        weight_decay: of both optimizers.
         decay_on: see `parameter_groups`.
         ns_steps: Newton-Schulz iterations, 1..99.
-        adjust_lr_fn: how `lr` goes with the shape of a matrix, as in `torch.optim.Muon`:
-            "original" or "match_rms_adamw".
-        rest: "sgd" or "adamw".
-        rest_lr: of the rest; 0.1 suits SGD, AdamW wants about 1e-3.
-        rest_momentum: of the rest's SGD; the first beta of its AdamW.
-        bias_lr_factor: of `rest_lr` for biases, see `parameter_groups`.
+        adjust_lr_fn: scale of `lr` by a matrix's shape, as in `torch.optim.Muon`: "original" or
+            "match_rms_adamw".
+        rest: the auxiliary optimizer, "sgd" or "adamw".
+        rest_lr: its learning rate; 0.1 suits SGD, about 1e-3 AdamW.
+        rest_momentum: momentum of SGD, or first beta of AdamW.
+        bias_lr_factor: factor of `rest_lr` for biases, see `parameter_groups`.
     """
     chosen = {id(weight) for weight in muon_parameters(model)}
     if not chosen:

@@ -10,17 +10,17 @@ from torch.optim import Optimizer
 
 
 def with_strides_of(parameter: Tensor, value: Tensor) -> Tensor:
-    """Return `value`, copied where its strides are not those of `parameter` of the same shape."""
+    """`value` with the strides of `parameter` of the same shape; a copy where they differ."""
     if value.stride() == parameter.stride():
         return value
     return torch.empty_like(parameter, dtype=value.dtype).copy_(value)
 
 
 def match_memory_format(optimizer: Optimizer) -> None:
-    """Lay every state tensor of a parameter's shape out as the parameter is.
+    """Give every state tensor of a parameter's shape the parameter's strides.
 
-    torch's fused kernels walk a weight and its state in memory order and check nothing: the state
-    of a channels-last run, loaded into a run that is not, would be applied to the wrong weights.
+    torch's fused kernels walk a weight and its state in memory order without a check: the state of
+    a channels-last run, loaded into a run that is not, would be applied to the wrong weights.
     """
     for parameter, state in optimizer.state.items():
         for name, value in state.items():
@@ -36,25 +36,27 @@ def parameter_groups(
     lr: float | None = None,
     bias_lr_factor: float = 1.0,
 ) -> list[dict[str, Any]]:
-    """Divide the trainable parameters by whether they decay and by how fast they learn.
+    """Group the trainable parameters by weight decay and learning rate.
 
     Args:
-        model: any module; a parameter used twice appears once, a frozen one not at all.
+        model: any module; shared parameters appear once, frozen ones not at all.
         weight_decay: 0 or more.
         decay_on: "all" (as in the ResNet paper), "weights" (not norms and biases: parameters of at
             most one dimension; He et al., "Bag of Tricks", section 3.1, arXiv:1812.01187) or
             "convolutions" (their weights alone).
-        lr: the learning rate; needed with ``bias_lr_factor`` alone.
-        bias_lr_factor: of the learning rate of biases, those of norms included. Jordan 2024,
+        lr: learning rate; needed only with ``bias_lr_factor``.
+        bias_lr_factor: factor of the learning rate of biases, those of norms included. Jordan 2024,
             arXiv:2404.00498, has 64 for short schedules.
 
     Returns:
-        Groups for a torch optimizer, none of them empty, each with its weight_decay; biases with
-        a factor last, with their lr.
+        Non-empty groups for a torch optimizer, each with its weight_decay; biases with a factor
+        last, with their lr.
     """
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
     if not trained:
-        raise ValueError("the model has no trainable parameters: every one is frozen, or none is")
+        raise ValueError(
+            "the model has no trainable parameters: it has none, or all of them are frozen"
+        )
     groups = [
         {"params": members, "weight_decay": decay}
         for members, decay in _by_decay(model, trained, weight_decay, decay_on)
@@ -63,7 +65,7 @@ def parameter_groups(
     if bias_lr_factor == 1.0:
         return groups
     assert lr is not None
-    return _biases_apart(model, groups, lr * bias_lr_factor)
+    return _separate_biases(model, groups, lr * bias_lr_factor)
 
 
 def _by_decay(
@@ -84,10 +86,10 @@ def _by_decay(
     ]
 
 
-def _biases_apart(
+def _separate_biases(
     model: nn.Module, groups: list[dict[str, Any]], lr: float
 ) -> list[dict[str, Any]]:
-    """Take the biases out of groups, into groups of their own with their learning rate."""
+    """Move the biases of all groups into groups with a learning rate of their own."""
     biases = {
         id(parameter)
         for name, parameter in model.named_parameters()
@@ -102,13 +104,13 @@ def _biases_apart(
     return [group for group in (*slow, *fast) if group["params"]]
 
 
-# Where torch has fused kernels for SGD, Adam and AdamW. One thread of a CPU updates a ResNet-18 in
-# 17 ms instead of 22 with SGD and 19 instead of 32 with Adam, equal to the last bit or but one.
+# Devices with fused kernels of SGD, Adam and AdamW. On one CPU thread they update a ResNet-18 in
+# 17 ms instead of 22 (SGD) and 19 instead of 32 (Adam), equal but for the last two bits.
 _FUSED_DEVICES = ("cpu", "cuda")
 
 
 def _fused(groups: list[dict[str, Any]]) -> bool:
-    """Tell whether torch's fused kernels can update all these parameters."""
+    """Whether torch's fused kernels support all these parameters."""
     parameters = [parameter for group in groups for parameter in group["params"]]
     return all(p.is_floating_point() and p.device.type in _FUSED_DEVICES for p in parameters)
 
@@ -116,10 +118,10 @@ def _fused(groups: list[dict[str, Any]]) -> bool:
 def build_optimizer(
     cls: Callable[..., Optimizer], groups: list[dict[str, Any]], **options: Any
 ) -> Optimizer:
-    """Build a fused optimizer that resumes whatever the memory format was before."""
+    """Build a fused optimizer that resumes from a state in any memory format."""
     optimizer: Any = cls(groups, fused=_fused(groups), **options)
-    # Left to divide float16's scale out of the gradients by itself, it would have them clipped
-    # before that; Lightning then refuses to clip at all.
+    # Gradients must be unscaled before clipping: with fused unscaling Lightning 2.6 refuses to
+    # clip.
     optimizer._step_supports_amp_scaling = False
     optimizer.register_load_state_dict_post_hook(match_memory_format)
     return cast(Optimizer, optimizer)
@@ -135,10 +137,7 @@ def sgd(
     decay_on: str = "all",
     bias_lr_factor: float = 1.0,
 ) -> Optimizer:
-    """Stochastic gradient descent; weight decay is an L2 term in the gradient.
-
-    `bias_lr_factor` is explained at `parameter_groups`.
-    """
+    """Stochastic gradient descent; weight decay is an L2 term in the gradient."""
     groups = parameter_groups(model, weight_decay, decay_on, lr=lr, bias_lr_factor=bias_lr_factor)
     return build_optimizer(torch.optim.SGD, groups, lr=lr, momentum=momentum, nesterov=nesterov)
 
@@ -180,13 +179,12 @@ def custom(
     decay_on: str = "all",
     **options: Any,
 ) -> Optimizer:
-    """Build any other optimizer class; `options` are its own.
+    """Build an optimizer of any class; `options` are its own.
 
-    Without `weight_decay` the class's own default acts on all parameters.
+    Without `weight_decay` the class's default applies to all parameters.
 
     Raises:
-        ValueError: an option that the class does not take or finds out of range, weight decay for a
-            class without it, nothing to train.
+        ValueError: the class does not accept an option, or has no weight decay.
     """
     groups = parameter_groups(model, weight_decay or 0.0, decay_on)
     if weight_decay is None:

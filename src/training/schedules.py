@@ -1,7 +1,7 @@
 """Learning-rate schedules: factors of the optimizer's learning rate, as functions of the step.
 
-A step is one update of the weights: with gradient accumulation, that of several batches. Update
-number k, counted from 0, is made with factor(k).
+A step is one update of the weights; with gradient accumulation it takes several batches. Step
+k, counted from 0, uses factor(k).
 """
 
 import logging
@@ -17,54 +17,54 @@ log = logging.getLogger(__name__)
 Factor = Callable[[int], float]
 
 
-class Run(NamedTuple):
-    """The length of a run, in optimizer steps."""
+class RunLength(NamedTuple):
+    """Length of a run, in optimizer steps."""
 
     total_steps: int
     steps_per_epoch: int
     warmup_steps: int
 
     def steps(self, length: float, unit: str) -> int:
-        """Turn epochs (rounded to whole steps, fractions are fine) or steps into steps."""
+        """Convert a length in epochs (fractions are allowed) or steps to whole steps."""
         return round(length * (self.steps_per_epoch if unit == "epoch" else 1))
 
-    def drawn_over(self, total_epochs: float | None) -> int:
-        """The steps of a schedule for so many epochs; None: those of the run."""
+    def schedule_steps(self, total_epochs: float | None) -> int:
+        """Length of a schedule in steps; None takes the length of the run."""
         return self.total_steps if total_epochs is None else self.steps(total_epochs, "epoch")
 
 
-def constant(run: Run) -> Factor:
-    """Keep the learning rate."""
+def constant(run: RunLength) -> Factor:
+    """Constant learning rate."""
     return lambda step: 1.0
 
 
-def step(run: Run, *, step_size: float, gamma: float = 0.1, unit: str = "epoch") -> Factor:
+def step(run: RunLength, *, step_size: float, gamma: float = 0.1, unit: str = "epoch") -> Factor:
     """Multiply by `gamma` every `step_size` epochs or steps, counted from the start of the run."""
     period = max(1, run.steps(step_size, unit))
     return lambda step: gamma ** (step // period)
 
 
 def multistep(
-    run: Run, *, milestones: Sequence[float], gamma: float = 0.1, unit: str = "epoch"
+    run: RunLength, *, milestones: Sequence[float], gamma: float = 0.1, unit: str = "epoch"
 ) -> Factor:
     """Multiply by `gamma` at each milestone, in epochs or steps from the start of the run."""
     passed = [run.steps(milestone, unit) for milestone in milestones]
     return lambda step: gamma ** sum(step >= milestone for milestone in passed)
 
 
-def cosine(run: Run, *, final: float = 0.0, total_epochs: float | None = None) -> Factor:
+def cosine(run: RunLength, *, final: float = 0.0, total_epochs: float | None = None) -> Factor:
     """Fall along half a cosine from 1, after the warm-up, to `final` after the last step.
 
     Loshchilov and Hutter, "SGDR", equation 5 (arXiv:1608.03983), without restarts. `final` is the
-    factor at `total_steps`, which no update uses: an update at a rate of 0 would be lost. It holds
-    from the end of `total_epochs` on, if they end before the run does.
+    factor at `total_steps`, after the last update: an update at a rate of 0 would be wasted. Where
+    `total_epochs` end before the run does, `final` holds from there on.
     """
-    length = max(1, run.drawn_over(total_epochs) - run.warmup_steps)
+    length = max(1, run.schedule_steps(total_epochs) - run.warmup_steps)
     return lambda step: _anneal("cos", 1.0, final, (step - run.warmup_steps) / length)
 
 
 def onecycle(
-    run: Run,
+    run: RunLength,
     *,
     peak: float,
     start: float,
@@ -78,7 +78,7 @@ def onecycle(
     the last update has the factor `final`. `anneal` is "cos" or "linear". A warm-up precedes the
     cycle and ends at `start`; `final` holds from the end of `total_epochs` on, as in `cosine`.
     """
-    last = run.drawn_over(total_epochs) - run.warmup_steps - 1
+    last = run.schedule_steps(total_epochs) - run.warmup_steps - 1
     top = max(0.0, peak * (last + 1) - 1)
 
     def cycle(step: int) -> float:
@@ -91,7 +91,7 @@ def onecycle(
 
 
 def _anneal(shape: str, start: float, end: float, progress: float) -> float:
-    """Go from `start` to `end` while `progress` goes from 0 to 1, and stay at either side."""
+    """Interpolate from `start` to `end` for `progress` 0..1, constant outside of that range."""
     progress = min(1.0, max(0.0, progress))
     if shape == "cos":
         progress = (1 - math.cos(math.pi * progress)) / 2
@@ -119,12 +119,12 @@ def build_factor(
     """Build the factor of a schedule of `SCHEDULES`, with a linear warm-up in front.
 
     Args:
-        name: constant, step, multistep, cosine or onecycle.
+        name: key of `SCHEDULES`.
         total_steps: updates of the whole run, warm-up included.
         steps_per_epoch: updates of an epoch.
         warmup_epochs: epochs over which the factor rises.
-        warmup_start: share of the schedule's own factor that it rises from.
-        options: those of the function of that name in this module.
+        warmup_start: share of the schedule's factor at the first step.
+        options: arguments of the schedule's function.
 
     Raises:
         ValueError: the warm-up is longer than the run.
@@ -135,7 +135,7 @@ def build_factor(
             f"scheduler.warmup_epochs={warmup_epochs:g}: longer than the run of "
             f"{total_steps / steps_per_epoch:g} epochs"
         )
-    base = SCHEDULES[name](Run(total_steps, steps_per_epoch, warmup_steps), **options)
+    base = SCHEDULES[name](RunLength(total_steps, steps_per_epoch, warmup_steps), **options)
 
     def warmed(step: int) -> float:
         if step >= warmup_steps:
@@ -150,12 +150,11 @@ def build_schedule(
 ) -> LambdaLR:
     """Build the scheduler of a schedule, to be stepped once after each optimizer step.
 
-    Every parameter group keeps its own learning rate and is scaled by the same factor. The state
-    is a dict of numbers. Arguments and errors are those of `build_factor`. What of a schedule lies
-    beyond the run's end is warned of.
+    All parameter groups are scaled by the same factor. Arguments and errors are those of
+    `build_factor`. A warning names the parts of the schedule beyond the end of the run.
     """
     factor = build_factor(name, total_steps, steps_per_epoch, **options)
-    _warn_of_unreached(Run(total_steps, steps_per_epoch, 0), options)
+    _warn_of_unreached_steps(RunLength(total_steps, steps_per_epoch, 0), options)
     epochs = options.get("total_epochs") or total_steps / steps_per_epoch
     return FactorSchedule(optimizer, factor, epochs)
 
@@ -164,19 +163,18 @@ class FactorSchedule(LambdaLR):
     """Scales the rate of each parameter group by a factor of the step.
 
     Attributes:
-        epochs: that the factor is drawn over.
+        epochs: length of the schedule.
     """
 
     def __init__(self, optimizer: Optimizer, factor: Factor, epochs: float):
-        """Schedule ``optimizer``."""
         self.epochs = epochs
         super().__init__(optimizer, factor)
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on from a state by this schedule, also where the state is of a longer or shorter one.
+        """Continue at the state's step by this schedule, also where the state's had another length.
 
-        The optimizer has been given its state before, with the rate that the other schedule had for
-        the next step; torch would use that rate once more.
+        The optimizer was restored with the rate of the earlier schedule for the next step, which
+        torch 2.15 would use once more.
         """
         epochs = self.epochs
         super().load_state_dict(state_dict)
@@ -195,7 +193,7 @@ class FactorSchedule(LambdaLR):
             )
 
 
-def _warn_of_unreached(run: Run, options: dict[str, Any]) -> None:
+def _warn_of_unreached_steps(run: RunLength, options: dict[str, Any]) -> None:
     unit = options.get("unit", "epoch")
     for option in ("step_size", "milestones"):
         lengths = options.get(option, [])

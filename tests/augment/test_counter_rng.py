@@ -56,7 +56,7 @@ def test_pinned_values() -> None:
         "ERASE_NOISE": 6,
         "PARTNER": 7,
         "MIX": 8,
-        "CUTMIX_CENTRE": 9,
+        "CUTMIX_CENTER": 9,
     }
 
 

@@ -12,14 +12,14 @@ from tests.augment.images import channels_last_images, is_channels_last
 
 @pytest.mark.parametrize("size", [1, 4, 5])
 def test_cutout_blackens_the_square_that_may_stick_out(size: int) -> None:
-    centres = torch.tensor([[0, 0], [7, 8], [3, 4], [0, 8]])
+    centers = torch.tensor([[0, 0], [7, 8], [3, 4], [0, 8]])
     images = channels_last_images(4, 3, 8, 9)
-    result = cutout(images, centres[:, 0], centres[:, 1], size)
+    result = cutout(images, centers[:, 0], centers[:, 1], size)
     assert result.dtype == torch.uint8
     assert is_channels_last(result)
     for n, y, x in itertools.product(range(4), range(8), range(9)):
-        rows = range(int(centres[n, 0]) - size // 2, int(centres[n, 0]) - size // 2 + size)
-        columns = range(int(centres[n, 1]) - size // 2, int(centres[n, 1]) - size // 2 + size)
+        rows = range(int(centers[n, 0]) - size // 2, int(centers[n, 0]) - size // 2 + size)
+        columns = range(int(centers[n, 1]) - size // 2, int(centers[n, 1]) - size // 2 + size)
         hidden = y in rows and x in columns
         assert result[n, :, y, x].tolist() == ([0] * 3 if hidden else images[n, :, y, x].tolist())
 

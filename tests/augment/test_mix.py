@@ -67,9 +67,9 @@ def test_mixup_blends_every_pixel() -> None:
 def test_cutmix_pastes_the_box_and_counts_what_is_left(kind: torch.dtype) -> None:
     images, partners = channels_last_images(10, 3, 8, 6).split(5)
     ratio = torch.tensor([1.0, 0.0, 0.75, 0.75, 0.36])
-    centre_y, centre_x = torch.tensor([3, 4, 4, 0, 7]), torch.tensor([2, 3, 3, 0, 0])
-    boxes = cutmix_boxes(ratio, centre_y, centre_x, 8, 6)
-    # Sides are sqrt(1 - ratio) of 8 and 6, rounded down, around the centre, cut off at the border.
+    center_y, center_x = torch.tensor([3, 4, 4, 0, 7]), torch.tensor([2, 3, 3, 0, 0])
+    boxes = cutmix_boxes(ratio, center_y, center_x, 8, 6)
+    # Sides are sqrt(1 - ratio) of 8 and 6, rounded down, around the center, cut off at the border.
     corners = [(3, 3, 2, 2), (0, 8, 0, 6), (2, 6, 2, 5), (0, 2, 0, 2), (4, 8, 0, 2)]
     assert torch.stack(boxes, 1).tolist() == [list(corner) for corner in corners]
     result, left = cutmix(images.to(kind), partners, boxes)

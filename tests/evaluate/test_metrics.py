@@ -83,7 +83,7 @@ def test_a_comparison_counts_what_one_alone_has_right() -> None:
     assert (found.first_only, found.second_only) == (1, 1)
     assert found.difference == 0
     assert found.disagreed.tolist() == [1, 2, 3]
-    with pytest.raises(ValueError, match="not asked about the same images"):
+    with pytest.raises(ValueError, match="predictions are of different images"):
         compare(first, Predictions(np.eye(3), np.array([0, 1, 2])))
 
 

@@ -64,7 +64,7 @@ def test_the_most_confident_mistakes_are_drawn_first(monkeypatch: pytest.MonkeyP
         return images[0]
 
     monkeypatch.setattr(pictures, "image_grid", grid)
-    monkeypatch.setattr(pictures, "WORST", 2)
+    monkeypatch.setattr(pictures, "MAX_MISTAKES", 2)
     predictions = said(0.6, 0.9, 0.99, 0.7, labels=[1, 1, 0, 1])
     images = np.arange(4, dtype=np.uint8).reshape(4, 1, 1, 1)
     worst_mistakes(predictions, images, ["cat", "dog"])

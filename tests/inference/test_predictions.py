@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from src.inference.predictions import VIEWS, classify, predict
+from src.inference.predictions import VIEWS, classify
 from tests.fixtures.datasets import random_images
 
 
@@ -27,9 +27,8 @@ def images(count: int) -> np.ndarray:
 
 
 def ask(network: nn.Module, pixels: np.ndarray, views: str = "none") -> np.ndarray:
-    labels = np.zeros(len(pixels), np.int64)
     options = {"device": torch.device("cpu"), "views": VIEWS[views], "batch_size": 3}
-    return predict(network, pixels, labels, **options).probabilities
+    return classify(network, pixels, **options)
 
 
 def sigmoid(corner: np.ndarray) -> np.ndarray:

@@ -36,9 +36,9 @@ class Batch:
 class Kept(MetricsLogger):
     """Keeps what it was handed to read along."""
 
-    def read_along(self, names: list[str], values: torch.Tensor) -> None:
+    def log_with_next(self, names: list[str], values: torch.Tensor) -> None:
         self.found = dict(zip(names, values.tolist(), strict=True))
-        super().read_along(names, values)
+        super().log_with_next(names, values)
 
 
 def measured(fused: bool, scaled: bool) -> dict[str, float]:

@@ -1,1 +1,1 @@
-"""Lightning callbacks, one concern a file."""
+"""Lightning callbacks, one in each file."""

@@ -8,13 +8,12 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 
 
 class RunCheckpoint(ModelCheckpoint):
-    """One file in the run directory, wherever that has been moved to.
+    """One checkpoint file in a run directory, which may have been moved since the run began.
 
-    Lightning's forgets the best score of a run whose directory has another path than before.
+    Lightning 2.6's ModelCheckpoint forgets the best score when the directory has another path.
     """
 
     def __init__(self, directory: Path, filename: str, **options: Any):
-        """Keep ``<directory>/<filename>.ckpt``."""
         super().__init__(
             dirpath=directory,
             filename=filename,
@@ -24,7 +23,7 @@ class RunCheckpoint(ModelCheckpoint):
         )
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take up the scores, with the paths of today."""
+        """Restore the scores, with paths in the current directory."""
         here = Path(self.dirpath or "")
 
         def moved(path: str) -> str:
@@ -40,14 +39,13 @@ class RunCheckpoint(ModelCheckpoint):
 
 
 class LastCheckpoint(RunCheckpoint):
-    """``last.ckpt`` every few epochs, and always at the end of training.
+    """``last.ckpt`` every n epochs and at the end of training.
 
-    Lightning's leaves out an end that is between two of them: the file would hold other weights
-    than those that are tested, and a run that trains on would train some epochs again.
+    Lightning 2.6 does not save an end between two such epochs: the file would hold other weights
+    than the tested ones, and a run that is extended would repeat epochs.
     """
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Write the file when it is time."""
         super().on_train_epoch_end(trainer, pl_module)
         epochs = trainer.current_epoch + 1
         ends = epochs == trainer.max_epochs or trainer.global_step == trainer.max_steps
@@ -56,12 +54,12 @@ class LastCheckpoint(RunCheckpoint):
 
 
 def best_checkpoint(directory: Path, monitor: str) -> RunCheckpoint:
-    """Keeps ``best.ckpt``, by the highest accuracy or the lowest loss."""
+    """Callback that keeps ``best.ckpt``, by the highest accuracy or the lowest loss."""
     return RunCheckpoint(directory, "best", monitor=monitor, mode=mode_of(monitor))
 
 
 def last_checkpoint(directory: Path, every_n_epochs: int) -> LastCheckpoint:
-    """Keeps ``last.ckpt``, written at the end of every ``every_n_epochs``-th epoch and the last."""
+    """Callback that keeps ``last.ckpt``, of every n-th epoch and of the last."""
     return LastCheckpoint(directory, "last", every_n_epochs=every_n_epochs)
 
 

@@ -6,8 +6,11 @@ from lightning.pytorch import callbacks
 
 
 class EarlyStopping(callbacks.EarlyStopping):
-    """Lightning's, with the patience of today's configuration; 2.6 takes the checkpoint's."""
+    """Lightning's EarlyStopping with the patience of the current configuration.
+
+    Lightning 2.6 restores the patience of the checkpoint.
+    """
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take up the best score and the validations since then."""
+        """Restore the best score and the validations since then."""
         super().load_state_dict(state_dict | {"patience": self.patience})

@@ -1,4 +1,4 @@
-"""Log training metrics every n steps without waiting for the device; print a line an epoch."""
+"""Metrics of training every n steps, without waiting for the device; one log line an epoch."""
 
 import logging
 import time
@@ -9,27 +9,26 @@ from torch import Tensor
 
 from src.training.classifier import ImageClassifier
 
+log = logging.getLogger(__name__)
+
 
 class MetricsLogger(L.Callback):
     """Logs ``train/loss``, ``train/acc``, ``lr`` and ``images_per_second`` every ``n`` steps.
 
-    The figures are means over the steps since the last reading, also where an epoch ends between
-    the two: a mean over the few images of a remainder would stand out from the others. An epoch of
-    fewer than ``n`` steps is read at its end. ``lr`` is the rate of the step that was just made.
-    Reading is the only time a training step waits for the device, but for the first of each shape
-    of batch.
+    Metrics are means over the steps since the last reading, also across the end of an epoch: a mean
+    over the few images of a remainder would be an outlier. An epoch of fewer than ``n`` steps is
+    read at its end. ``lr`` is the rate of the last step. Training waits for the device only on a
+    reading and on the first batch of each shape.
 
     Attributes:
-        images: trained on so far, over all ranks, resumed parts included.
-        timed_images: those of them that ``seconds`` is about.
-        seconds: spent training so far, without start-up, validation and checkpoints.
-        startup_seconds: spent until the end of the first step, and in later first steps with a
-            batch of another shape: there loader processes start, kernels are chosen and networks
-            compiled.
+        images: images trained on so far, over all ranks, resumed parts included.
+        timed_images: number of those images that were trained on within ``seconds``.
+        seconds: training time, without start-up, validation and checkpoints.
+        startup_seconds: time until the end of the first step, plus that of later first steps with a
+            batch of another shape: loader processes start, kernels are chosen, networks compiled.
     """
 
     def __init__(self, every_n_steps: int):
-        """Read every ``every_n_steps`` optimizer steps."""
         self.every_n_steps = every_n_steps
         self.images = 0
         self.timed_images = 0
@@ -38,11 +37,11 @@ class MetricsLogger(L.Callback):
         self._clock: float | None = None
         self._shapes: set[tuple[int, ...]] = set()
         self._starting = False
-        # Since the last reading: images, seconds; sums; step.
-        self._window = (0, 0.0)
-        self._before: dict[str, float] = {}
-        self._read_at = 0
-        self._further: tuple[list[str], Tensor] | None = None
+        # At the last reading:
+        self._window = (0, 0.0)  # timed images, seconds
+        self._before: dict[str, float] = {}  # sums of the train metrics
+        self._read_at = 0  # step
+        self._extra_metrics: tuple[list[str], Tensor] | None = None
         self._epoch_start = (0, 0, 0.0)  # step, images, seconds
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
@@ -54,14 +53,13 @@ class MetricsLogger(L.Callback):
         self._clock = time.perf_counter()
 
     def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Start the clock."""
         self._epoch_start = (trainer.global_step, self.timed_images, self.seconds)
         self._clock = time.perf_counter()
 
     def on_train_batch_start(
         self, trainer: L.Trainer, pl_module: L.LightningModule, batch: Any, batch_idx: int
     ) -> None:
-        """Notice a batch of a shape that the network has not seen yet."""
+        """Detect a batch of a new shape, whose step counts as start-up."""
         assert isinstance(pl_module, ImageClassifier)
         self._starting = batch.images.shape not in self._shapes
         if self._starting and self._shapes:
@@ -77,7 +75,7 @@ class MetricsLogger(L.Callback):
         batch: Any,
         batch_idx: int,
     ) -> None:
-        """Count the batch; read the metrics when it is time."""
+        """Count the batch; read the metrics where they are due."""
         images = batch.step_images or len(batch.labels)
         self.images += images
         if self._starting:
@@ -85,30 +83,30 @@ class MetricsLogger(L.Callback):
             self.startup_seconds += self._elapsed()
         else:
             self.timed_images += images
-        if self.is_due(trainer, trainer.global_step, batch_idx):
+        if self.should_log(trainer, trainer.global_step, batch_idx):
             self._read(trainer, pl_module)
         if is_last(trainer, trainer.global_step, batch_idx):
             self.seconds += self._elapsed()
             self._clock = None
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Take what has not been read into the next epoch, whose sums begin at 0."""
+        """Carry the sums that are not read yet into the next epoch, which starts at 0."""
         assert isinstance(pl_module, ImageClassifier)
         now = pl_module.train_metrics.export()
         self._before = {name: self._before[name] - now[name] for name in now}
 
-    def is_due(self, trainer: L.Trainer, steps: int, batch_idx: int) -> bool:
-        """Whether the metrics are read after a batch with which ``steps`` steps are done."""
+    def should_log(self, trainer: L.Trainer, steps: int, batch_idx: int) -> bool:
+        """Whether metrics are read after this batch, with which ``steps`` steps are complete."""
         unread = self._read_at <= self._epoch_start[0]
         window_is_full = steps - self._read_at >= self.every_n_steps
         return window_is_full or (unread and is_last(trainer, steps, batch_idx))
 
-    def read_along(self, names: list[str], values: Tensor) -> None:
-        """Log further figures with the next reading: ``values`` (N,), still on the device."""
-        self._further = (names, values)
+    def log_with_next(self, names: list[str], values: Tensor) -> None:
+        """Log ``values`` (N,), which stay on the device until then, with the next reading."""
+        self._extra_metrics = (names, values)
 
     def _elapsed(self) -> float:
-        """Seconds of training since this was last asked."""
+        """Seconds of training since the last call."""
         before, self._clock = self._clock, time.perf_counter()
         return 0.0 if before is None else self._clock - before
 
@@ -132,39 +130,38 @@ class MetricsLogger(L.Callback):
         if speed is not None:
             figures["images_per_second"] = speed
             progress["img/s"] = f"{speed:,.0f}"
-        if self._further is not None:
-            names, values = self._further
+        if self._extra_metrics is not None:
+            names, values = self._extra_metrics
             figures |= zip(names, values.tolist(), strict=True)
-            self._further = None
+            self._extra_metrics = None
         self._window = (self.timed_images, self.seconds)
         self._before, self._read_at = now, trainer.global_step
         pl_module.learning_rates = {trainer.global_step: rate}
         pl_module.progress = progress
-        # Counted from 0 as Lightning does, so that all rows of a step carry the same number.
+        # Counted from 0, as in the rows that Lightning logs.
         step = trainer.global_step - 1
         for logger in trainer.loggers:
             logger.log_metrics({**figures, "epoch": trainer.current_epoch}, step=step)
 
     def _speed(self, images: int, seconds: float) -> float | None:
-        """Images a second since so many images and seconds; ``None`` where none was timed."""
+        """Images per second since earlier totals; ``None`` where no image was timed."""
         timed = self.timed_images - images
         return timed / max(self.seconds - seconds, 1e-9) if timed else None
 
     def epoch_speed(self) -> float | None:
-        """Images a second in this epoch so far."""
+        """Images per second in this epoch so far."""
         return self._speed(*self._epoch_start[1:])
 
     def run_speed(self) -> float | None:
-        """Images a second in the whole run."""
+        """Images per second in the whole run."""
         return self._speed(0, 0.0)
 
     @property
     def state_key(self) -> str:
-        """The name that its state has in checkpoints, those of version 0.1 among them."""
+        """Name of the state in checkpoints, the same as in version 0.1."""
         return "TrainingLog"
 
     def state_dict(self) -> dict[str, Any]:
-        """Totals and what has been counted since the last reading, for a resumed run."""
         unread = 0.0 if self._clock is None else time.perf_counter() - self._clock
         return {
             "images": self.images,
@@ -178,7 +175,7 @@ class MetricsLogger(L.Callback):
         }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take them up; of a run of version 0.1, which timed start-up as training, the totals."""
+        """Restore the counts; of version 0.1, which timed start-up as training, only the totals."""
         self.images, self.seconds = state_dict["images"], state_dict["seconds"]
         self.timed_images = state_dict.get("timed_images", self.images)
         if "startup_seconds" in state_dict:
@@ -189,25 +186,19 @@ class MetricsLogger(L.Callback):
 
 
 def is_last(trainer: L.Trainer, steps: int, batch_idx: int) -> bool:
-    """Whether an epoch ends with a batch, with which ``steps`` steps are done."""
+    """Whether this batch, with which ``steps`` steps are complete, is the last of its epoch."""
     return batch_idx + 1 == trainer.num_training_batches or steps == trainer.max_steps
 
 
-log = logging.getLogger(__name__)
-
-
 class EpochSummaryLogger(L.Callback):
-    """Logs an epoch's losses, accuracies and speed, so that a log file tells the story."""
+    """Logs losses, accuracies and speed of each epoch in one line."""
 
-    def __init__(self, training_log: MetricsLogger):
-        """Take the speed from ``training_log``."""
-        self.training_log = training_log
+    def __init__(self, metrics_logger: MetricsLogger):
+        self.metrics_logger = metrics_logger
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Log the line."""
         assert isinstance(pl_module, ImageClassifier)
-        # The module logs its training metrics after the callbacks have been called. Every rank
-        # takes part in adding them up.
+        # The module logs its metrics after the callbacks. All ranks take part in computing them.
         stages = {"train": pl_module.train_metrics.compute()}
         if not trainer.is_global_zero:
             return
@@ -219,6 +210,6 @@ class EpochSummaryLogger(L.Callback):
             for stage, metrics in stages.items()
         )
         of = f"/{trainer.max_epochs}" if (trainer.max_epochs or -1) > 0 else ""
-        speed = self.training_log.epoch_speed()
+        speed = self.metrics_logger.epoch_speed()
         images = "" if speed is None else f"  {speed:.0f} img/s"
         log.info("epoch %d%s  %s%s", trainer.current_epoch + 1, of, text, images)

@@ -13,15 +13,14 @@ from src.training.classifier import ImageClassifier
 class ProgressBar(RichProgressBar):
     """Shows loss, accuracy and images/s beside the bar.
 
-    It shows what :class:`MetricsLogger` has read anyway, so that it never waits for the device.
+    The values are the last that :class:`MetricsLogger` read, so the bar never waits for the device.
     """
 
     def __init__(self) -> None:
-        """Redraw a few times a second."""
         super().__init__(refresh_rate=4)
 
     def configure_columns(self, trainer: L.Trainer) -> list[Any]:
-        """Lightning's columns, made to fit a terminal of 80: a shorter bar, no batches a second."""
+        """Lightning's columns within 80 characters: a shorter bar, no batches per second."""
         columns = super().configure_columns(trainer)
         for column in columns:
             if isinstance(column, BarColumn):
@@ -29,11 +28,10 @@ class ProgressBar(RichProgressBar):
         return [column for column in columns if not isinstance(column, ProcessingSpeedColumn)]
 
     def get_metrics(self, trainer: L.Trainer, pl_module: L.LightningModule) -> dict[str, Any]:
-        """The figures of the last reading."""
         assert isinstance(pl_module, ImageClassifier)
         return dict(pl_module.progress)
 
     def _get_train_description(self, current_epoch: int) -> str:
-        """Count epochs from 1, as everywhere else a person reads them."""
+        """Count epochs from 1, as in the log."""
         last = self.trainer.max_epochs or -1
         return f"Epoch {current_epoch + 1}" + (f"/{last}" if last > 0 else "")

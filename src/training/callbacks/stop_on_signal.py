@@ -20,28 +20,26 @@ log = logging.getLogger(__name__)
 
 
 class StopRequest:
-    """Ends a run on Ctrl-C and SIGTERM with :class:`Interrupted`.
+    """Ends a run on SIGINT and SIGTERM with :class:`Interrupted`.
 
-    At once, except while ``graceful``: the training loop then looks at ``signal_number`` where it
-    can stop without losing a step. A second signal ends the run at once even then; a third one is
-    the system's, which ends the process.
+    While ``graceful``, the training loop checks ``signal_number`` where it can stop without losing
+    a step; otherwise, and on a second signal, the run ends at once. A third ends the process.
 
     Attributes:
-        signal_number: the first signal, here or on another rank of the run, or ``None``.
-        graceful: whether the loop is going to look.
+        signal_number: the first signal received here or on another rank, or ``None``.
+        graceful: whether the training loop checks for signals.
     """
 
-    def __init__(self, last_checkpoint: Path | None, words: Sequence[str] = ()):
-        """Say to go on with ``words``, if ``last_checkpoint`` exists when the run is stopped."""
+    def __init__(self, last_checkpoint: Path | None, resume_words: Sequence[str] = ()):
+        """Name ``resume_words`` in the message, if ``last_checkpoint`` exists by then."""
         self.signal_number: int | None = None
         self.graceful = False
         self._count = 0
-        self._last = last_checkpoint
-        self._words = words
+        self._last_checkpoint = last_checkpoint
+        self._resume_words = resume_words
         self._handling = handle_signals(self._on_signal)
 
     def __enter__(self) -> Self:
-        """Take over the signals."""
         self._handling.__enter__()
         return self
 
@@ -51,22 +49,21 @@ class StopRequest:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Give the signals back."""
         self._handling.__exit__(kind, error, trace)
 
     def interrupted(self, where: str = "") -> Interrupted:
-        """The exception to raise for the received signal; ``where`` is part of its message."""
+        """The exception for the received signal; ``where`` becomes part of its message."""
         assert self.signal_number is not None
         name = signal.Signals(self.signal_number).name
-        if self._last is not None and self._last.exists():
-            how = f"continue with {' '.join(map(shlex.quote, self._words))}"
+        if self._last_checkpoint is not None and self._last_checkpoint.exists():
+            how = f"continue with {' '.join(map(shlex.quote, self._resume_words))}"
         else:
             how = "nothing was saved yet"
         return Interrupted(self.signal_number, f"interrupted by {name}{where}; {how}")
 
     def _on_signal(self, number: int) -> None:
         self._count += 1
-        # Where another rank was faster the run is stopping already; this is no second signal.
+        # Known from another rank: the run is stopping already, this is no second signal.
         known, self.signal_number = self.signal_number is not None, self.signal_number or number
         if self._count == 1 and (self.graceful or known):
             log.warning("stopping after this step; once more to stop at once")
@@ -79,32 +76,31 @@ class StopRequest:
 class StopOnSignal(Checkpoint):
     """After a signal finishes the step, writes ``last.ckpt`` and ends the run.
 
-    During validation the epoch is ended first, with its checkpoints. Being a ``Checkpoint`` it
-    comes after the callbacks that write them.
+    During validation the epoch is ended first, with its checkpoints. The base class ``Checkpoint``
+    makes Lightning call it after the callbacks that write them.
     """
 
-    def __init__(self, watch: StopRequest, path: Path | None):
-        """Stop when ``watch`` has received a signal; write the state to ``path``, if given."""
-        self.watch = watch
+    def __init__(self, stop_request: StopRequest, path: Path | None):
+        self.stop_request = stop_request
         self.path = path
-        self._saved = True  # what has been trained so far
-        self._ranks: Any = None
+        self._saved = True  # the state after the last step
+        self._cpu_group: Any = None
 
     def setup(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
-        """Keep Lightning from handling signals: its handlers wait for the other ranks."""
+        """Disable Lightning's signal handlers: they wait for the other ranks."""
         connector: Any = trainer._signal_connector
         connector.register_signal_handlers = lambda: None
 
     def on_fit_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """From here on the loop looks for signals."""
+        """Begin to check for signals in the loop."""
         if trainer.world_size > 1:
-            # On a group of its own, of the CPU: to ask each step must not wait for a GPU.
-            self._ranks = dist.new_group(backend="gloo")
-        self.watch.graceful = True
+            # A CPU group of its own: the check in each step must not wait for a GPU.
+            self._cpu_group = dist.new_group(backend="gloo")
+        self.stop_request.graceful = True
 
     def teardown(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
-        """Outside of training nobody looks."""
-        self.watch.graceful = False
+        """Let signals end the run at once outside of training."""
+        self.stop_request.graceful = False
 
     def on_train_batch_end(
         self,
@@ -116,7 +112,7 @@ class StopOnSignal(Checkpoint):
     ) -> None:
         """Stop between two optimizer steps, except before a validation that is due."""
         done = batch_idx + 1
-        if done == trainer.num_training_batches or not self._wanted():
+        if done == trainer.num_training_batches or not self._is_requested():
             return
         if done % trainer.accumulate_grad_batches == 0:
             if self.path is not None:
@@ -124,33 +120,34 @@ class StopOnSignal(Checkpoint):
             self._stop(trainer)
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Write the state at an epoch's end; its figures are not logged yet, so go on."""
-        self._saved = self._wanted()
+        """Write the state, but go on: the epoch's metrics are not logged yet."""
+        self._saved = self._is_requested()
         if self._saved and self.path is not None:
             trainer.save_checkpoint(self.path)
 
     def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Stop before the next epoch; for a signal since the end of the last, after its first step.
+        """Stop before the next epoch, if the state has been saved.
 
-        The epochs since the last checkpoint would be lost otherwise.
+        For a signal since the end of the last epoch it has not, and the run stops after the next
+        step.
         """
-        if self._saved and self._wanted():
+        if self._saved and self._is_requested():
             self._stop(trainer)
 
     def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Stop after the last epoch, before the test."""
-        if self._wanted():
+        if self._is_requested():
             self._stop(trainer)
 
-    def _wanted(self) -> bool:
-        """Whether any process of the run has received a signal; all must stop at one step."""
-        number = self.watch.signal_number or 0
-        if self._ranks is not None:
+    def _is_requested(self) -> bool:
+        """Whether any rank has received a signal; all ranks must stop at the same step."""
+        number = self.stop_request.signal_number or 0
+        if self._cpu_group is not None:
             numbers = torch.tensor(number)
-            dist.all_reduce(numbers, dist.ReduceOp.MAX, group=self._ranks)
+            dist.all_reduce(numbers, dist.ReduceOp.MAX, group=self._cpu_group)
             number = int(numbers.item())
-            self.watch.signal_number = self.watch.signal_number or number or None
+            self.stop_request.signal_number = self.stop_request.signal_number or number or None
         return number > 0
 
     def _stop(self, trainer: L.Trainer) -> None:
-        raise self.watch.interrupted(f" at step {trainer.global_step}")
+        raise self.stop_request.interrupted(f" at step {trainer.global_step}")
