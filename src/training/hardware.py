@@ -102,7 +102,7 @@ def prepare(config: TrainConfig, *, memory_is_kept: bool = True) -> Compute:
     """
     accelerator = choose_accelerator(config.trainer.accelerator, config.trainer.devices)
     if accelerator == "cpu" and config.trainer.sync_batchnorm:
-        raise UserError("trainer.sync_batchnorm=true: torch supports it on GPUs only")
+        raise UserError("trainer.sync_batchnorm=true: torch has it for GPUs alone")
     with as_user_errors(ValueError):
         precision = choose_precision(config.trainer.precision, accelerator)
     threads = config.trainer.num_threads or threads_of_a_rank(this_rank())

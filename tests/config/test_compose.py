@@ -64,7 +64,7 @@ CONTRADICTIONS = [
     (["trainer.check_val_every_n_epoch=31"], "would never be validated"),
     (["data.mean=[0.5]"], "data.mean has 1 values and data.std 3"),
     (["trainer.devices=3", "data.batch_size=2"], "the 3 devices share a batch"),
-    (["trainer.accelerator=cpu", "trainer.sync_batchnorm=true"], "torch supports it on GPUs only"),
+    (["trainer.accelerator=cpu", "trainer.sync_batchnorm=true"], "torch has it for GPUs alone"),
     (["data.image_size=16", "augment.cutout=16"], "must be smaller than data.image_size=16"),
     (
         ["scheduler=cosine", "scheduler.warmup_epochs=2", "scheduler.total_epochs=2"],
