@@ -1,4 +1,4 @@
-"""Terminal output: plain rich consoles, a log handler, libraries' warnings silenced."""
+"""Terminal output: consoles without markup, a log handler, libraries' warnings silenced."""
 
 import io
 import logging
@@ -13,7 +13,7 @@ from rich.console import Console
 
 @contextmanager
 def quiet_loggers(*names: str) -> Iterator[None]:
-    """Let these loggers say nothing below a warning."""
+    """Raise the level of loggers to WARNING inside of the block."""
     loggers = [logging.getLogger(name) for name in names]
     levels = [logger.level for logger in loggers]
     for logger in loggers:
@@ -25,7 +25,7 @@ def quiet_loggers(*names: str) -> Iterator[None]:
             logger.setLevel(level)
 
 
-_NOT_FOR_THE_USER = (
+_IRRELEVANT_WARNINGS = (
     "treespec, LeafSpec",
     "Checkpoint directory .* exists and is not empty",
     "It is recommended to use .*sync_dist=True",  # the metrics have added up the ranks
@@ -37,49 +37,49 @@ _NOT_FOR_THE_USER = (
 
 
 def quiet_lightning() -> None:
-    """Let Lightning's log begin at errors; to be called after its import, which sets the level."""
+    """Log only errors of Lightning; its import sets the levels, so call this after it."""
     for name in ("lightning.pytorch", "lightning.fabric", "lightning"):
         logging.getLogger(name).setLevel(logging.ERROR)
 
 
 def quiet_warnings() -> None:
-    """Silence warnings of libraries that say nothing to a user, whenever they are imported."""
-    for message in _NOT_FOR_THE_USER:
+    """Ignore the warnings of libraries that do not concern a user."""
+    for message in _IRRELEVANT_WARNINGS:
         warnings.filterwarnings("ignore", message=f".*{message}")
 
 
 LOG_FILE_ONLY = {"file_only": True}
-"""``extra=`` of a log call whose line is for ``train.log``: the screen shows it in another way."""
+"""``extra=`` of a log call that goes to ``train.log`` and not to the screen."""
 
 
 def plain_console() -> Console:
-    """A console for names of files and classes: ``[best]`` and ``:cat:`` are no markup."""
+    """A console without markup: names of files and classes may hold ``[best]`` or ``:cat:``."""
     return Console(markup=False, emoji=False, highlight=False)
 
 
 def replace_unencodable() -> None:
-    """Let the streams take letters that their encoding lacks, as ``?``, instead of failing."""
+    """Print characters that the terminal's encoding lacks as ``?``, instead of failing."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
 
 
 class ScreenHandler(logging.StreamHandler[TextIO]):
-    """Writes to whatever ``sys.stdout`` is when a line comes.
+    """Log handler that writes to the current ``sys.stdout``.
 
-    A progress bar replaces ``sys.stdout`` so that lines go above it; the ordinary handler
-    keeps the stream it was made with, and would write through the bar.
+    A progress bar replaces ``sys.stdout`` so that lines go above it; ``StreamHandler`` keeps the
+    stream it was made with, and would write through the bar.
     """
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Leave out what is for files alone."""
+        """Leave out records marked with :data:`LOG_FILE_ONLY`."""
         return not getattr(record, "file_only", False) and bool(super().filter(record))
 
     @property
     def stream(self) -> TextIO:
-        """The standard output of this moment."""
+        """The current standard output."""
         return sys.stdout
 
     @stream.setter
     def stream(self, value: TextIO) -> None:
-        """Ignored: there is only the one of the moment."""
+        """Ignored; ``StreamHandler`` sets it when it is made."""

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 
 class UserError(Exception):
-    """Something the user can put right; one line on stderr, exit code 2."""
+    """An error that the user can correct; exit code 2."""
 
 
 class ConfigError(UserError):
@@ -13,15 +13,12 @@ class ConfigError(UserError):
 
 
 class RunFailed(Exception):
-    """A run that was set up properly and then failed (diverged, out of memory); exit code 1."""
+    """A failure of a run that was set up correctly (diverged, out of memory); exit code 1."""
 
 
 @contextmanager
 def as_user_errors(*kinds: type[Exception]) -> Iterator[None]:
-    """Turn errors of the given kinds (default: ValueError and OSError) into :class:`UserError`.
-
-    Wraps the parts of a run that look at what the user handed in: files, names, sizes.
-    """
+    """Turn errors of the given kinds (default: ValueError and OSError) into :class:`UserError`."""
     try:
         yield
     except kinds or (ValueError, OSError) as error:  # noqa: B030
@@ -34,7 +31,7 @@ def one_line(error: BaseException) -> str:
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error says that memory has run out, of the CPU or of a device.
+    """Whether an error means that the CPU or a device has run out of memory.
 
     torch's OutOfMemoryError is a RuntimeError with ``out of memory`` in its message.
     """
@@ -46,15 +43,11 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 class Interrupted(BaseException):
-    """A run that stopped on a signal.
+    """A run stopped by a signal; exit code 128 + ``signal_number``.
 
     Not an ``Exception``: a sweep goes on after a failed job, but not after Ctrl-C.
-
-    Attributes:
-        signal_number: the signal; the exit code is 128 more.
     """
 
     def __init__(self, signal_number: int, message: str):
-        """Stopped by ``signal_number``; ``message`` says how to go on."""
         super().__init__(message)
         self.signal_number = signal_number

@@ -1,4 +1,4 @@
-"""From checked settings to network, optimizer and schedule; nothing here needs Lightning."""
+"""Network, optimizer and schedule from checked settings, without Lightning."""
 
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
@@ -21,16 +21,11 @@ if TYPE_CHECKING:
 
 
 def build_backbone(model: ResNetConfig | dict[str, Any], classes: int, channels: int) -> nn.Module:
-    """The network a configuration names, for so many classes and input channels.
-
-    Raises:
-        UserError: it does not exist or does not take these options.
-    """
+    """Build the network that the settings name."""
     options = dict(model) if isinstance(model, dict) else asdict(model)
     target = options.pop("_target_")
     for key, value in (("num_classes", classes), ("in_channels", channels)):
-        # A key that is there without a number is filled from the data; one that is left out is
-        # not for this network.
+        # A network whose settings lack the key does not take it.
         if options.get(key, 0) in (None, "auto"):
             options[key] = value
     if isinstance(model, ResNetConfig):
@@ -46,7 +41,7 @@ def build_backbone(model: ResNetConfig | dict[str, Any], classes: int, channels:
     return network
 
 
-_WITHOUT: dict[str, Any] = {
+_NOT_PRETRAINED: dict[str, Any] = {
     "checkpoint": None,
     "checkpoint_path": "",  # timm 1.0 tests whether it is empty
     "pretrained": False,
@@ -54,29 +49,23 @@ _WITHOUT: dict[str, Any] = {
     "weights_backbone": None,
     "weights_path": None,
 }
-"""What a network's options for its first weights are set to where it gets others."""
+"""Options of torchvision and timm for pretrained weights, at the values that load none."""
 
 
 def without_pretrained_weights(
     model: ResNetConfig | dict[str, Any],
 ) -> ResNetConfig | dict[str, Any]:
-    """A network's settings without first weights, which those of its training replace.
+    """The settings of a network whose weights come from a checkpoint.
 
-    They would be downloaded, or read from a file that may be gone: the keys are those of
-    torchvision, timm and of classes that name theirs likewise.
+    Pretrained weights would be downloaded, or read from a file that may be gone, for nothing.
     """
     if not isinstance(model, dict):
         return model
-    return model | {key: _WITHOUT[key] for key in _WITHOUT if key in model}
+    return model | {key: off for key, off in _NOT_PRETRAINED.items() if key in model}
 
 
 def optimizer_factory(settings: Any) -> "OptimizerFactory":
-    """What makes the optimizer of a module.
-
-    Raises:
-        UserError: the class of a custom one cannot be found or is none; from the factory, options
-            that it refuses.
-    """
+    """A function that builds the optimizer of a module."""
     options = dict(settings) if isinstance(settings, dict) else asdict(settings)
     name = options.pop("name")
     if "betas" in options:
@@ -90,7 +79,10 @@ def optimizer_factory(settings: Any) -> "OptimizerFactory":
         if not (isinstance(cls, type) and issubclass(cls, torch.optim.Optimizer)):
             raise UserError(f"optimizer._target_={target}: not a torch.optim.Optimizer")
         if issubclass(cls, torch.optim.LBFGS):
-            raise UserError(f"optimizer._target_={target}: evaluates several times a step")
+            raise UserError(
+                f"optimizer._target_={target}: evaluates several times a step, which training "
+                "does not support; choose another optimizer"
+            )
         options["cls"] = cls
     make = muon if name == "muon" else getattr(optimizers, name)
 
@@ -102,7 +94,7 @@ def optimizer_factory(settings: Any) -> "OptimizerFactory":
 
 
 def schedule_factory(settings: Any) -> "ScheduleFactory":
-    """What makes the learning-rate schedule of an optimizer; it raises UserError, as above."""
+    """A function that builds the learning-rate schedule of an optimizer."""
     options = asdict(settings)
     name = options.pop("name")
 
@@ -110,12 +102,7 @@ def schedule_factory(settings: Any) -> "ScheduleFactory":
         optimizer: torch.optim.Optimizer, total_steps: int, steps_per_epoch: int
     ) -> LRScheduler:
         with as_user_errors(ValueError):
-            return build_schedule(
-                optimizer,
-                name,
-                total_steps=total_steps,
-                steps_per_epoch=steps_per_epoch,
-                **options,
-            )
+            lengths = {"total_steps": total_steps, "steps_per_epoch": steps_per_epoch}
+            return build_schedule(optimizer, name, **lengths, **options)
 
     return make

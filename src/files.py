@@ -17,14 +17,10 @@ from src.text import printable
 
 @contextmanager
 def replacing(path: Path, mode: str = "w") -> Iterator[IO[Any]]:
-    """Open a temporary file beside ``path`` that takes its place when the block ends well.
+    """Open a temporary file that replaces ``path`` when the block ends without an error.
 
-    The temporary is in the same directory, so the final rename is atomic; it is flushed to
-    the disk first and the directory after, so that a power cut leaves the old or the new file,
-    whole. On an error the temporary is removed and the old file stays.
-
-    Raises:
-        OSError: the directory cannot be written or the disk is full.
+    The temporary file is in the same directory, so the rename is atomic; it is flushed to the disk
+    before and the directory after, so that a power cut leaves the old or the new file, whole.
     """
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
     temporary = Path(name)
@@ -43,11 +39,7 @@ def replacing(path: Path, mode: str = "w") -> Iterator[IO[Any]]:
 
 @contextmanager
 def replacing_with(path: Path) -> Iterator[Path]:
-    """A name beside ``path`` for a program that writes files itself; then as :func:`replacing`.
-
-    Raises:
-        OSError: the directory cannot be written or the disk is full.
-    """
+    """As :func:`replacing`, for a library that takes a path instead of an open file."""
     with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as folder:
         temporary = Path(folder) / path.name
         yield temporary
@@ -65,10 +57,10 @@ def write_json(path: Path, content: dict[str, Any]) -> None:
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """The JSON object in a file; an empty dict when there is none.
+    """The JSON object in a file; an empty dict if the file does not exist.
 
     Raises:
-        ValueError: the file holds something else than a JSON object.
+        ValueError: the file does not hold a JSON object.
     """
     if not path.exists():
         return {}
@@ -77,7 +69,7 @@ def read_json(path: Path) -> dict[str, Any]:
     except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ValueError(f"{path}: not readable as JSON ({error})") from error
     if not isinstance(content, dict):
-        raise ValueError(f"{path}: a JSON object is expected")
+        raise ValueError(f"{path}: not a JSON object")
     return content
 
 
@@ -100,11 +92,7 @@ def _sync_directory(directory: Path) -> None:
 
 @contextmanager
 def report_unwritable(place: Path) -> Iterator[None]:
-    """Say of a folder, in a line, that it cannot be written.
-
-    Raises:
-        UserError: what is done inside meets an error of the system.
-    """
+    """Turn an OSError into a UserError that says that the folder ``place`` cannot be written."""
     try:
         yield
     except OSError as error:
@@ -116,24 +104,20 @@ def report_unwritable(place: Path) -> Iterator[None]:
 
 
 def prepare_output_dir(place: Path) -> None:
-    """Make a folder and find out that it can be written, before any work is done for it.
-
-    Raises:
-        UserError: it cannot.
-    """
+    """Make a folder and check that it can be written, before any work is done."""
     with report_unwritable(place):
         place.mkdir(parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=place).close()
 
 
 def remove_files(place: Path, names: Collection[str]) -> None:
-    """Remove what an earlier call left: it would be taken for this one's."""
+    """Remove files of an earlier command, which would be taken for results of this one."""
     for name in names:
         (place / name).unlink(missing_ok=True)
 
 
 @contextmanager
 def table(path: Path) -> Iterator[Any]:
-    r"""A CSV file in UTF-8; bytes of a file name that are not are written as ``\udc..``."""
+    r"""Open a CSV file in UTF-8; other bytes, as in file names, are written as ``\udc..``."""
     with replacing(path, "wb") as file:
         yield csv.writer(codecs.getwriter("utf-8")(file, "backslashreplace"))

@@ -13,24 +13,21 @@ BUILDERS = (
     "src.models.build_torchvision",
     "src.models.build_timm",
 )
-"""What this project's own options name."""
+"""Targets that the files in ``conf/`` name."""
 
 PACKAGES = ("torch.nn", "torchvision.models", "timm", "torch.optim")
-"""Where a class has to be defined to be built; it has to be a module or an optimizer as well."""
+"""Packages whose modules and optimizers may be built."""
 
 
 def check_targets(path: Path, settings: Any, trust: tuple[str, ...]) -> None:
-    """Refuse settings of a network or an optimizer that would build who knows what.
+    """Refuse settings of a network or an optimizer that name a class off the allowlist.
 
     Args:
-        path: the file they are from.
-        settings: a dictionary with a ``_target_``; anything else is of this project.
-        trust: see :func:`find_untrusted_target`.
-
-    Raises:
-        UserError: names the file, what it asks for, and how to allow it.
+        path: file that the settings are from.
+        settings: a dictionary, or a dataclass of this project, which is accepted.
+        trust: further targets that may be built, and names that may be fetched.
     """
-    found = find_untrusted_target(settings, trust) if isinstance(settings, dict) else None
+    found = _find_untrusted(settings, trust) if isinstance(settings, dict) else None
     if found is not None:
         raise UserError(
             f"{path}: {found} is not on the list of classes that a run's configuration may build; "
@@ -39,12 +36,8 @@ def check_targets(path: Path, settings: Any, trust: tuple[str, ...]) -> None:
 
 
 def trust_overrides(*groups: Any) -> list[str]:
-    """What to add to ``resume=`` so that the classes of one's own are built; mostly nothing.
-
-    Args:
-        groups: the settings of ``model`` and ``optimizer``.
-    """
-    asked = [
+    """The ``trust=`` override with which ``resume=`` builds what these settings name, if any."""
+    targets = [
         str(value)
         for group in groups
         if isinstance(group, dict)
@@ -52,28 +45,24 @@ def trust_overrides(*groups: Any) -> list[str]:
         if (key == "_target_" and value not in BUILDERS and not _is_of_packages(str(value)))
         or (key == "name" and ":" in str(value))
     ]
-    names = [name if re.fullmatch(r"[\w.]+", name) else hydra_quoted(name) for name in asked]
+    names = [name if re.fullmatch(r"[\w.]+", name) else hydra_quoted(name) for name in targets]
     return [f"trust=[{','.join(names)}]"] if names else []
 
 
-def find_untrusted_target(model: dict[str, Any], trust: tuple[str, ...]) -> str | None:
-    """What of a network's settings must not be built, or ``None``.
+def _find_untrusted(settings: dict[str, Any], trust: tuple[str, ...]) -> str | None:
+    """The first value that must not be built or fetched.
 
-    Hydra builds whatever a ``_target_`` names, at any depth, and calls functions as readily as
-    classes; through the modules a package has imported, ``timm.….os.system`` is a name in timm.
-
-    Args:
-        model: the settings of ``model`` or ``optimizer``.
-        trust: further targets that may be built, and names that may be fetched.
+    Hydra builds what a ``_target_`` names, at any depth, and calls functions as well as classes;
+    through the modules a package has imported, ``timm.….os.system`` is a name in timm.
     """
-    for key, value in _walk(model):
+    for key, value in _walk(settings):
         if key == "_target_":
             if value not in (*BUILDERS, *trust) and not _is_known_class(str(value)):
                 return str(value)
         elif key == "name" and ":" in str(value) and value not in trust:
             return str(value)  # timm fetches ``hf-hub:…`` and reads ``local-dir:…``
         elif isinstance(value, str) and "${" in value:
-            return value  # resolved only when it is built, to who knows what
+            return value  # resolved only when it is built, to any value
     return None
 
 
@@ -91,7 +80,7 @@ def _is_of_packages(target: str) -> bool:
 
 
 def _is_known_class(target: str) -> bool:
-    # Most runs name nothing that would have to be looked at: they need not wait for torch.
+    # Imported here: most runs name nothing but BUILDERS and need not wait for torch.
     from hydra.utils import get_class
     from torch.nn import Module
     from torch.optim import Optimizer

@@ -1,4 +1,4 @@
-"""Names: the nearest valid one, printable ones, short ones."""
+"""Names in messages: suggestions, printable and shortened forms."""
 
 from collections.abc import Iterable
 from difflib import get_close_matches
@@ -11,7 +11,7 @@ def nearest(name: object, names: Iterable[str]) -> str:
 
 
 def check_choice(key: str, name: object, accepted: Iterable[str]) -> None:
-    """Raise ValueError, with the nearest name, unless ``name`` is one of the accepted ones."""
+    """Raise ValueError, with a suggestion, unless ``name`` is accepted."""
     accepted = tuple(accepted)
     if name not in accepted:
         raise ValueError(
@@ -20,7 +20,7 @@ def check_choice(key: str, name: object, accepted: Iterable[str]) -> None:
 
 
 def printable(text: object) -> str:
-    r"""A name for the terminal: line breaks, escape codes and stray bytes as ``\n``, ``\x1b``…"""
+    r"""Text for the terminal: control characters and undecodable bytes as ``\n``, ``\x1b``…"""
     return "".join(
         letter if letter.isprintable() else letter.encode("unicode_escape").decode("ascii")
         for letter in str(text)
@@ -28,14 +28,10 @@ def printable(text: object) -> str:
 
 
 def shorten(name: str, letters: int, *, keep_end: bool = False) -> str:
-    """At most so many letters of a name, with … for what was left out.
-
-    What cannot be drawn, such as the bytes of a name that is not UTF-8, is written as an escape.
+    """At most ``letters`` printable letters of a name (2 or more), with … for those left out.
 
     Args:
-        name: the text.
-        letters: how many fit, at least 2.
-        keep_end: leave out the middle: beginnings and endings tell files apart.
+        keep_end: leave out the middle instead of the end.
     """
     name = printable(name)
     if len(name) <= letters:
@@ -45,17 +41,17 @@ def shorten(name: str, letters: int, *, keep_end: bool = False) -> str:
 
 
 def check_model_name(kind: str, name: str, known: Iterable[str], *, listed_by: str = "") -> None:
-    """Raise ValueError, with the names nearest to `name`, unless it is one of `known`.
+    """Raise ValueError, with suggestions, unless ``name`` is known.
 
-    The error lists all known names, or only says that `listed_by` does.
+    The error lists all known names, or only says that ``listed_by`` does.
     """
     known = tuple(known)
     if name in known:
         return
     by_folded = {candidate.casefold(): candidate for candidate in known}
     matches = get_close_matches(str(name).casefold(), by_folded, n=3 if listed_by else 1)
-    nearest = " or ".join(repr(by_folded[match]) for match in matches)
-    hint = f"did you mean {nearest}? " if nearest else ""
+    suggestions = " or ".join(repr(by_folded[match]) for match in matches)
+    hint = f"did you mean {suggestions}? " if suggestions else ""
     accepted = f"any of the {len(known)} in {listed_by}" if listed_by else ", ".join(known)
     raise ValueError(f"unknown {kind} {name!r}: {hint}accepted: {accepted}")
 
@@ -65,8 +61,3 @@ def check_at_least_one(**numbers: int) -> None:
     for name, number in numbers.items():
         if number < 1:
             raise ValueError(f"{name} must be at least 1, got {number}")
-
-
-def in_one_line(error: Exception) -> str:
-    """Return the message of `error` without line breaks."""
-    return " ".join(str(error).split()) or type(error).__name__

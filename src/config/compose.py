@@ -1,4 +1,4 @@
-"""Compose and check every job of a command line before anything is started."""
+"""Composition of configurations by Hydra: all jobs of a command line, checked before a start."""
 
 import re
 from collections.abc import Iterator
@@ -34,7 +34,7 @@ PLUGINS = {
     },
     "hydra/sweeper": {"optuna": "optuna"},
 }
-"""Which extra of this project brings an option of Hydra's own groups."""
+"""The extra of this project that installs an option of Hydra's own groups."""
 
 _BASIC_SWEEPER = "hydra._internal.core_plugins.basic_sweeper.BasicSweeper"
 
@@ -44,10 +44,10 @@ class PlannedJob:
     """A run that a command line asks for.
 
     Attributes:
-        overrides: the words that make it.
-        config: its configuration.
-        settings: the same, flat, by ``group.key``.
-        key: what tells it from other runs, see :func:`src.config.run_key.run_key`.
+        overrides: ``key=value`` words of the run.
+        config: checked configuration.
+        settings: all settings by ``group.key``.
+        key: hash of the settings, :func:`src.config.run_key.run_key`.
     """
 
     overrides: tuple[str, ...]
@@ -58,14 +58,14 @@ class PlannedJob:
 
 @dataclass(frozen=True)
 class Plan:
-    """What a command line would run.
+    """The jobs of a command line.
 
     Attributes:
-        jobs: one for a single run; for a search, one with what all its trials share.
+        jobs: one for a single run; for a search, one with the settings that its trials share.
         multirun: whether the jobs form a sweep.
-        directory: where the run, or the sweep, would put its results.
-        search: whether a sweeper makes up the jobs as it goes.
-        trials: how many a search makes, if it says so.
+        directory: directory of the run, or of the sweep.
+        search: whether the sweeper chooses each job by the results of earlier ones.
+        trials: number of trials of a search, if it is set.
     """
 
     jobs: tuple[PlannedJob, ...]
@@ -77,7 +77,7 @@ class Plan:
 
 @contextmanager
 def config_folders(further: str | None = None) -> Iterator[None]:
-    """Let Hydra compose from ``conf/``, and from a further folder as ``--config-dir`` names it."""
+    """Let Hydra compose from ``conf/`` and from a further folder, that of ``--config-dir``."""
     with initialize_config_dir(config_dir=str(CONF), version_base="1.3"):
         if further is not None:
             folders = create_config_search_path(str(CONF))
@@ -99,17 +99,12 @@ def plan(
     Args:
         config_name: the primary configuration, a file of ``conf/`` without its suffix.
         overrides: the command line's ``key=value`` words.
-        multirun: whether ``-m`` was given; a recipe may also ask for a sweep itself.
+        multirun: whether ``-m`` was given; a recipe may also set it by ``hydra.mode``.
         config_dir: a further folder of configurations.
-
-    Raises:
-        ConfigError: an override that does not parse, names no option or setting, or makes a
-            configuration that :func:`src.config.validate` refuses; names the job in a sweep.
     """
     with config_folders(config_dir):
         parsed = parse(overrides)
-        fixed = [item.input_line for item in parsed if not item.is_sweep_override()]
-        base = composed(config_name, [line for line in fixed if line is not None], hydra=True)
+        base = composed(config_name, _fixed(parsed), hydra=True)
         hydra = base.hydra
         multirun = multirun or str(OmegaConf.select(hydra, "mode")).endswith("MULTIRUN")
         if multirun:
@@ -117,22 +112,22 @@ def plan(
             parsed = parse([f"{key}={value}" for key, value in params.items()]) + parsed
         search = multirun and hydra.sweeper.get("_target_") != _BASIC_SWEEPER
         if search:
-            _check_direction(base)
+            _check_search_direction(base)
         jobs = []
         with env_override(dict(hydra.job.env_set)):
-            for number, words in enumerate(_jobs(parsed, multirun, search)):
+            for number, job in enumerate(_jobs(parsed, multirun, search)):
                 try:
-                    jobs.append(_planned(config_name, words))
+                    jobs.append(_planned(config_name, job))
                 except ConfigError as error:
-                    where = f"job {number} ({' '.join(words)}): " if multirun else ""
+                    where = f"job {number} ({' '.join(job)}): " if multirun else ""
                     raise ConfigError(f"{where}{error}") from error
         directory = str(hydra.sweep.dir if multirun else hydra.run.dir)
         trials = hydra.sweeper.get("n_trials") if search else None
         return Plan(tuple(jobs), multirun, directory, search, trials)
 
 
-def _check_direction(base: DictConfig) -> None:
-    """Check that a search goes for high accuracies and low losses."""
+def _check_search_direction(base: DictConfig) -> None:
+    """Check that a search maximizes accuracies and minimizes losses."""
     metric, direction = str(base.get("objective")), base.hydra.sweeper.get("direction")
     wanted = "minimize" if metric.endswith("loss") else "maximize"
     if direction is not None and str(direction).rpartition(".")[2].lower() != wanted:
@@ -142,37 +137,29 @@ def _check_direction(base: DictConfig) -> None:
         )
 
 
-def _planned(config_name: str, words: list[str]) -> PlannedJob:
-    cfg = composed(config_name, words)
+def _planned(config_name: str, overrides: list[str]) -> PlannedJob:
+    cfg = composed(config_name, overrides)
     config = check(cfg)
     settings = cast(dict[str, Any], OmegaConf.to_container(cfg, resolve=True))
-    return PlannedJob(tuple(words), config, flatten(settings), run_key(settings))
+    return PlannedJob(tuple(overrides), config, flatten(settings), run_key(settings))
 
 
 def find_value(overrides: list[str], key: str) -> object:
-    """The value the overrides give a key, or ``None``.
-
-    Raises:
-        ConfigError: an override that does not parse.
-    """
+    """The value that overrides give a key, or ``None``."""
     values = [item.value() for item in parse(overrides) if item.key_or_group == key]
     return values[-1] if values else None
 
 
 def named_settings(overrides: list[str]) -> set[str]:
-    """The settings that overrides choose, as ``group.key``; a group's option is its ``name``."""
+    """The settings in overrides as ``group.key``; the option of a group is its ``name``."""
     keys = {item.key_or_group for item in parse(overrides)}
     return {f"{key}.name" if (CONF / key).is_dir() else key for key in keys}
 
 
 def parse(overrides: list[str]) -> list[Override]:
-    """The ``key=value`` words of a command line, in Hydra's grammar.
-
-    Raises:
-        ConfigError: a word that is not of that grammar.
-    """
+    """Parse the ``key=value`` words of a command line by Hydra's grammar."""
     try:
-        # Patterns, glob(*), are looked up among the options of an initialized Hydra.
+        # Hydra has to be initialized for glob(*), which stands for the options of a group.
         loader = GlobalHydra.instance().config_loader() if GlobalHydra().is_initialized() else None
         parsed = OverridesParser.create(loader).parse_overrides(overrides)
     except (OverrideParseException, ValueError) as error:
@@ -182,22 +169,21 @@ def parse(overrides: list[str]) -> list[Override]:
         if not key:
             raise _not_understood(str(item.input_line))
         if (CONF / key).is_dir() and not item.is_delete() and not _names_option(item):
-            options = _options(key)
             raise ConfigError(
-                f"{item.input_line}: one of the options is needed (accepted: {', '.join(options)})"
+                f"{item.input_line}: one of the options is needed "
+                f"(accepted: {', '.join(_options(key))})"
             )
     return parsed
 
 
 def _options(group: str) -> list[str]:
-    """The options of a group, those of a further folder among them where Hydra knows of it."""
+    """The options of a group in ``conf/``, and in further folders once Hydra is initialized."""
     if GlobalHydra().is_initialized():
         return sorted(GlobalHydra.instance().config_loader().get_group_options(group))
     return sorted(path.stem for path in (CONF / group).glob("*.yaml"))
 
 
 def _names_option(item: Override) -> bool:
-    """Whether the value of a group is one that Hydra can look up."""
     value = item.value()
     if isinstance(value, list):
         return all(isinstance(option, str | QuotedString) for option in value)
@@ -218,8 +204,8 @@ def _jobs(parsed: list[Override], multirun: bool, search: bool) -> list[list[str
     if swept and not multirun:
         raise ConfigError(f"{swept[0]}: several values make a sweep; add -m to run it")
     if search:
-        # Only the sweeper knows its points; what they share can be looked at.
-        return [[str(item.input_line) for item in parsed if not item.is_sweep_override()]]
+        # The sweeper alone knows the values of the others.
+        return [_fixed(parsed)]
     try:
         (jobs,) = BasicSweeper.split_arguments(parsed, max_batch_size=None)
     except HydraException as error:
@@ -229,16 +215,17 @@ def _jobs(parsed: list[Override], multirun: bool, search: bool) -> list[list[str
     return jobs
 
 
-def composed(config_name: str, overrides: list[str], hydra: bool = False) -> DictConfig:
-    """Compose a primary configuration, inside of ``initialize_config_dir``.
+def _fixed(parsed: list[Override]) -> list[str]:
+    """The overrides with a single value, which all jobs share."""
+    return [str(item.input_line) for item in parsed if not item.is_sweep_override()]
 
-    Raises:
-        ConfigError: an override that names no option or setting.
-    """
+
+def composed(config_name: str, overrides: list[str], hydra: bool = False) -> DictConfig:
+    """Compose a primary configuration, inside of :func:`config_folders`."""
     try:
         return compose(config_name, overrides=overrides, return_hydra_config=hydra)
     except (HydraException, OmegaConfBaseException, ValueError, TypeError) as error:
-        # Hydra looks at some values before it checks what they are.
+        # ValueError and TypeError: Hydra uses some values before it checks them.
         raise ConfigError(explain(error, config_name)) from error
 
 
@@ -253,20 +240,15 @@ def data_settings(name: str, **changes: Any) -> DataConfig:
 
 
 def explain(error: Exception, config_name: str = "train") -> str:
-    """A Hydra or OmegaConf error as one line with the nearest valid name."""
+    """A Hydra or OmegaConf error in one line, with a suggestion for an unknown name."""
     text = str(error)
     if missing := re.search(r"Cannot find primary config '([^']+)'", text):
         return f"--config-name {missing.group(1)}: no such file in conf/ or in --config-dir"
     if missing := re.search(r"Could not find '([^']+)/([^'/]*)'", text):
         group, option = missing.groups()
-        if group in PLUGINS:
-            known = [*PLUGINS[group], "basic"]
-            if option in PLUGINS[group]:
-                extra = PLUGINS[group][option]
-                return f"{group}={option}: not installed; pip install '.[{extra}]'"
-            return f"{group}={option}: no such option{nearest(option, known)}"
-        options = _options(group)
-        if options:
+        if option in PLUGINS.get(group, {}):
+            return f"{group}={option}: not installed; pip install '.[{PLUGINS[group][option]}]'"
+        if options := [*PLUGINS[group], "basic"] if group in PLUGINS else _options(group):
             hint = nearest(option, options)
             return f"{group}={option}: no such option{hint} (accepted: {', '.join(options)})"
     if twice := re.search(r"Multiple values for ([^ ]+)\. To override .* use '(.+)'", text):
@@ -275,27 +257,22 @@ def explain(error: Exception, config_name: str = "train") -> str:
     if present := re.search(r"An item is already at '([^']+)'", text):
         return f"+{present.group(1)}: is there already; leave out the +"
     if unknown := re.search(r"Could not override '([^']+)'", text):
-        key = unknown.group(1)
-        groups = sorted(path.name for path in CONF.iterdir() if path.is_dir())
-        known = _known_keys(config_name)
-        if key in known:
-            return f"{key}: has been taken out with ~{key.partition('.')[0]}; leave one of them out"
-        hint = nearest(key, [*groups, *known])
-        return f"{key}: no such setting{hint} (--cfg job shows all)"
+        return _explain_unknown_key(unknown.group(1), config_name)
     if isinstance(error, ConfigCompositionException) and error.__cause__ is not None:
         text = f"{text} {error.__cause__}"
     return one_line(Exception(text))
 
 
-def _known_keys(config_name: str) -> list[str]:
-    """Every key of a configuration without overrides, dotted."""
+def _explain_unknown_key(key: str, config_name: str) -> str:
+    known = list(_keys(OmegaConf.to_container(compose(config_name))))
+    if key in known:
+        return f"{key}: has been taken out with ~{key.partition('.')[0]}; leave one of them out"
+    groups = sorted(path.name for path in CONF.iterdir() if path.is_dir())
+    return f"{key}: no such setting{nearest(key, [*groups, *known])} (--cfg job shows all)"
 
-    def walk(node: dict[str, Any], prefix: str) -> list[str]:
-        keys = []
-        for key, child in node.items():
-            keys.append(f"{prefix}{key}")
-            if isinstance(child, dict):
-                keys += walk(child, f"{prefix}{key}.")
-        return keys
 
-    return walk(cast(dict[str, Any], OmegaConf.to_container(compose(config_name))), "")
+def _keys(node: Any, prefix: str = "") -> Iterator[str]:
+    """The keys of nested dictionaries, inner ones as ``group.key``."""
+    for key, child in node.items() if isinstance(node, dict) else ():
+        yield f"{prefix}{key}"
+        yield from _keys(child, f"{prefix}{key}.")

@@ -1,4 +1,4 @@
-"""Fields of settings: types that pydantic checks, flags, and one line for what is not accepted."""
+"""Types and flags of settings, and pydantic's errors about them in one line."""
 
 import re
 from collections.abc import Iterator
@@ -13,17 +13,17 @@ from src.errors import ConfigError
 from src.text import nearest
 
 STRICT = ConfigDict(extra="forbid", allow_inf_nan=False, coerce_numbers_to_str=True)
-"""Of settings."""
+"""Configuration of the settings' dataclasses."""
 
 LENIENT = ConfigDict(extra="ignore", allow_inf_nan=False)
-"""Of records, which later versions may add to."""
+"""Configuration of dataclasses that files with further keys are read into."""
 
 
 class Flag(Enum):
     """A property of a setting, in the metadata of its type."""
 
-    CHANGEABLE = "may change when a run is resumed: how long and where it goes on"
-    INCIDENTAL = "changes nothing of what is learned or measured"
+    CHANGEABLE = "may change when a run is resumed"
+    INCIDENTAL = "has no effect on what is learned or measured"
 
 
 def _no_boolean(value: Any) -> Any:
@@ -46,7 +46,7 @@ def flagged(kind: type, flag: Flag, prefix: str = "") -> Iterator[str]:
 
 
 def defaults(kind: type, prefix: str = "") -> dict[str, Any]:
-    """The settings that a configuration may lack, since they came after it, and their values."""
+    """The settings that configurations of earlier versions may lack, and their values."""
     return {
         f"{prefix}{item.name}": item.default_factory()
         if item.default_factory is not MISSING
@@ -57,10 +57,14 @@ def defaults(kind: type, prefix: str = "") -> dict[str, Any]:
 
 
 def typed(kind: type, values: dict[str, Any], prefix: str, also: set[str] | None = None) -> Any:
-    """Values as an instance of a pydantic dataclass; ``also`` are neighbours to suggest for a typo.
+    """Build a pydantic dataclass from values.
+
+    Args:
+        prefix: group of the settings, for messages.
+        also: further names to suggest for an unknown key.
 
     Raises:
-        ConfigError: a key that is not a field or is missing, a wrong type, a value out of range.
+        ConfigError: an unknown or missing key, a wrong type, a value out of range.
     """
     try:
         return kind(**values)
@@ -73,15 +77,14 @@ def typed(kind: type, values: dict[str, Any], prefix: str, also: set[str] | None
 _BOUNDS = {"ge": "at least", "gt": "more than", "le": "at most", "lt": "less than"}
 
 
-def _accepted(hint: Any) -> Iterator[str]:
-    """The bounds in the metadata of a type, in words."""
+def _bounds_in_words(hint: Any) -> Iterator[str]:
     for item in getattr(hint, "__metadata__", ()):
         for name, word in _BOUNDS.items():
             bound = getattr(item, name, None)
             if bound is not None:
                 yield f"{word} {bound:g}"
     for part in get_args(hint):
-        yield from _accepted(part)
+        yield from _bounds_in_words(part)
 
 
 def _explain(kind: type, error: ErrorDetails, prefix: str, also: set[str]) -> str:
@@ -103,17 +106,17 @@ def _explain(kind: type, error: ErrorDetails, prefix: str, also: set[str]) -> st
         return f"{key}={value}: not an option{hint} (accepted: {', '.join(names)})"
     if what.startswith(("greater_than", "less_than")):
         hint = get_type_hints(kind, include_extras=True)[path[-1]]
-        accepted = " and ".join(dict.fromkeys(_accepted(hint)))
+        accepted = " and ".join(dict.fromkeys(_bounds_in_words(hint)))
         return f"{key}={value}: out of range (accepted: {accepted})"
     if what == "finite_number":
         return f"{key}={value}: not a finite number"
-    for start, needed in _NEEDED.items():
+    for start, expected in _EXPECTED.items():
         if what.startswith(start):
-            return f"{key}={value}: {needed} is needed"
+            return f"{key}={value}: {expected} is needed"
     return f"{key}={value}: {error['msg']}"
 
 
-_NEEDED = {
+_EXPECTED = {
     "int": "an integer",
     "float": "a number",
     "number": "a number",

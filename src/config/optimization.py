@@ -1,4 +1,4 @@
-"""Settings of optimizers and learning-rate schedules, a dataclass for each option."""
+"""Settings of optimizers and learning-rate schedules, one dataclass an option."""
 
 from typing import Annotated, Literal
 
@@ -60,7 +60,7 @@ class MuonConfig:
 
 @dataclass(config=LENIENT, kw_only=True)
 class CustomOptimizerConfig:
-    """What is ours of the settings of any other class of optimizer; the rest is its own."""
+    """Settings of this project for an optimizer named by ``_target_``; others go to its class."""
 
     weight_decay: Annotated[Float, Ge(0)] | None = None
     decay_on: DecayOn = "all"

@@ -9,12 +9,12 @@ def hydra_override(key: str, value: str) -> str:
 
 
 def plain_override(key: str, value: str) -> str:
-    """``key=value`` to be shown: quoted only where the grammar needs it."""
+    """``key=value`` for a message: quoted only where the grammar needs it."""
     return f"{key}={value}" if re.fullmatch(r"[\w./-]+", value) else hydra_override(key, value)
 
 
 def hydra_quoted(value: str) -> str:
-    """A text as Hydra's grammar has it between quotes."""
-    # It takes a backslash as it is, except before a quote.
+    """A text in quotes, as Hydra's grammar reads them."""
+    # A backslash stands for itself, except before a quote.
     escaped = re.sub(r"(\\+)(?='|\Z)", r"\1\1", value).replace("'", "\\'")
     return f"'{escaped}'"

@@ -1,4 +1,4 @@
-"""Hash of the settings that affect a run's result: what tells one run from another."""
+"""Identity of a run: a hash of the settings that affect its result."""
 
 import hashlib
 import json
@@ -10,15 +10,13 @@ from src.config.fields import Flag
 from src.config.schema import TrainConfig, added_settings, settings_with
 
 INCIDENTAL = {*settings_with(Flag.INCIDENTAL), "logger", "search"}
-"""Settings, and groups of them, that change nothing of what is learned or measured."""
+"""Settings and groups that change neither what is learned nor what is measured."""
 
 ADDED = added_settings()
 
-DIGITS = 16
-
 
 def is_incidental(key: str) -> bool:
-    """Whether a setting, ``group.key``, only says how a run is carried out."""
+    """Whether a setting, ``group.key``, has no effect on the result of a run."""
     return key in INCIDENTAL
 
 
@@ -34,13 +32,10 @@ def flatten(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def run_key(settings: Mapping[str, Any]) -> str:
-    """What tells a run from others: a hash of its settings, the incidental ones left out.
+    """The first 16 hexadecimal digits of the SHA-256 of the settings, without incidental ones.
 
     Args:
-        settings: the resolved configuration, plain values in nested mappings.
-
-    Returns:
-        16 hexadecimal digits of SHA-256.
+        settings: the resolved configuration.
     """
     flat = {
         key: value
@@ -48,21 +43,21 @@ def run_key(settings: Mapping[str, Any]) -> str:
         if not is_incidental(key) and (key not in ADDED or value != ADDED[key])
     }
     text = json.dumps(flat, sort_keys=True, default=str)
-    return hashlib.sha256(text.encode()).hexdigest()[:DIGITS]
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def flat_settings(config: TrainConfig) -> dict[str, str | float | bool]:
-    """The configuration as flat ``group.key`` pairs of plain values."""
+    """The configuration as ``group.key`` pairs of plain values."""
     return {
         key: value if isinstance(value, (bool, int, float, str)) else str(value)
-        for key, value in flatten(_nested(config)).items()
+        for key, value in flatten(nested_settings(config)).items()
     }
 
 
-def _nested(config: TrainConfig) -> dict[str, Any]:
-    """Groups of settings by name, and the settings that belong to none before them."""
+def nested_settings(config: TrainConfig) -> dict[str, Any]:
+    """The configuration as in ``conf/``: the settings outside of groups, then the groups."""
     groups = asdict(config)
     top: dict[str, Any] = groups.pop("run")
     if config.benchmark is None:
         del groups["benchmark"]
-    return {**top, **groups}
+    return top | groups

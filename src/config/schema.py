@@ -1,8 +1,7 @@
-"""Settings of every group of ``conf/``: types, ranges, names.
+"""Settings of every group of ``conf/``: names, types, ranges.
 
-Defaults stand in ``conf/``. A field has one here only if earlier versions did not have it: the
-value with which a run of theirs is continued. What several fields must agree on is in
-:mod:`src.config.validate`.
+Defaults are in ``conf/``. A field has a default here only if earlier versions lacked it: the value
+for runs of theirs. Constraints on several fields are in :mod:`src.config.validate`.
 """
 
 import dataclasses
@@ -16,14 +15,14 @@ from src.config.optimization import OPTIMIZERS, SCHEDULERS
 
 Metric = Literal["val/acc", "val/loss", "train/acc", "train/loss"]
 METRICS: tuple[str, ...] = get_args(Metric)
-"""What a checkpoint, early stopping or a search may watch. Test metrics are for the end."""
+"""Metrics that checkpoints, early stopping and a search may monitor: none of the test set."""
 
 CHANGEABLE, INCIDENTAL = Flag.CHANGEABLE, Flag.INCIDENTAL
 
 
 @dataclass(config=STRICT, kw_only=True)
 class ResNetConfig:
-    """A row of the family table and the options that vary it; ``null`` is the row's own."""
+    """A network of ``src.models.resnet.VARIANTS``; ``null`` takes the value of its row."""
 
     _target_: str
     name: str
@@ -39,7 +38,7 @@ class ResNetConfig:
 
 @dataclass(config=STRICT, kw_only=True)
 class DataConfig:
-    """Where the images are, how they are split, and how they are fed."""
+    """Data set, split and loading."""
 
     name: Literal["cifar10", "cifar100", "fashion_mnist", "shapes", "folder"]
     root: Annotated[str | None, CHANGEABLE]
@@ -65,7 +64,7 @@ class DataConfig:
 
 @dataclass(config=STRICT, kw_only=True)
 class AugmentConfig:
-    """What is done to a training image; all off is the identity."""
+    """Augmentation of training images."""
 
     crop_padding: Annotated[Int, Ge(0)]
     crop_mode: Literal["zeros", "reflect"]
@@ -83,7 +82,7 @@ CompileMode = Literal["default", "reduce-overhead", "max-autotune", "max-autotun
 
 @dataclass(config=STRICT, kw_only=True)
 class TrainerConfig:
-    """Where, how long and in what arithmetic to train."""
+    """Devices, length, precision and evaluation of training."""
 
     accelerator: Annotated[Literal["auto", "gpu", "cpu"], CHANGEABLE]
     devices: Annotated[Annotated[Int, Ge(1)], CHANGEABLE]
@@ -96,10 +95,7 @@ class TrainerConfig:
     gradient_clip_norm: Annotated[Float, Gt(0)] | None
     channels_last: bool
     compile: Annotated[bool, CHANGEABLE]
-    compile_mode: Annotated[
-        Literal["default", "reduce-overhead", "max-autotune", "max-autotune-no-cudagraphs"],
-        CHANGEABLE,
-    ]
+    compile_mode: Annotated[CompileMode, CHANGEABLE]
     deterministic: bool
     num_threads: Annotated[Annotated[Int, Ge(1)] | None, CHANGEABLE]
     check_val_every_n_epoch: Annotated[Int, Ge(1)]
@@ -129,7 +125,7 @@ class EMAConfig:
 
 @dataclass(config=STRICT, kw_only=True)
 class CallbacksConfig:
-    """What happens around the training loop."""
+    """Checkpoints, early stopping, weight averaging, progress bar and summary."""
 
     monitor: Metric
     checkpoint: bool
@@ -142,7 +138,7 @@ class CallbacksConfig:
 
 @dataclass(config=STRICT, kw_only=True)
 class LoggerConfig:
-    """Where the metrics go; ``metrics.csv`` and ``metrics.json`` are always written."""
+    """Loggers besides ``metrics.csv`` and ``metrics.json``, which are always written."""
 
     tensorboard: Annotated[bool, CHANGEABLE, INCIDENTAL]
 
@@ -152,7 +148,7 @@ Contender = Literal["ours", "bare", "plain"]
 
 @dataclass(config=STRICT, kw_only=True)
 class BenchmarkConfig:
-    """What ``python -m src.benchmark`` measures, and for how long."""
+    """Settings of ``python -m src.benchmark``."""
 
     mode: Literal["training", "input", "startup", "operations", "alone"]
     contenders: list[Contender]
@@ -161,7 +157,7 @@ class BenchmarkConfig:
 
 
 Options = dict[str, Any]
-"""Free-form settings of somebody else's class; ``_target_`` names it."""
+"""Arguments of the class that ``_target_`` names, unchecked."""
 
 FLAT_GROUPS: dict[str, type] = {
     "data": DataConfig,
@@ -174,7 +170,7 @@ FLAT_GROUPS: dict[str, type] = {
 
 @dataclass(config=STRICT, kw_only=True)
 class RunSettings:
-    """The keys that stand at the top of the config, outside any group."""
+    """The settings outside of any group."""
 
     seed: Annotated[Int, Interval(ge=0, le=2**32 - 1)]
     label_smoothing: Annotated[Float, Interval(ge=0, lt=1)]
@@ -186,10 +182,7 @@ class RunSettings:
 
 @dataclasses.dataclass
 class TrainConfig:
-    """A checked configuration, as the commands receive it.
-
-    ``benchmark`` is there for ``python -m src.benchmark`` alone.
-    """
+    """A checked configuration; ``benchmark`` is set for ``python -m src.benchmark`` alone."""
 
     run: RunSettings
     model: ResNetConfig | Options
@@ -204,19 +197,19 @@ class TrainConfig:
 
     @property
     def benchmark_settings(self) -> BenchmarkConfig:
-        """The settings of the benchmark that this is the configuration of."""
+        """``benchmark``, in the configuration of a benchmark."""
         assert self.benchmark is not None
         return self.benchmark
 
 
 def settings_with(flag: Flag) -> list[str]:
-    """The settings with a flag, sorted, as ``group.key``."""
+    """The settings with a flag as ``group.key``, sorted."""
     return sorted({key for prefix, kind in _KINDS for key in flagged(kind, flag, prefix)})
 
 
 def added_settings() -> dict[str, Any]:
-    """The settings that the first version did not have, with the values that stand for that."""
-    return {k: value for prefix, kind in _KINDS for k, value in defaults(kind, prefix).items()}
+    """The settings added since the first version, with the values that keep its behavior."""
+    return {key: value for prefix, kind in _KINDS for key, value in defaults(kind, prefix).items()}
 
 
 _KINDS = [
@@ -230,7 +223,7 @@ _KINDS = [
 
 @dataclass(config=STRICT, kw_only=True)
 class RunChoice:
-    """Which trained network is meant."""
+    """The run and checkpoint of a command that works on a trained network."""
 
     run: str | None
     ckpt: str | None
@@ -240,7 +233,7 @@ class RunChoice:
 
 @dataclass(config=STRICT, kw_only=True)
 class InferenceConfig(RunChoice):
-    """Where and how it computes."""
+    """Settings of a command that computes the outputs of a trained network."""
 
     accelerator: Literal["auto", "gpu", "cpu"]
     precision: Literal["run", "32-true", "bf16-mixed", "16-mixed"]

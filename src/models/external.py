@@ -5,7 +5,8 @@ from typing import Any, cast
 import torch
 from torch import nn
 
-from src.text import check_at_least_one, check_model_name, in_one_line
+from src.errors import one_line
+from src.text import check_at_least_one, check_model_name
 
 # By default these return a tuple in training: the logits and those of auxiliary classifiers.
 _WITH_AUXILIARY_OUTPUTS = ("googlenet", "inception_v3")
@@ -56,7 +57,7 @@ def build_torchvision(
     except (TypeError, OSError, RuntimeError) as error:
         raise ValueError(
             f"torchvision cannot build {name!r} with weights={weights!r} and options {options}: "
-            f"{in_one_line(error)}{'; weights=null needs no download' if weights else ''}"
+            f"{one_line(error)}{'; weights=null needs no download' if weights else ''}"
         ) from error
     if in_channels != 3:
         _replace_first_convolution(model, in_channels, keep_weights=weights is not None)
@@ -98,7 +99,7 @@ def build_timm(
     except (TypeError, OSError, RuntimeError) as error:
         raise ValueError(
             f"timm cannot build {name!r} with pretrained={pretrained} and options {options}: "
-            f"{in_one_line(error)}{'; pretrained=false needs no download' if pretrained else ''}"
+            f"{one_line(error)}{'; pretrained=false needs no download' if pretrained else ''}"
         ) from error
     return model
 

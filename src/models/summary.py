@@ -10,7 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from src.text import check_at_least_one, in_one_line
+from src.errors import one_line
+from src.text import check_at_least_one
 
 Size = tuple[int, ...]
 
@@ -76,7 +77,7 @@ def summarize(model: nn.Module, input_size: tuple[int, int, int]) -> ModelSummar
     except Exception as error:
         raise ValueError(
             f"the model cannot take an image of {_text(input_size)} (channels x height x width): "
-            f"{in_one_line(error)}"
+            f"{one_line(error)}"
         ) from error
 
 

@@ -9,7 +9,7 @@ from omegaconf import OmegaConf
 from rich.table import Table
 
 from src.config.compose import named_settings
-from src.config.run_key import _nested
+from src.config.run_key import nested_settings
 from src.config.schema import TrainConfig
 from src.console import plain_console
 from src.runs.directory import RunDirectory
@@ -72,7 +72,7 @@ def chosen_settings(directory: RunDirectory) -> set[str]:
 
 def as_yaml(config: TrainConfig) -> str:
     """The configuration as YAML."""
-    return OmegaConf.to_yaml(_nested(config))
+    return OmegaConf.to_yaml(nested_settings(config))
 
 
 def title(config: TrainConfig, figures: dict[str, Any]) -> str:
