@@ -1,1 +1,1 @@
-"""From a command line to a checked configuration, a job and an exit code."""
+"""Command-line entry points: compose and check the configuration, run, exit with a code."""

@@ -1,4 +1,4 @@
-"""Entry of the commands that work on a trained run: no job directory, no sweep."""
+"""Entry point of evaluate, predict, export and report: no job directory, no sweep."""
 
 import logging
 import sys
@@ -34,16 +34,16 @@ def command(
 
     Args:
         config_name: the primary configuration, a file of ``conf/`` without its suffix.
-        check: makes settings of what was composed.
-        workflow: the module whose ``run(settings, changes)`` does it and returns the exit code;
-            ``changes`` are the overrides of ``data``, for the run's own configuration.
-        paths: settings whose values are taken as they stand, whatever Hydra's grammar makes of
-            the brackets, commas and letters in the name of a file.
+        check: turns the composed configuration into the command's settings.
+        workflow: the module whose ``run(settings, changes)`` does the work and returns the exit
+            code; ``changes`` are the overrides of ``data``, for the run's own configuration.
+        paths: settings that are paths: Hydra's grammar is not applied to brackets and commas in
+            file names.
     """
-    exit_with(lambda: _command(config_name, check, workflow, paths))
+    exit_with(lambda: _run_command(config_name, check, workflow, paths))
 
 
-def _command(
+def _run_command(
     config_name: str,
     check: Callable[[DictConfig], Any],
     workflow: str,
@@ -62,8 +62,10 @@ def _command(
             flag = f"--{option.replace('_', '-')}"
             raise ConfigError(f"{flag}: src.{config_name} has one configuration; leave it out")
     if arguments.multirun:
-        raise ConfigError(f"-m: src.{config_name} cannot be swept; start it once for each")
-    overrides = parse([_quoted(word, paths) for word in arguments.overrides])
+        raise ConfigError(
+            f"-m: src.{config_name} cannot be swept; leave it out, start it once a value"
+        )
+    overrides = parse([_quote_path(word, paths) for word in arguments.overrides])
     changes = [item for item in overrides if _is_data(item)]
     own = [str(item.input_line) for item in overrides if not _is_data(item)]
     with initialize_config_dir(config_dir=str(CONF), version_base="1.3"):
@@ -84,9 +86,9 @@ def _command(
 
 
 def _help(config_name: str) -> str:
-    """The page of this command, with its settings as they stand in their file.
+    """The help page, with the settings as in their file.
 
-    Hydra's own shows them composed, without the comments that say what each accepts.
+    Hydra's own page shows them composed, without the comments that say what each accepts.
     """
     page = OmegaConf.load(CONF / "hydra" / "help" / f"{config_name}.yaml")
     template: str = OmegaConf.create({"hydra": {"help": page}}).hydra.help.template
@@ -94,11 +96,11 @@ def _help(config_name: str) -> str:
     return template.replace("$CONFIG", settings).rstrip()
 
 
-def _quoted(word: str, paths: Collection[str]) -> str:
-    key, _, value = word.partition("=")
-    already = len(value) > 1 and value[0] in "'\"" and value[-1] == value[0]
-    if key not in paths or already or value in ("", "null"):
-        return word
+def _quote_path(override: str, paths: Collection[str]) -> str:
+    key, _, value = override.partition("=")
+    is_quoted = len(value) > 1 and value[0] in "'\"" and value[-1] == value[0]
+    if key not in paths or is_quoted or value in ("", "null"):
+        return override
     return hydra_override(key, value)
 
 

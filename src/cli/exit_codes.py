@@ -1,4 +1,8 @@
-"""Exit codes 0, 1, 2, 130 and 143, and errors as one line."""
+"""Exit codes of every command, and its errors in one line.
+
+0: success; 1: a run failed; 2: an error that the user can correct; 130 and 143: stopped by Ctrl-C
+and by SIGTERM.
+"""
 
 import logging
 import os
@@ -18,30 +22,30 @@ FULL_ERROR = "HYDRA_FULL_ERROR"
 
 
 def exit_with(do: Callable[[], int]) -> NoReturn:
-    """Exit with the code that ``do`` returns, or that of the error it raises, said in one line."""
+    """Exit with the code that ``do`` returns, or print its error and exit with the error's code."""
     replace_unencodable()
     quiet_warnings()
     full_error = os.environ.get(FULL_ERROR) == "1"
-    # A log that cannot be written is no reason to fill the screen with tracebacks.
+    # No tracebacks of a log file that cannot be written.
     logging.raiseExceptions = full_error
     try:
         with raise_on_signals():
             code = do()
     except Interrupted as stop:
-        code = _say(str(stop), 128 + stop.signal_number)
+        code = _print_error(str(stop), 128 + stop.signal_number)
     except KeyboardInterrupt:
-        code = _say("interrupted", 130)
+        code = _print_error("interrupted", 130)
     except (UserError, RunFailed, HydraException, PermissionError) as error:
         if full_error:
             raise
         message = explain(error) if isinstance(error, HydraException) else one_line(error)
-        code = _say(f"error: {message}", 1 if isinstance(error, RunFailed) else 2)
+        code = _print_error(f"error: {message}", 1 if isinstance(error, RunFailed) else 2)
     ignore_signals_at_exit()
     sys.exit(code)
 
 
-def _say(message: str, code: int) -> int:
-    # Every rank of a run finds the same; what only one has found it has said itself.
+def _print_error(message: str, code: int) -> int:
+    # The other ranks have the same error, or have printed theirs in propagate_errors.
     if this_rank().first:
         print(message, file=sys.stderr)
     return code

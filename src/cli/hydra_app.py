@@ -1,6 +1,6 @@
-"""Entry of ``train`` and ``benchmark``: compose, check, run in a job directory, or sweep.
+"""Entry point of ``train`` and ``benchmark``: compose, check, run in a job directory, or sweep.
 
-Everything up to the first job needs no torch, so a mistake is answered in about a second.
+Nothing before the first job imports torch, so that mistakes are reported in about a second.
 """
 
 import logging
@@ -44,13 +44,10 @@ Job = Callable[[DictConfig], float | None]
 def launch(config_name: str, workflow: str) -> NoReturn:
     """Run the command line in ``sys.argv`` and exit with its code.
 
-    0: all went well; 1: a run failed; 2: something the user can put right; 130 and 143:
-    stopped by Ctrl-C and by SIGTERM.
-
     Args:
         config_name: the primary configuration, a file of ``conf/`` without its suffix.
         workflow: the module whose ``run(config, directory)`` does one job and returns its
-            figures; imported only when the whole command line has been found to be right.
+            metrics; imported once the command line has been checked.
     """
     stop_with_parent()
     full_error = os.environ.get(FULL_ERROR, "")
@@ -59,41 +56,42 @@ def launch(config_name: str, workflow: str) -> NoReturn:
 
 def _launch(config_name: str, workflow: str, full_error: str) -> int:
     remember_command(config_name, sys.argv[1:])
-    # Wherever it is typed: the parser takes options only in front or behind.
-    flags = [word for word in sys.argv[1:] if word in ("-m", "--multirun")]
-    rest = [word for word in sys.argv[1:] if word not in flags]
-    arguments = get_args_parser().parse_args([*flags, *rest])
+    # argparse takes options only before or after all overrides; -m may stand among them.
+    arguments = get_args_parser().parse_args(
+        sorted(sys.argv[1:], key=lambda word: word not in ("-m", "--multirun"))
+    )
     if arguments.help or arguments.hydra_help or arguments.shell_completion or arguments.info:
         run_hydra(config_name, arguments, lambda cfg: None)
         return 0
     _check_hydra(config_name, arguments)
     if arguments.cfg and arguments.multirun:
-        raise ConfigError(f"--cfg {arguments.cfg} shows one run: leave out -m and give one value")
+        raise ConfigError(
+            f"--cfg {arguments.cfg}: shows one run; leave out -m and give each setting one value"
+        )
     arguments.overrides += detect_launcher(arguments.overrides, arguments.multirun)
     if not this_rank().first:
-        warnings.simplefilter("ignore")  # the first rank has the same
-    continuation = None
-    if config_name == "train":
-        continuation = find_continuation(arguments.overrides, arguments.multirun)
-    if continuation and arguments.cfg:
-        print(continuation.text)
-        return 0
-    if continuation:
+        warnings.simplefilter("ignore")  # the first rank prints the same
+    if config_name == "train" and (
+        continuation := find_continuation(arguments.overrides, arguments.multirun)
+    ):
+        if arguments.cfg:
+            print(continuation.text)
+            return 0
         return _continue(config_name, continuation, workflow)
     primary = arguments.config_name or config_name
-    asked = plan(primary, arguments.overrides, arguments.multirun, arguments.config_dir)
+    planned = plan(primary, arguments.overrides, arguments.multirun, arguments.config_dir)
     if arguments.cfg:
         run_hydra(config_name, arguments, lambda cfg: None)
         return 0
-    return _begin(config_name, workflow, asked, arguments, full_error)
+    return _begin(config_name, workflow, planned, arguments, full_error)
 
 
 def _check_hydra(config_name: str, arguments: Namespace) -> None:
-    """Refuse settings of Hydra that this command cannot work with."""
+    """Refuse options and settings of Hydra that this project does not support."""
     if arguments.config_path is not None:
         raise ConfigError(
             f"--config-path {arguments.config_path}: would take the place of conf/; "
-            "--config-dir adds a folder to it"
+            "to add a folder to it use --config-dir <folder>"
         )
     if arguments.config_dir is not None and not Path(arguments.config_dir).is_dir():
         raise ConfigError(f"--config-dir {arguments.config_dir}: no such folder")
@@ -107,13 +105,13 @@ def _check_hydra(config_name: str, arguments: Namespace) -> None:
             _check_search_path(item.value())
         if item.key_or_group == "hydra.output_subdir" and item.value() != ".hydra":
             raise ConfigError(
-                f"{item.input_line}: later commands read a run's configuration in .hydra; "
+                f"{item.input_line}: other commands read a run's configuration from .hydra; "
                 "leave it out"
             )
 
 
 def _check_search_path(paths: object) -> None:
-    """Refuse folders that are not there, of which Hydra only warns."""
+    """Refuse missing folders, of which Hydra only warns."""
     for path in map(str, paths if isinstance(paths, list) else []):
         folder = path.removeprefix("file://")
         if "://" not in folder and not Path(folder).is_dir():
@@ -121,40 +119,46 @@ def _check_search_path(paths: object) -> None:
 
 
 def _begin(
-    config_name: str, workflow: str, asked: Plan, arguments: Namespace, full_error: str
+    config_name: str, workflow: str, planned: Plan, arguments: Namespace, full_error: str
 ) -> int:
-    """Do what a command line asks for that continues no single run."""
+    """Begin a new run, or begin or go on with a sweep."""
+
+    def job(cfg: DictConfig) -> float | None:
+        return _run_job(check(cfg), workflow)
+
     overrides = arguments.overrides
-    together = [job for job in asked.jobs if needs_local_launch(config_name, job.config.trainer)]
-    key = "hydra.sweep.dir" if asked.multirun else "hydra.run.dir"
+    needs_ranks = [needs_local_launch(config_name, run.config.trainer) for run in planned.jobs]
+    key = "hydra.sweep.dir" if planned.multirun else "hydra.run.dir"
     chosen = any(word.startswith(f"{key}=") for word in overrides)
     if this_rank().started_by:
-        overrides += join_run(Path(asked.directory), chosen=chosen)
-        return _run_single(config_name, arguments, lambda cfg: _do(check(cfg), workflow))
-    place = open_sweep_directory(overrides, multirun=asked.multirun, chosen=chosen)
-    place = place or create_run_directory(Path(asked.directory), key, chosen=chosen)
-    if together and not asked.multirun:
-        return launch_ranks(f"src.{config_name}", place, together[0].config.trainer.devices)
-    overrides.append(hydra_override(key, str(place)))
-    if asked.multirun:
+        overrides += join_run(Path(planned.directory), chosen=chosen)
+        return _run_single(config_name, arguments, job)
+    directory = open_sweep_directory(overrides, multirun=planned.multirun, chosen=chosen)
+    directory = directory or create_run_directory(Path(planned.directory), key, chosen=chosen)
+    if not planned.multirun and needs_ranks[0]:
+        devices = planned.jobs[0].config.trainer.devices
+        return launch_ranks(f"src.{config_name}", directory, devices)
+    overrides.append(hydra_override(key, str(directory)))
+    if planned.multirun:
         # Each job writes its configuration into its own directory.
         overrides.append("hydra.output_subdir=null")
-        # Its jobs know of no other setting of that variable than the user's.
+        # run_hydra sets the variable in this process; the jobs get the user's value.
         environment = {FULL_ERROR: full_error}
         start = partial(run_hydra, config_name, arguments)
-        return run_sweep(config_name, asked, place, start, environment, _look_up(arguments))
-    return _run_single(config_name, arguments, lambda cfg: _do(check(cfg), workflow))
+        config_options = _config_options(arguments)
+        return run_sweep(config_name, planned, directory, start, environment, config_options)
+    return _run_single(config_name, arguments, job)
 
 
-def _look_up(arguments: Namespace) -> list[str]:
-    """The words that say where configurations are found, for the jobs of a sweep."""
-    words = []
+def _config_options(arguments: Namespace) -> list[str]:
+    """The words of the command line that say where configurations are found."""
+    options = []
     if arguments.config_dir is not None:
-        words += ["--config-dir", str(Path(arguments.config_dir).resolve())]
+        options += ["--config-dir", str(Path(arguments.config_dir).resolve())]
     if arguments.config_name is not None:
-        words += ["--config-name", arguments.config_name]
+        options += ["--config-name", arguments.config_name]
     found = [item for item in parse(arguments.overrides) if item.key_or_group == SEARCH_PATH]
-    return [*words, *(str(item.input_line) for item in found)]
+    return [*options, *(str(item.input_line) for item in found)]
 
 
 def _continue(config_name: str, continuation: Continuation, workflow: str) -> int:
@@ -162,54 +166,53 @@ def _continue(config_name: str, continuation: Continuation, workflow: str) -> in
     if needs_local_launch(config_name, trainer):
         return launch_ranks(f"src.{config_name}", continuation.directory.path, trainer.devices)
     run_dir = str(continuation.directory.path)
-    words = [
+    overrides = [
         hydra_override("resume", run_dir),
         hydra_override("hydra.run.dir", run_dir),
-        # The run's own record of its configuration stays as it is.
+        # Do not overwrite the run's .hydra/.
         "hydra.output_subdir=null",
         *rank_overrides(),
     ]
-    arguments = get_args_parser().parse_args(words)
-    begun = {"begun": continuation.save} if this_rank().first else {}
+    arguments = get_args_parser().parse_args(overrides)
+    hooks = {"begun": continuation.save} if this_rank().first else {}
     return _run_single(
-        config_name, arguments, lambda cfg: _do(continuation.config, workflow, **begun)
+        config_name, arguments, lambda cfg: _run_job(continuation.config, workflow, **hooks)
     )
 
 
 def run_hydra(config_name: str, arguments: Namespace, job: Job) -> None:
-    """Have Hydra run ``job`` as the arguments say, or print what they ask for."""
+    """Run ``job`` by Hydra, or print what its options ask for (``--help``, ``--cfg``)."""
     version.setbase("1.3")
     before = os.environ.get(FULL_ERROR, "")
-    # With it Hydra raises; without, it prints a traceback of its own and exits with 1.
+    # Hydra then raises errors instead of printing a traceback and exiting with 1.
     os.environ[FULL_ERROR] = "1"
     try:
         _run_hydra(arguments, get_args_parser(), job, str(CONF), config_name)
     finally:
-        # Not for the processes that are started from here.
         os.environ[FULL_ERROR] = before
 
 
-def _do(config: TrainConfig, workflow: str, **hooks: Callable[[], None]) -> float | None:
+def _run_job(config: TrainConfig, workflow: str, **hooks: Callable[[], None]) -> float:
     directory = RunDirectory(Path(HydraConfig.get().runtime.output_dir))
     metrics = import_module(workflow).run(config, directory, **hooks)
     value = metrics.get(config.run.objective)
     return float("nan") if value is None else float(value)
 
 
-def _run_single(config_name: str, arguments: Namespace, do: Job) -> int:
+def _run_single(config_name: str, arguments: Namespace, job: Job) -> int:
+    """Run a job by Hydra and raise its error, of which Hydra would print a line of its own."""
     errors: list[Exception] = []
 
-    def job(cfg: DictConfig) -> float | None:
+    def logged_job(cfg: DictConfig) -> float | None:
         try:
-            return do(cfg)
+            return job(cfg)
         except Exception as error:
-            # Raised again once Hydra is out of the way: it would print a line of its own.
             errors.append(error)
             known = isinstance(error, (UserError, RunFailed))
             log.error("error: %s", one_line(error), exc_info=not known, extra=LOG_FILE_ONLY)
             return None
 
-    run_hydra(config_name, arguments, job)
+    run_hydra(config_name, arguments, logged_job)
     if errors:
         raise errors[0]
     return 0

@@ -1,1 +1,1 @@
-"""A run of several ranks: which one this is, how they start, meet and end together."""
+"""Runs of several ranks: launch, rendezvous, errors and exit."""

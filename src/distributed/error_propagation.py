@@ -1,4 +1,4 @@
-"""Propagation of errors between ranks: the root cause is named once, the other ranks end."""
+"""Propagation of errors between ranks: the root cause is printed once, and all ranks end."""
 
 import signal
 import sys
@@ -9,75 +9,87 @@ from contextlib import contextmanager
 from src.distributed.rendezvous import Failure, PeerFailed, Rendezvous, destroy_process_group
 from src.errors import Interrupted, RunFailed, UserError, one_line
 
+_BY_SIGNAL = (Interrupted, KeyboardInterrupt)
+
 
 @contextmanager
 def propagate_errors(
-    met: Rendezvous, give_up: Callable[[Failure], None] = lambda _: None
+    rendezvous: Rendezvous, before_exit: Callable[[Failure], None] = lambda _: None
 ) -> Iterator[None]:
-    """Tell the other ranks of an error, and find the one that came first.
+    """Report an error to the other ranks, and raise the run's root cause on the first rank.
 
-    When a rank fails, those that wait for it fail too, with errors of the network. The first to
-    fail says its error on the screen; the others end without a word.
+    When a rank fails, those that wait for it fail too, with errors of the network. The rank that
+    failed first prints its error; the others end silently.
 
     Args:
-        met: the ranks.
-        give_up: what to do before this process is ended where it cannot end by itself.
+        before_exit: called before this process is ended because it hangs after another's failure.
 
     Raises:
-        PeerFailed: on the first rank, where another is the cause.
+        PeerFailed: on the first rank, where another rank is the cause.
         Interrupted: a rank was told to stop, this one or another.
         SystemExit: on the other ranks, whatever the error.
     """
     try:
-        with met.exit_if_peer_fails(give_up):
+        with rendezvous.exit_if_peer_fails(before_exit):
             yield
         destroy_process_group()
     except BaseException as error:
-        ended = _root_cause(met, error)
+        cause = _root_cause(rendezvous, error)
         destroy_process_group(failed=True)
-        if met.rank.first or isinstance(ended, Interrupted):
-            raise ended from (None if ended is error else error)
+        if rendezvous.rank.first or isinstance(cause, Interrupted):
+            raise cause from (None if cause is error else error)
         raise SystemExit(2 if isinstance(error, UserError) else 1) from error
 
 
-def _root_cause(met: Rendezvous, error: BaseException) -> BaseException:
-    """The error to raise for ``error``, once it is known who was the first."""
+def _root_cause(rendezvous: Rendezvous, error: BaseException) -> BaseException:
+    """The error that ended the run, printed if it is of this rank, and this is not the first."""
+    rank = rendezvous.rank
     if isinstance(error, PeerFailed):
         return error
-    by_signal = isinstance(error, (Interrupted, KeyboardInterrupt))
-    number = error.signal_number if isinstance(error, Interrupted) else signal.SIGINT
-    # The network's error may be here before the word of the rank that has caused it.
-    failure = met.first_failure(patience=2.0) if _of_network(error) else None
-    reason = one_line(error) if _is_known(error) else f"{type(error).__name__}: {one_line(error)}"
-    failure = failure or met.report_failure(reason, int(number) if by_signal else None)
-    if failure.rank == met.rank.number:
-        return _print_once(met, error)
+    failure = _report(rendezvous, error)
+    if failure.rank == rank.number:
+        if _is_network_error(error):
+            error = RunFailed(
+                "lost another rank, which reported no error (killed? out of memory?): "
+                f"{one_line(error)}"
+            )
+        if not rank.first:  # the first rank's is printed by src.cli
+            _print(rank.number, error)
+        return error
     if failure.stopped_by is not None:
-        return error if by_signal else Interrupted(failure.stopped_by, failure.reason)
-    return error if isinstance(error, UserError) and met.rank.first else PeerFailed(str(failure))
+        is_signal = isinstance(error, _BY_SIGNAL)
+        return error if is_signal else Interrupted(failure.stopped_by, failure.reason)
+    if isinstance(error, UserError) and rank.first:
+        return error  # every rank has found it
+    return PeerFailed(str(failure))
 
 
-def _print_once(met: Rendezvous, error: BaseException) -> BaseException:
-    """Say an error that was the first of all; on the first rank that is done further up."""
-    if _of_network(error):
-        lost = f"another rank has ended without a word (killed? out of memory?): {one_line(error)}"
-        error = RunFailed(lost)
-    if met.rank.first:
-        return error
-    if isinstance(error, (Interrupted, KeyboardInterrupt)):
-        return error
-    if _is_known(error):
-        print(f"error: rank {met.rank.number}: {one_line(error)}", file=sys.stderr)
+def _report(rendezvous: Rendezvous, error: BaseException) -> Failure:
+    """Report an error and return the first failure of the run, this rank's or another's."""
+    # A network error may arrive before the report of the rank that caused it.
+    if _is_network_error(error) and (failure := rendezvous.first_failure(patience=2.0)):
+        return failure
+    signal_number = None
+    if isinstance(error, _BY_SIGNAL):
+        signal_number = int(getattr(error, "signal_number", signal.SIGINT))
+    name = "" if _has_one_line(error) else f"{type(error).__name__}: "
+    return rendezvous.report_failure(f"{name}{one_line(error)}", signal_number)
+
+
+def _print(rank: int, error: BaseException) -> None:
+    if isinstance(error, _BY_SIGNAL):
+        return
+    if _has_one_line(error):
+        print(f"error: rank {rank}: {one_line(error)}", file=sys.stderr)
     else:
         traceback.print_exception(error)
-    return error
 
 
-def _is_known(error: BaseException) -> bool:
-    return isinstance(error, (UserError, RunFailed, Interrupted, KeyboardInterrupt))
+def _has_one_line(error: BaseException) -> bool:
+    return isinstance(error, (UserError, RunFailed, *_BY_SIGNAL))
 
 
-def _of_network(error: BaseException) -> bool:
+def _is_network_error(error: BaseException) -> bool:
     from torch.distributed import DistError
 
     return isinstance(error, DistError) or (

@@ -1,9 +1,9 @@
-"""Joining a new run of several ranks: all agree on its directory and on whether it is resumed."""
+"""Joining a run of several ranks: they agree on its directory and on whether it is resumed."""
 
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from src.config.overrides import hydra_override
 from src.config.schema import TrainerConfig
@@ -19,42 +19,35 @@ if TYPE_CHECKING:
     from torch.distributed import Store
 
 
-_PLACE = "lightning_hydra_directory"
+_DIRECTORY_KEY = "lightning_hydra_directory"
 
 
 def needs_local_launch(config_name: str, trainer: TrainerConfig) -> bool:
-    """Whether ranks have to be started for a run, which nobody has done yet.
-
-    Raises:
-        UserError: it is to use several machines.
-    """
+    """Whether this process has to launch the run's ranks."""
     if trainer.devices * trainer.num_nodes == 1 or this_rank().started_by:
         return False
     if trainer.num_nodes > 1:
         raise UserError(
             f"trainer.num_nodes={trainer.num_nodes}: the processes of several machines are started "
             f"by torchrun --nnodes={trainer.num_nodes} --nproc-per-node={trainer.devices} "
-            f"-m src.{config_name} …, on each of them, or by srun"
+            f"-m src.{config_name} …, on each machine, or by srun"
         )
     return True
 
 
 def join_run(directory: Path, *, chosen: bool) -> list[str]:
-    """Join the other ranks of a new run in one directory.
+    """Agree with the other ranks on the directory of the run.
 
     Args:
-        directory: the one asked for; of several ranks each may have composed another.
+        directory: the one that this rank has composed; it may contain the time.
         chosen: whether the user named it.
 
     Returns:
-        Words for the command line: the directory that all have agreed on, and that the run
-        continues there where the ranks have been started again.
-
-    Raises:
-        UserError: the directory cannot be used, or the ranks do not come together.
+        Overrides: the directory of the run, and ``resume`` if the ranks have been started again
+        after a failure.
     """
-    rank, met = this_rank(), rendezvous()
-    assert met is not None
+    rank, peers = this_rank(), rendezvous()
+    assert peers is not None
     if DIRECTORY in os.environ:
         return [hydra_override("hydra.run.dir", os.environ[DIRECTORY]), *rank_overrides()]
     if rank.started_by == "srun" and not chosen:
@@ -62,66 +55,59 @@ def join_run(directory: Path, *, chosen: bool) -> list[str]:
 
     def decide() -> str:
         try:
-            return _decide(met.run, rank, directory, chosen=chosen)
+            return _run_directory(peers.run_store, rank, directory, chosen=chosen)
         except UserError as error:
-            met.report_failure(str(error))
+            peers.report_failure(str(error))
             raise
 
     try:
-        agreed = met.broadcast_value("directory", decide)
+        agreed = peers.broadcast_value("directory", decide)
     except PeerFailed:
-        # The first rank has said why.
-        sys.exit(2)
-    words = [hydra_override("hydra.run.dir", agreed), *rank_overrides()]
-    state = met.broadcast_value("state", lambda: _state(Path(agreed)))
+        sys.exit(2)  # the first rank has printed the error
+    overrides = [hydra_override("hydra.run.dir", agreed), *rank_overrides()]
+    state = peers.broadcast_value("state", lambda: str(_record(agreed).get("state", "")))
     if state == "finished":
-        # A job that is queued again runs all of its commands anew.
+        # SLURM may queue a job again that has finished this run and has more commands.
         if rank.first:
             print(f"{agreed}: this run is finished")
         sys.exit(0)
     if state:
-        words += [hydra_override("resume", agreed), "hydra.output_subdir=null"]
-    return words
+        overrides += [hydra_override("resume", agreed), "hydra.output_subdir=null"]
+    return overrides
 
 
-def _decide(store: "Store", rank: Rank, directory: Path, *, chosen: bool) -> str:
-    """Where the ranks began the run, if they are started again; otherwise a place of its own."""
-    # torchrun's own store remembers it; SLURM says which job it is that begins anew.
-    if rank.attempt and rank.started_by == "torchrun" and store.check([_PLACE]):
-        return store.get(_PLACE).decode()
-    if rank.attempt and rank.started_by == "srun" and _is_of_this_job(directory):
-        return str(directory)
-    place = str(create_run_directory(directory, "hydra.run.dir", chosen=chosen))
-    store.set(_PLACE, place)
-    return place
+def _run_directory(store: "Store", rank: Rank, directory: Path, *, chosen: bool) -> str:
+    """The directory of the run that these ranks continue, or else a new one."""
+    # torchrun's store outlives the ranks; the directory of a SLURM job is named after it.
+    if rank.attempt and rank.started_by == "torchrun" and store.check([_DIRECTORY_KEY]):
+        return store.get(_DIRECTORY_KEY).decode()
+    if rank.attempt and rank.started_by == "srun":
+        job = _record(directory).get("ranks", {}).get("job")
+        if job == slurm_name():
+            return str(directory)
+    created = str(create_run_directory(directory, "hydra.run.dir", chosen=chosen))
+    store.set(_DIRECTORY_KEY, created)
+    return created
 
 
-def _state(directory: Path) -> str:
-    """That of the run there; empty where there is none yet."""
+def _record(directory: Path | str) -> dict[str, Any]:
     with as_user_errors():
-        return str(read_json(RunDirectory(directory).record).get("state", ""))
-
-
-def _is_of_this_job(directory: Path) -> bool:
-    with as_user_errors():
-        ranks = read_json(RunDirectory(directory).record).get("ranks", {})
-    return ranks.get("job") == slurm_name()
+        return read_json(RunDirectory(Path(directory)).record)
 
 
 def rank_overrides() -> list[str]:
-    """What a rank adds to the command line, so that only the first leaves something behind."""
+    """The overrides with which all ranks but the first write no configuration and no log."""
     if this_rank().first:
         return []
     return ["hydra.output_subdir=null", "hydra/job_logging=further_rank"]
 
 
 def rank_facts() -> dict[str, object]:
-    """What to add to a run's record."""
+    """The entry ``ranks`` of a run's record."""
     rank = this_rank()
-    job = slurm_name() if rank.started_by == "srun" else None
     return {
         "world_size": rank.size,
         "per_machine": rank.local_size,
         "started_by": rank.started_by,
-        "job": job,
+        "job": slurm_name() if rank.started_by == "srun" else None,
     }

@@ -1,11 +1,10 @@
-"""Launch the ranks of a run on this machine, and end them together."""
+"""Launcher of a run's ranks on this machine."""
 
 import os
 import signal
 import socket
 import sys
 import time
-from itertools import chain, repeat
 from pathlib import Path
 from subprocess import Popen
 
@@ -19,28 +18,23 @@ from src.runs.directory import RunDirectory
 from src.runs.record import RunRecord
 
 DIRECTORY = "LIGHTNING_HYDRA_RUN_DIRECTORY"
-"""Where the ranks put the run: decided once, for each of them would read another clock."""
+"""Environment variable with the run directory: ranks would compose it at different times."""
 
 _ROOT = Path(__file__).resolve().parents[2]
 _LOOPBACK = {"linux": "lo", "darwin": "lo0"}
 
 _POLL = 0.1
 _PATIENCE = 15.0
-"""Seconds until ranks that go on after one has failed are told to stop, and again until killed."""
+"""Seconds from a failure until the other ranks are terminated, and from then until killed."""
 
 
 def launch_ranks(module: str, directory: Path, count: int) -> int:
-    """Run this command line as ``count`` ranks and return the exit code of the run.
+    """Run ``python -m <module>`` with this command line as ``count`` ranks.
 
     When one fails the others are ended; a signal is passed on to each; none outlives this process.
 
-    Args:
-        module: the entry point, as ``python -m`` takes it.
-        directory: that of the run.
-        count: how many ranks, at least 2.
-
-    Raises:
-        RunFailed: a rank was killed, and could not say itself why the run ended.
+    Returns:
+        The exit code of the run.
     """
     watch = ParentWatch()
     shared = _environment(directory, count)
@@ -49,8 +43,8 @@ def launch_ranks(module: str, directory: Path, count: int) -> int:
         try:
             for number in range(count):
                 own = {"RANK": str(number), "LOCAL_RANK": str(number)}
-                words = ["-m", module, *sys.argv[1:]]
-                ranks.processes.append(start_python(words, shared | own, watch))
+                arguments = ["-m", module, *sys.argv[1:]]
+                ranks.processes.append(start_python(arguments, shared | own, watch))
             watch.begin()
             ranks.wait()
         finally:
@@ -63,8 +57,8 @@ class RankProcesses:
     """The ranks of a run on this machine, as child processes.
 
     Attributes:
-        processes: by rank.
-        failed: the first that ended otherwise than well.
+        processes: child processes by rank.
+        failed: rank of the first process with an exit code other than 0.
         stopped: whether a signal was passed on.
     """
 
@@ -74,16 +68,19 @@ class RankProcesses:
         self.stopped = False
 
     def wait(self) -> None:
-        """Until all have ended, soon after the first failure."""
-        worse = chain([lambda: self.send(signal.SIGTERM)], repeat(self.kill))
-        deadline = float("inf")
+        """Wait until all ranks have ended; terminate, then kill those that outlast a failure."""
+        deadline, terminated = float("inf"), False
         while any(process.poll() is None for process in self.processes):
             if self.failed is None:
                 self.failed = self._first_failure()
                 if self.failed is not None:
                     deadline = time.monotonic() + _PATIENCE
             elif time.monotonic() > deadline:
-                next(worse)()
+                if terminated:
+                    self.kill()
+                else:
+                    self.send(signal.SIGTERM)
+                terminated = True
                 deadline = time.monotonic() + _PATIENCE
             time.sleep(_POLL)
         if self.failed is None:
@@ -91,53 +88,52 @@ class RankProcesses:
 
     def _first_failure(self) -> int | None:
         codes = [process.poll() for process in self.processes]
-        # Of several at once, one that was killed is the cause.
-        bad = [number for number, code in enumerate(codes) if code]
-        return min(bad, key=lambda number: (codes[number] or 0) > 0, default=None)
+        # Of several at once, one that was killed (a negative code) is the cause.
+        failed = [number for number, code in enumerate(codes) if code]
+        return min(failed, key=lambda number: (codes[number] or 0) > 0, default=None)
 
     def pass_on(self, number: int) -> None:
-        """Send a signal that this process received to every rank."""
+        """Send a signal that this process has received to every rank."""
         self.stopped = True
         self.send(number)
 
     def send(self, number: int) -> None:
         """Send a signal to every rank."""
         for process in self.processes:
-            send_signal(process, number)  # nothing, if it has ended
+            send_signal(process, number)
 
     def kill(self) -> None:
-        """End every rank at once."""
+        """Kill every rank."""
         for process in self.processes:
             process.kill()
 
 
 def _outcome(ranks: RankProcesses, directory: RunDirectory) -> int:
-    """The exit code; what no rank could write down is added to the record."""
-    codes = [process.returncode for process in ranks.processes]
+    """The exit code of the run; closes its record if no rank could."""
     if ranks.failed is None:
         return 0
-    code = codes[ranks.failed]
-    content = read_json(directory.record)
-    running = content.get("state") == "running"
-    if code < 0 and not ranks.stopped:
+    code = ranks.processes[ranks.failed].returncode
+    killed = code < 0 and not ranks.stopped
+    reason = f"rank {ranks.failed} ended with code {code}"
+    if killed:
         name = signal.Signals(-code).name
         reason = f"rank {ranks.failed} was killed by {name}"
         reason += " (out of memory?)" if name == "SIGKILL" else ""
-    else:
-        reason = f"rank {ranks.failed} ended with code {code}"
-    if content and (running or (code < 0 and not ranks.stopped)):
+    content = read_json(directory.record)
+    if content and (killed or content.get("state") == "running"):
         RunRecord(directory, content).close("interrupted" if ranks.stopped else "failed", reason)
-    if code < 0 and not ranks.stopped:
+    if killed:
         raise RunFailed(reason)
-    # The first rank speaks for the run where it could.
-    code = codes[0] if codes[0] > 0 else code
+    # A code of the first rank's own choice is that of the root cause.
+    first = ranks.processes[0].returncode
+    code = first if first > 0 else code
     return code if code > 0 else 128 - code
 
 
 def _environment(directory: Path, count: int) -> dict[str, str]:
-    """What all ranks find in their environment."""
+    """The environment variables that all ranks share."""
     env = dict(os.environ)
-    # One machine needs no network: not even a host name that can be looked up.
+    # Ranks of one machine use the loopback device: its host name may not resolve.
     if sys.platform in _LOOPBACK:
         env.setdefault("GLOO_SOCKET_IFNAME", _LOOPBACK[sys.platform])
     env.setdefault("OMP_NUM_THREADS", str(max(usable_cores() // count, 1)))

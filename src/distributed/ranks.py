@@ -1,8 +1,8 @@
-"""Rank of this process, by torchrun's or SLURM's environment variables.
+"""Rank of this process, by the environment variables of this project, torchrun or SLURM.
 
-Ranks are started by this project itself on one machine (:mod:`src.distributed.launcher`), or by
-torchrun or srun on any number of machines. From :func:`detect_launcher` on the environment says it
-in the words of ``torch.distributed``: ``RANK``, ``WORLD_SIZE``, ``MASTER_ADDR`` and the like.
+Ranks are started by :mod:`src.distributed.launcher` on one machine, or by torchrun or srun on any
+number of machines. :func:`detect_launcher` sets the variables of ``torch.distributed`` (``RANK``,
+``WORLD_SIZE``, ``MASTER_ADDR``, …) where srun has not.
 """
 
 import os
@@ -14,7 +14,7 @@ from src.config.compose import find_value
 from src.errors import UserError
 
 STARTED_BY = "LIGHTNING_HYDRA_RANK_OF"
-"""Names what started the ranks: ``command``, ``torchrun`` or ``srun``."""
+"""Environment variable: what started the ranks, ``command``, ``torchrun`` or ``srun``."""
 
 DEVICES, NODES = "trainer.devices", "trainer.num_nodes"
 
@@ -24,12 +24,12 @@ class Rank:
     """One of a run's processes.
 
     Attributes:
-        number: 0 to ``size - 1``; 0 writes the run's files and speaks for it.
-        size: processes of the run on all machines.
+        number: 0 to ``size - 1``.
+        size: number of the run's processes on all machines.
         local: 0 to ``local_size - 1`` on its machine, the number of its GPU.
-        local_size: processes of the run on its machine.
-        started_by: ``command``, ``torchrun`` or ``srun``; ``None`` for a process of its own.
-        attempt: how often the ranks, or the job they belong to, have been started again.
+        local_size: number of the run's processes on its machine.
+        started_by: ``command``, ``torchrun`` or ``srun``; ``None`` for a run of one process.
+        attempt: number of times that the ranks, or their SLURM job, have been started again.
     """
 
     number: int = 0
@@ -41,54 +41,51 @@ class Rank:
 
     @property
     def first(self) -> bool:
-        """Whether it writes the files and speaks for the run."""
+        """Whether this rank writes the run's files and prints its messages."""
         return self.number == 0
 
 
 def this_rank() -> Rank:
-    """What this process is, as :func:`detect_launcher` or whoever started it has found."""
+    """The rank of this process; known once :func:`detect_launcher` has been called."""
     env = os.environ
     if STARTED_BY not in env:
         return Rank()
-    again = env.get("TORCHELASTIC_RESTART_COUNT") or env.get("SLURM_RESTART_COUNT") or 0
+    restarts = env.get("TORCHELASTIC_RESTART_COUNT") or env.get("SLURM_RESTART_COUNT") or 0
     return Rank(
         number=int(env["RANK"]),
         size=int(env["WORLD_SIZE"]),
         local=int(env["LOCAL_RANK"]),
         local_size=int(env["LOCAL_WORLD_SIZE"]),
         started_by=env[STARTED_BY],
-        attempt=int(again),
+        attempt=int(restarts),
     )
 
 
 def detect_launcher(overrides: list[str], multirun: bool = False) -> list[str]:
     """Find out whether torchrun or srun has started this process as one of several.
 
-    Args:
-        overrides: the command line's ``key=value`` words.
-        multirun: whether they make a sweep.
-
     Returns:
-        Words to add, which say how many devices there are where the user has not.
-
-    Raises:
-        UserError: the user has asked for another number than was started, or for a sweep.
-        ConfigError: an override that does not parse.
+        Overrides for the number of devices and machines, where the given ones do not set it.
     """
     if STARTED_BY in os.environ:
         return []
     wanted = {key: find_value(overrides, key) for key in (DEVICES, NODES)}
-    found = _of_torchrun(os.environ) or _of_srun(os.environ)
+    found = _torchrun_variables(os.environ) or _srun_variables(os.environ)
     if found is None:
         return []
     os.environ.update(found)
     if multirun:
-        raise UserError(f"-m: a sweep starts its processes itself; leave out {found[STARTED_BY]}")
+        raise UserError(
+            f"-m: a sweep starts its processes itself; start it without {found[STARTED_BY]}"
+        )
     size, local_size = int(found["WORLD_SIZE"]), int(found["LOCAL_WORLD_SIZE"])
     started = {DEVICES: local_size, NODES: size // local_size}
     by = found[STARTED_BY]
     if size % local_size:
-        raise UserError(f"{by} has started {size} processes, not as many on each machine")
+        raise UserError(
+            f"{by} has started {size} processes, which differ in number between machines; "
+            "start as many on each"
+        )
     for key, value in wanted.items():
         if value not in (None, started[key]):
             raise UserError(
@@ -98,21 +95,24 @@ def detect_launcher(overrides: list[str], multirun: bool = False) -> list[str]:
     return [f"{key}={started[key]}" for key in wanted if wanted[key] is None]
 
 
-def _of_torchrun(env: Mapping[str, str]) -> dict[str, str] | None:
+def _torchrun_variables(env: Mapping[str, str]) -> dict[str, str] | None:
     if "TORCHELASTIC_RUN_ID" not in env:
         return None
     return {key: env[key] for key in ("WORLD_SIZE", "LOCAL_WORLD_SIZE")} | {STARTED_BY: "torchrun"}
 
 
-def _of_srun(env: Mapping[str, str]) -> dict[str, str] | None:
-    """The task that srun has started; a batch script or a shell in an allocation is none."""
+def _srun_variables(env: Mapping[str, str]) -> dict[str, str] | None:
+    """The variables of ``torch.distributed`` for a task of srun.
+
+    A batch script and a shell in an allocation are not tasks.
+    """
     tasks = int(env.get("SLURM_STEP_NUM_TASKS", 1))
-    # `srun --pty bash`: a terminal for one task, and this process is not that task itself.
+    # `srun --pty bash`: the shell is the task, and this process was started in it.
     in_shell = "SLURM_PTY_PORT" in env and env.get("SLURM_TASK_PID") != str(os.getpid())
     if tasks == 1 or in_shell:
         return None
     job, step = env["SLURM_JOB_ID"], env["SLURM_STEP_ID"]
-    # Below the ports that systems hand out; steps of a job may share a machine.
+    # Below the ephemeral ports; other for each step, as steps of a job may share a machine.
     port = 15000 + (int(re.sub(r"\D", "", job)) + 101 * int(step)) % 10000
     return {
         STARTED_BY: "srun",
@@ -132,13 +132,13 @@ def first_host(hosts: str) -> str:
 
 
 def slurm_name() -> str:
-    """What a job calls its directory, the same for each task and when it is queued again."""
+    """Name of a SLURM job step's run directory, the same in all tasks and after a requeue."""
     job, step = os.environ.get("SLURM_JOB_ID", "0"), os.environ.get("SLURM_STEP_ID")
     return f"slurm-{job}" + (f"-{step}" if step else "")
 
 
 def threads_of_a_rank(rank: Rank) -> int | None:
-    """CPU threads for each of several ranks on a machine; ``None``: leave it to torch."""
+    """CPU threads for each of several ranks on a machine; ``None``: torch's default."""
     if rank.local_size == 1 or "OMP_NUM_THREADS" in os.environ:
         return None
     if rank.started_by == "srun" and "SLURM_CPUS_PER_TASK" in os.environ:

@@ -1,6 +1,6 @@
-"""Rendezvous of ranks: values agreed on, turns, failures, by torch.distributed's key-value store.
+"""Coordination of ranks outside of training, over torch.distributed's key-value store.
 
-Nothing here waits inside of a library call, so that a signal is always heard.
+Waiting is polling: a blocking call of the store would delay the handling of signals.
 """
 
 import functools
@@ -9,7 +9,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 GRACE = 5.0
-"""Seconds in which a rank may notice by itself that another one has failed."""
+"""Seconds that a rank has to end by itself after another one has failed."""
 
 _POLL = 0.05
 _JOIN = timedelta(minutes=10)
@@ -30,12 +30,12 @@ _JOIN = timedelta(minutes=10)
 
 @dataclass(frozen=True)
 class Failure:
-    """How the first rank that failed did so.
+    """The first failure of a rank.
 
     Attributes:
-        rank: its number.
-        reason: one line.
-        stopped_by: the signal that stopped it, if that is why.
+        rank: number of the rank.
+        reason: error message in one line.
+        stopped_by: number of the signal that stopped the rank, if one did.
     """
 
     rank: int
@@ -43,43 +43,38 @@ class Failure:
     stopped_by: int | None = None
 
     def __str__(self) -> str:
-        """The rank and the reason."""
         return f"rank {self.rank}: {self.reason}"
 
 
 class PeerFailed(RunFailed):
-    """A run that ends because another of its ranks has failed and said so."""
+    """The end of a run because another rank has failed and printed its error."""
 
 
 class Rendezvous:
-    """The store of a run's ranks, which is there until its first rank has ended."""
+    """Key-value store that a run's ranks share until the first rank has ended."""
 
     def __init__(self, rank: Rank):
-        """Wait for all ranks to come.
-
-        Raises:
-            UserError: they do not.
-        """
+        """Wait until all ranks have joined."""
         from torch.distributed import DistError, PrefixStore
         from torch.distributed.rendezvous import rendezvous
 
         self.rank = rank
         try:
-            self.run, _, _ = next(iter(rendezvous("env://", timeout=_JOIN)))
+            self.run_store, _, _ = next(iter(rendezvous("env://", timeout=_JOIN)))
         except (DistError, ValueError) as error:
             where = f"{os.environ['MASTER_ADDR']}:{os.environ['MASTER_PORT']}"
             raise UserError(
-                f"the {rank.size} processes did not come together at {where}: "
+                f"the {rank.size} processes of the run did not connect at {where}: "
                 f"{str(error).splitlines()[0]}"
             ) from error
-        # torchrun's store outlives the ranks that it starts again; so do their failures in it.
-        self.store: Store = PrefixStore(f"attempt-{rank.attempt}", self.run)
+        # torchrun keeps its store, with the failures in it, when it starts the ranks again.
+        self.store: Store = PrefixStore(f"attempt-{rank.attempt}", self.run_store)
 
     def broadcast_value(self, key: str, decide: Callable[[], str]) -> str:
-        """What the first rank decides, on every rank.
+        """The value that ``decide`` returns on the first rank, on every rank.
 
         Raises:
-            PeerFailed: it failed to.
+            PeerFailed: the first rank has failed.
         """
         if not self.rank.first:
             return self.wait_for_value(key)
@@ -88,11 +83,7 @@ class Rendezvous:
         return value
 
     def wait_for_value(self, key: str) -> str:
-        """Wait for what another rank says.
-
-        Raises:
-            PeerFailed: a rank has failed meanwhile.
-        """
+        """Wait for a value that another rank sets; raise PeerFailed if a rank fails."""
         while not self.store.check([key]):
             if failure := self.first_failure():
                 raise PeerFailed(str(failure))
@@ -100,11 +91,7 @@ class Rendezvous:
         return self.store.get(key).decode()
 
     def report_failure(self, reason: str, stopped_by: int | None = None) -> Failure:
-        """Say that this rank has failed.
-
-        Returns:
-            The first failure of the run, which may be another's.
-        """
+        """Report the failure of this rank and return the first failure of the run."""
         mine = Failure(self.rank.number, reason, stopped_by)
         try:
             if self.store.add("failures", 1) == 1:
@@ -112,11 +99,11 @@ class Rendezvous:
                 return mine
             return self.first_failure(patience=GRACE) or mine
         except RuntimeError:
-            # The first rank has left, and its store with it.
-            return mine if self.rank.first else Failure(0, "has left")
+            # The first rank has ended, and its store with it.
+            return mine if self.rank.first else Failure(0, "has ended")
 
     def first_failure(self, patience: float = 0) -> Failure | None:
-        """The first failure, if there is one within ``patience`` seconds."""
+        """The first failure of the run, if one is reported within ``patience`` seconds."""
         end = time.monotonic() + patience
         while not self.store.check(["failure"]):
             if time.monotonic() >= end:
@@ -126,13 +113,9 @@ class Rendezvous:
 
     @contextmanager
     def rank_zero_first(self) -> Iterator[None]:
-        """Let the first rank do something before all others, and one rank of each machine next.
+        """Run the block on the first rank, then on one rank of each machine, then on all others.
 
-        What they prepare, such as a download, is then there for the others, and what is wrong
-        everywhere is said by the first.
-
-        Raises:
-            PeerFailed: a rank that this one waits for has failed.
+        The others find what these have prepared, such as a download, and do not repeat an error.
         """
         leader = self.rank.number - self.rank.local
         if not self.rank.first:
@@ -142,13 +125,10 @@ class Rendezvous:
             self.store.set(f"prepared/{leader}", "")
 
     @contextmanager
-    def exit_if_peer_fails(self, give_up: Callable[[Failure], None]) -> Iterator[None]:
-        """End this process when another rank has failed and it does not notice.
+    def exit_if_peer_fails(self, before_exit: Callable[[Failure], None]) -> Iterator[None]:
+        """End this process if the block goes on for :data:`GRACE` after another rank's failure.
 
-        A rank that waits for the others inside of NCCL waits for ever.
-
-        Args:
-            give_up: called some seconds after the failure, before the process ends.
+        A rank that waits for others inside of NCCL would wait forever.
         """
         done = threading.Event()
         store = self.store.clone()
@@ -158,10 +138,10 @@ class Rendezvous:
                 try:
                     found = store.check(["failure"]) and Failure(**json.loads(store.get("failure")))
                 except RuntimeError:
-                    found = Failure(0, "has left")
+                    found = Failure(0, "has ended")
                 if found:
                     if not done.wait(GRACE):
-                        give_up(found)
+                        before_exit(found)
                         os._exit(1)
                     return
 
@@ -180,44 +160,39 @@ def _rendezvous(rank: Rank) -> Rendezvous:
 
 
 def rendezvous() -> Rendezvous | None:
-    """The rendezvous of this process's run; ``None`` for a process of its own."""
+    """The rendezvous of this process's run; ``None`` for a run of one process."""
     rank = this_rank()
     return _rendezvous(rank) if rank.started_by else None
 
 
 @contextmanager
 def rank_zero_first() -> Iterator[None]:
-    """Let the first rank do something before all others, where there are several."""
-    if (met := rendezvous()) is None:
-        yield
-        return
-    with met.rank_zero_first():
+    """:meth:`Rendezvous.rank_zero_first` in a run of several ranks."""
+    peers = rendezvous()
+    with peers.rank_zero_first() if peers else nullcontext():
         yield
 
 
 def init_process_group(accelerator: str) -> None:
-    """Make the process group of several ranks, which Lightning then finds.
+    """Initialize the process group of several ranks, which Lightning 2.6 then uses.
 
-    Lightning's own would find the addresses of ranks that have failed, where torchrun has started
-    them again: it keeps one store for all attempts.
-
-    Args:
-        accelerator: ``cpu`` computes sums over ranks with gloo, ``gpu`` with NCCL.
+    Lightning's own would read the addresses of failed ranks after torchrun has started them again:
+    it uses one store for all attempts.
     """
     from torch.distributed import PrefixStore, init_process_group
 
-    met = rendezvous()
-    if met is None or met.rank.size == 1:
+    peers = rendezvous()
+    if peers is None or peers.rank.size == 1:
         return
-    store = PrefixStore("group", met.store)
+    store = PrefixStore("group", peers.store)
     backend = "nccl" if accelerator == "gpu" else "gloo"
-    init_process_group(backend, store=store, rank=met.rank.number, world_size=met.rank.size)
+    init_process_group(backend, store=store, rank=peers.rank.number, world_size=peers.rank.size)
 
 
 def destroy_process_group(*, failed: bool = False) -> None:
-    """Leave the process groups: Python may crash at its end if they still work."""
+    """Destroy the process group: its threads may crash Python at exit."""
     from torch import distributed as dist
 
-    # NCCL would wait for ranks that have failed.
+    # Not NCCL's after a failure: it would wait for the ranks that have failed.
     if dist.is_initialized() and not (failed and dist.get_backend() == "nccl"):
         dist.destroy_process_group()

@@ -1,1 +1,1 @@
-"""Signals, child processes, and children that end with their parent."""
+"""Signal handlers, file locks and child processes, which end with their parent."""

@@ -1,10 +1,11 @@
-"""Child processes: the one module that starts them."""
+"""Child processes: Python programs, and the output of other commands."""
 
 import os
 import signal
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -12,25 +13,23 @@ from src.process.parent_watch import ParentWatch
 from src.process.signals import handle_signals
 
 _POLL = 0.5
-"""Seconds between two looks at whether the child is to stop."""
+"""Seconds between two calls of ``stop``."""
 
 
 def start_python(
-    words: Sequence[str], environment: Mapping[str, str], watch: ParentWatch, **options: Any
+    arguments: Sequence[str], environment: Mapping[str, str], watch: ParentWatch, **options: Any
 ) -> "subprocess.Popen[bytes]":
-    """Start ``python <words>`` so that it ends with this process.
+    """Start ``python <arguments>`` so that it ends with this process.
 
-    It is no member of the terminal's foreground group: a Ctrl-C reaches this process alone, which
-    passes it on once. A run takes a second one for impatience.
+    The child is in a session of its own: Ctrl-C in a terminal reaches this process alone, which
+    passes it on once; a run that gets two stops without saving.
 
     Args:
-        words: what follows ``python``.
-        environment: all its variables.
-        watch: tells it when this process is gone.
-        options: further ones of :class:`subprocess.Popen`.
+        environment: all its environment variables.
+        options: of :class:`subprocess.Popen`.
     """
     return subprocess.Popen(
-        [sys.executable, *words],
+        [sys.executable, *arguments],
         env=dict(environment) | watch.environment,
         pass_fds=watch.handles,
         start_new_session=True,
@@ -39,76 +38,64 @@ def start_python(
 
 
 def send_signal(process: "subprocess.Popen[bytes]", number: int) -> None:
-    """Send a signal, but for Ctrl-C on Windows, which reaches every process of a console."""
+    """Send a signal, except for Ctrl-C on Windows, which reaches all processes of a console."""
     if sys.platform != "win32" or number == signal.SIGTERM:
         process.send_signal(number)
 
 
-def output_of(*words: str) -> str:
-    """What a command prints to its standard output; empty where it fails or is not installed."""
+def output_of(*command: str) -> str:
+    """The standard output of a command; empty if it fails or is not installed."""
     try:
-        done = subprocess.run(words, capture_output=True, text=True, timeout=10)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=10)
     except (OSError, subprocess.TimeoutExpired):
         return ""
     return done.stdout.strip() if done.returncode == 0 else ""
 
 
 def run_child(
-    words: Sequence[str],
+    arguments: Sequence[str],
     *,
     environment: Mapping[str, str],
     output: Path | None,
-    place: Path,
-    stop: Callable[[], bool] = lambda: False,
+    directory: Path,
+    stop: Callable[[], bool],
 ) -> tuple[int, int | None]:
-    """Run ``python <words>`` and wait for its end, passing on every signal.
+    """Run ``python <arguments>`` and wait for its end, passing on every signal.
 
     Args:
-        words: what follows ``python``.
-        environment: variables on top of this process's own.
-        output: the file its output is appended to; ``None``: the terminal.
-        place: the directory it runs in.
-        stop: asked now and then whether the child is to stop as by Ctrl-C.
+        environment: variables in addition to this process's own.
+        output: file that the child's output is appended to; ``None`` for the terminal.
+        stop: called regularly; once it returns true the child is sent SIGINT.
 
     Returns:
-        Its exit code, negative for the signal that killed it, and the first signal passed on.
-
-    Raises:
-        OSError: it cannot be started, or ``output`` cannot be written.
+        The exit code, negative for the signal that killed the child, and the first signal sent.
     """
     watch = ParentWatch()
-    sink = None if output is None else output.open("ab")
-    try:
-        process = start_python(
-            words,
-            os.environ | dict(environment),
-            watch,
-            cwd=place,
-            stdout=sink,
-            stderr=None if sink is None else subprocess.STDOUT,
-        )
-        watch.begin()
-        received: list[int] = []
-
-        def pass_on(number: int) -> None:
-            received.append(number)
-            send_signal(process, number)
-
-        with handle_signals(pass_on):
-            code = _wait(process, received, stop)
-    finally:
-        watch.end()
-        if sink is not None:
-            sink.close()
-    return code, received[0] if received else None
-
-
-def _wait(process: "subprocess.Popen[bytes]", received: list[int], stop: Callable[[], bool]) -> int:
-    while True:
+    sent: list[int] = []
+    with output.open("ab") if output else nullcontext() as sink:
         try:
-            return process.wait(_POLL)
-        except subprocess.TimeoutExpired:
-            # A second signal would end the child at once.
-            if not received and stop():
-                received.append(signal.SIGINT)
-                send_signal(process, signal.SIGINT)
+            process = start_python(
+                arguments,
+                os.environ | dict(environment),
+                watch,
+                cwd=directory,
+                stdout=sink,
+                stderr=subprocess.STDOUT if sink else None,
+            )
+            watch.begin()
+
+            def pass_on(number: int) -> None:
+                sent.append(number)
+                send_signal(process, number)
+
+            with handle_signals(pass_on):
+                while process.poll() is None:
+                    try:
+                        process.wait(_POLL)
+                    except subprocess.TimeoutExpired:
+                        # A second signal would end the child without saving.
+                        if not sent and stop():
+                            pass_on(signal.SIGINT)
+        finally:
+            watch.end()
+    return process.returncode, sent[0] if sent else None

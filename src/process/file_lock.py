@@ -1,4 +1,4 @@
-"""Advisory locks on open files, which the system releases when their holder dies."""
+"""Advisory file locks, which the system releases when the process that holds them ends."""
 
 import time
 
@@ -15,12 +15,12 @@ def lock_file(handle: int, *, shared: bool = False, wait: bool = False) -> None:
     """Lock an open file until it is closed.
 
     Args:
-        handle: its descriptor.
-        shared: let others hold a shared lock as well; on Windows nobody else.
-        wait: for whoever holds a lock.
+        handle: file descriptor.
+        shared: whether others may hold a shared lock as well; on Windows none may.
+        wait: whether to wait while another process holds the lock.
 
     Raises:
-        BlockingIOError: another process holds it.
+        BlockingIOError: another process holds the lock.
         OSError: the file system has no locks.
     """
     if fcntl is not None:

@@ -1,8 +1,8 @@
-"""Parent-death watch: processes end when the one that started them is gone.
+"""Child processes that end with their parent, even if it is killed.
 
-The parent holds one end of a pipe, and children wait for the other: the system closes it, also for
-a process that was killed. Otherwise a killed sweep would leave runs behind that nobody sees. On
-Windows, where children do not inherit pipes, they live on.
+The parent holds one end of a pipe, and a thread in each child reads from the other, which ends when
+the system closes the parent's. Otherwise a killed sweep would leave runs behind. On Windows, where
+children do not inherit pipes, they live on.
 """
 
 import os
@@ -13,41 +13,40 @@ import time
 from src.process.signals import unblock_signals
 
 GRACE = 30.0
-"""Seconds in which a process may save what it has before it is ended."""
+"""Seconds from SIGTERM until a child exits: it may save a checkpoint."""
 
 _VARIABLE = "LIGHTNING_HYDRA_PARENT_WATCH"
 
 
 class ParentWatch:
-    """The starter's side.
+    """The parent's end of the pipe.
 
     Attributes:
-        environment: a variable for the processes that are started.
-        handles: file descriptors for them, ``pass_fds`` of :class:`subprocess.Popen`.
+        environment: environment variable for the children.
+        handles: file descriptors for the children, ``pass_fds`` of :class:`subprocess.Popen`.
     """
 
     def __init__(self) -> None:
-        """Make the pipe."""
-        self._theirs, self._ours = os.pipe()
+        self._child_end, self._parent_end = os.pipe()
         inherited = hasattr(os, "fork")
-        self.environment = {_VARIABLE: str(self._theirs)} if inherited else {}
-        self.handles = [self._theirs] if inherited else []
+        self.environment = {_VARIABLE: str(self._child_end)} if inherited else {}
+        self.handles = [self._child_end] if inherited else []
 
     def begin(self) -> None:
-        """All are started: what they hold is now theirs alone."""
-        os.close(self._theirs)
+        """Close the children's end in this process; call it when all children are started."""
+        os.close(self._child_end)
 
     def end(self) -> None:
-        """Let go; whoever is left ends."""
-        os.close(self._ours)
+        """Close the parent's end; children that still run are ended."""
+        os.close(self._parent_end)
 
 
 def stop_with_parent() -> None:
-    """In a process that was started with one: stop when the starter is gone."""
+    """In a process started with a :class:`ParentWatch`: end it when its parent has ended."""
     number = os.environ.pop(_VARIABLE, None)
     if number is None:
         return
-    # Ray's workers hold signals back, and what they start inherits that.
+    # Ray's workers block signals, and their child processes inherit that.
     unblock_signals()
 
     def watch() -> None:

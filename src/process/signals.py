@@ -1,4 +1,4 @@
-"""Handlers of SIGINT and SIGTERM: the one module that installs them. Without torch."""
+"""Handlers of SIGINT and SIGTERM; no other module installs any. Imports no torch."""
 
 import atexit
 import signal
@@ -13,7 +13,7 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 @contextmanager
 def handle_signals(handler: Callable[[int], None]) -> Iterator[None]:
-    """Call ``handler(number)`` on both signals; does nothing outside of the main thread."""
+    """Call ``handler(number)`` on both signals; no effect outside of the main thread."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -29,9 +29,9 @@ def handle_signals(handler: Callable[[int], None]) -> Iterator[None]:
 def raise_on_signals() -> Iterator[None]:
     """Raise :class:`Interrupted` on both signals.
 
-    Left alone SIGTERM ends a process without a word, and records would say ``running``. Python's
-    ``KeyboardInterrupt`` ends it by the signal instead of its exit code where it has come
-    through an ``exec`` of text, as in the making of a dataclass.
+    By default SIGTERM ends a process at once, and its record would still say ``running``.
+    ``KeyboardInterrupt`` loses the exit code if it is raised inside of an ``exec`` of text, as in
+    the definition of a dataclass: Python then ends by the signal.
     """
 
     def stop(number: int) -> None:
@@ -44,30 +44,29 @@ def raise_on_signals() -> Iterator[None]:
 
 @contextmanager
 def defer_signals(*, answered: bool) -> Iterator[None]:
-    """Do something that must not be left half done.
+    """Complete the block before a signal has an effect.
 
     Args:
-        answered: whether a signal that comes meanwhile is answered at the end, by whoever did
-            before; otherwise it came too late.
+        answered: whether a signal during the block is raised again after it, or dropped.
     """
-    came: list[int] = []
-    with handle_signals(came.append):
+    received: list[int] = []
+    with handle_signals(received.append):
         yield
-    if answered and came:
-        signal.raise_signal(came[0])
+    if answered and received:
+        signal.raise_signal(received[0])
 
 
 def end_on_next(number: int) -> None:
-    """Let the system end the process on the next signal of this number."""
+    """End the process on the next signal of this number: restore the system's handler."""
     signal.signal(number, signal.SIG_DFL)
 
 
 def unblock_signals() -> None:
-    """Receive both signals also where the process that started this one holds them back."""
+    """Unblock both signals, which this process may have inherited as blocked."""
     if hasattr(signal, "pthread_sigmask"):
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
 
 
 def ignore_signals_at_exit() -> None:
-    """Keep the exit code while Python takes itself down, which lasts a second or two."""
+    """Ignore both signals while Python exits (a second or two), so that the exit code stays."""
     atexit.register(lambda: [signal.signal(number, signal.SIG_IGN) for number in _SIGNALS])

@@ -1,1 +1,1 @@
-"""What a run directory holds, and reading it back; imports no torch."""
+"""Run and sweep directories: files, records, locks, and reading them back. Imports no torch."""

@@ -1,85 +1,31 @@
-"""File names in a run directory."""
+"""Files of a run directory."""
 
 from dataclasses import dataclass
 from pathlib import Path
 
 
-@dataclass(frozen=True)
+@dataclass
 class RunDirectory:
-    """A run directory: everything about a run, enough to repeat or resume it.
-
-    Attributes:
-        path: the directory itself.
-    """
+    """Paths of the files in a run directory."""
 
     path: Path
 
-    @property
-    def record(self) -> Path:
-        """State, command, versions, hardware and times."""
-        return self.path / "run.json"
-
-    @property
-    def job(self) -> Path:
-        """Which job of a sweep the directory is for."""
-        return self.path / "job.json"
-
-    @property
-    def lock(self) -> Path:
-        """Held by the process that trains."""
-        return self.path / ".lock"
-
-    @property
-    def metrics(self) -> Path:
-        """The final figures."""
-        return self.path / "metrics.json"
-
-    @property
-    def rows(self) -> Path:
-        """Every logged row."""
-        return self.path / "metrics.csv"
-
-    @property
-    def config(self) -> Path:
-        """The composed configuration."""
-        return self.path / ".hydra" / "config.yaml"
-
-    @property
-    def overrides(self) -> Path:
-        """What the command line changed, a YAML list."""
-        return self.path / ".hydra" / "overrides.yaml"
-
-    @property
-    def hydra(self) -> Path:
-        """Hydra's own settings, and the option that was chosen of each group."""
-        return self.path / ".hydra" / "hydra.yaml"
-
-    @property
-    def checkpoints(self) -> Path:
-        """The folder of ``best.ckpt`` and ``last.ckpt``."""
-        return self.path / "checkpoints"
-
-    @property
-    def best(self) -> Path:
-        """Weights of the epoch with the best monitored metric."""
-        return self.checkpoints / "best.ckpt"
-
-    @property
-    def last(self) -> Path:
-        """The newest state, from which a run continues."""
-        return self.checkpoints / "last.ckpt"
-
-    @property
-    def previous(self) -> Path:
-        """The state before the newest."""
-        return self.checkpoints / "previous.ckpt"
+    def __post_init__(self) -> None:
+        self.record = self.path / "run.json"  # state, command, versions, hardware, times
+        self.job = self.path / "job.json"  # in a sweep: key and overrides of the job
+        self.lock = self.path / ".lock"  # held by the process that trains
+        self.metrics = self.path / "metrics.json"  # the final metrics
+        self.rows = self.path / "metrics.csv"  # the logged metrics, a row each step or epoch
+        self.config = self.path / ".hydra" / "config.yaml"  # the composed configuration
+        self.overrides = self.path / ".hydra" / "overrides.yaml"  # those of the command line
+        self.hydra = self.path / ".hydra" / "hydra.yaml"  # Hydra's own, and the chosen options
+        self.summary = self.path / "model.txt"  # the network layer by layer
+        self.checkpoints = self.path / "checkpoints"
+        self.best = self.checkpoints / "best.ckpt"  # weights at the best monitored metric
+        self.last = self.checkpoints / "last.ckpt"  # the newest, from which a run is resumed
+        self.previous = self.checkpoints / "previous.ckpt"  # the one before the newest
 
     @property
     def states(self) -> list[Path]:
-        """The files there are to continue from, the preferred one first."""
+        """The existing checkpoints, in the order in which they are tried for resuming."""
         return [path for path in (self.last, self.previous, self.best) if path.exists()]
-
-    @property
-    def summary(self) -> Path:
-        """The network layer by layer."""
-        return self.path / "model.txt"

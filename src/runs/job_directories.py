@@ -1,14 +1,15 @@
-"""The jobs of a sweep: a numbered directory each, known by what is run in it.
+"""Numbered directories of a sweep's jobs, found by a hash of the jobs' settings.
 
-``job.json`` stands in a job's directory from before it begins, and says by its ``key``
-(:func:`src.config.run_key.run_key`) which settings the directory is for. A sweep that is repeated
-finds its jobs by that, however they are numbered this time.
+``job.json`` is written before a job begins and holds its ``key``
+(:func:`src.config.run_key.run_key`), by which a repeated sweep finds the directory again, whatever
+the order of its jobs.
 """
 
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 
 from src.files import read_json, write_json
@@ -16,7 +17,7 @@ from src.process.file_lock import lock_file
 from src.runs.directory import RunDirectory
 
 ASIDE = "attempts"
-"""Where the directories of attempts go that are not continued."""
+"""Folder of failed attempts of jobs."""
 
 
 @dataclass(frozen=True)
@@ -24,10 +25,10 @@ class Job:
     """A job of a sweep.
 
     Attributes:
-        directory: where it is run.
-        key: what its settings hash to.
-        overrides: what tells it from the defaults, words of a command line.
-        varying: settings, as ``group.key``, in which the jobs of its sweep differ.
+        directory: run directory of the job.
+        key: hash of its settings.
+        overrides: ``key=value`` words of its command line.
+        varying: settings, as ``group.key``, in which the jobs of the sweep differ.
     """
 
     directory: RunDirectory
@@ -35,18 +36,9 @@ class Job:
     overrides: tuple[str, ...]
     varying: tuple[str, ...] = ()
 
-    def write(self) -> None:
-        """Write ``job.json``.
-
-        Raises:
-            OSError: it cannot be written.
-        """
-        content = {"key": self.key, "overrides": self.overrides, "varying": self.varying}
-        write_json(self.directory.job, content)
-
 
 def read_job(directory: RunDirectory) -> Job | None:
-    """The job a directory was made for, or ``None``."""
+    """The job of a directory; ``None`` if it has no ``job.json``."""
     content = read_json(directory.job)
     if "key" not in content:
         return None
@@ -61,23 +53,17 @@ def jobs_of(sweep: Path) -> list[Job]:
 
 
 def place_job(sweep: Path, key: str, overrides: Iterable[str]) -> Job:
-    """The job of a sweep that has these settings; a new directory where there is none yet.
-
-    Raises:
-        OSError: the directory cannot be made.
-    """
+    """:func:`place_jobs` for a single job."""
     return place_jobs(sweep, {key: overrides})[key]
 
 
 def place_jobs(
     sweep: Path, wanted: Mapping[str, Iterable[str]], varying: Iterable[str] = ()
 ) -> dict[str, Job]:
-    """The jobs of a sweep that have these settings, new directories for those without one.
+    """The jobs with the given keys; makes the directories of those that have none.
 
     Args:
-        sweep: the sweep's directory.
-        wanted: the overrides of each job by its key.
-        varying: settings in which they differ.
+        wanted: overrides by key.
 
     Raises:
         OSError: a directory cannot be made.
@@ -94,37 +80,31 @@ def place_jobs(
 
 
 def _make(job: Job) -> None:
-    """Make a job's directory, with what it is for in it from the first moment."""
+    """Make a job's directory and its ``job.json`` in one atomic step."""
     path = job.directory.path
     with tempfile.TemporaryDirectory(prefix=".job-", dir=path.parent) as folder:
-        new = Path(folder) / path.name
-        new.mkdir()
-        replace(job, directory=RunDirectory(new)).write()
-        new.rename(path)
+        new = RunDirectory(Path(folder) / path.name)
+        new.path.mkdir()
+        write_json(new.job, {"key": job.key, "overrides": job.overrides, "varying": job.varying})
+        new.path.rename(path)
 
 
 @contextmanager
 def _exclusive(sweep: Path) -> Iterator[None]:
-    """One process at a time gives out directories."""
+    """Let one process at a time make and move directories."""
     with (sweep / ".lock").open("a") as file:
         lock_file(file.fileno(), wait=True)
         yield
 
 
 def archive_attempt(job: Job) -> Path:
-    """Move what is in a job's directory out of the way and return where it is.
-
-    Raises:
-        OSError: it cannot be moved.
-    """
+    """Move a job's directory to :data:`ASIDE`, make it anew, and return where the old one is."""
     path = job.directory.path
     aside = path.parent / ASIDE
     with _exclusive(path.parent):
         aside.mkdir(exist_ok=True)
-        number = 1
-        while (aside / f"{path.name}-{number}").exists():
-            number += 1
-        target = aside / f"{path.name}-{number}"
+        names = (aside / f"{path.name}-{number}" for number in count(1))
+        target = next(name for name in names if not name.exists())
         path.rename(target)
         _make(job)
     return target

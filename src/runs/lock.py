@@ -1,4 +1,4 @@
-"""Lock on a run directory, which the system releases when its holder dies."""
+"""Lock on a run directory, which the system releases when the process that holds it ends."""
 
 import os
 from collections.abc import Iterator
@@ -10,24 +10,23 @@ from src.runs.directory import RunDirectory
 _held: set[int] = set()
 
 
-def _let_go() -> None:
+def _close_held() -> None:
     for handle in _held:
         os.close(handle)
     _held.clear()
 
 
-# Loader processes outlive for some seconds a run that was killed: it could not be resumed.
+# Loader processes outlive a killed run for some seconds and would keep it from being resumed.
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_let_go)
+    os.register_at_fork(after_in_child=_close_held)
 
 
 @contextmanager
 def locked(directory: RunDirectory) -> Iterator[None]:
-    """Hold a run's lock.
+    """Hold a run's lock inside of the block.
 
     Raises:
-        BlockingIOError: another process that is alive holds it.
-        OSError: the file cannot be made.
+        BlockingIOError: another process holds the lock.
     """
     handle = os.open(directory.lock, os.O_RDWR | os.O_CREAT, 0o666)
     _held.add(handle)
@@ -40,14 +39,14 @@ def locked(directory: RunDirectory) -> Iterator[None]:
             ) from error
         yield
     finally:
-        # In a forked process it is closed, and its number may be another file's.
+        # In a forked process it is closed, and its number may be that of another file.
         if handle in _held:
             _held.remove(handle)
             os.close(handle)
 
 
 def is_locked(directory: RunDirectory) -> bool:
-    """Whether a living process holds a run's lock; false where that cannot be found out."""
+    """Whether a process holds a run's lock; false on a file system without locks."""
     try:
         handle = os.open(directory.lock, os.O_RDONLY)
     except OSError:

@@ -1,4 +1,4 @@
-"""Read runs back from their directories: record, configuration, metrics."""
+"""Reading of runs from their directories: record, configuration, metrics."""
 
 import csv
 from collections.abc import Sequence
@@ -18,16 +18,12 @@ from src.runs.lock import is_locked
 
 
 def read_config(directory: RunDirectory) -> DictConfig:
-    """Read a run's ``.hydra/config.yaml``.
-
-    Raises:
-        UserError: it cannot be read, or holds something else.
-    """
+    """Read a run's ``.hydra/config.yaml``."""
     try:
         with directory.config.open() as file:
-            # One thing under many names may be so many things that it takes for ever.
+            # Nested aliases may expand to more than memory holds.
             if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(file)):
-                raise ValueError("it refers to parts of itself, which Hydra does not write")
+                raise ValueError("it has YAML aliases, which Hydra does not write")
         cfg = OmegaConf.load(directory.config)
     except (OSError, ValueError, RecursionError, yaml.YAMLError, OmegaConfBaseException) as error:
         raise UserError(f"{directory.config}: cannot be read ({one_line(error)})") from error
@@ -38,15 +34,15 @@ def read_config(directory: RunDirectory) -> DictConfig:
 
 @dataclass(frozen=True)
 class RunSummary:
-    """How one run went.
+    """State and final metrics of a run.
 
     Attributes:
-        path: the run directory.
-        state: ``waiting`` (to begin), ``running``, ``finished``, ``failed``, ``interrupted`` or
-            ``killed`` (its record says that it runs, and no process does).
-        reason: why it failed or stopped, one line.
-        overrides: what its command line changed.
-        metrics: its final figures; empty while it runs or when it failed.
+        path: run directory.
+        state: ``waiting`` (not begun), ``running``, ``finished``, ``failed``, ``interrupted`` or
+            ``killed`` (``running`` by its record, without a process).
+        reason: cause of a failure or an interruption, in one line.
+        overrides: ``key=value`` words of its command line.
+        metrics: final metrics; empty unless the run is finished.
     """
 
     path: Path
@@ -57,7 +53,7 @@ class RunSummary:
 
 
 def read_runs(sweep: Path) -> list[RunSummary]:
-    """The runs of a sweep: its numbered directories in order, then others that hold a run."""
+    """The runs of a sweep: those in numbered directories, in order, then all others."""
     folders = [
         item
         for item in sweep.glob("*")
@@ -72,24 +68,22 @@ def read_runs(sweep: Path) -> list[RunSummary]:
 
 
 def read_run(path: Path) -> RunSummary:
-    """The run in one directory.
+    """The state and the metrics of a run.
 
     Raises:
-        ValueError: a file in it is damaged.
+        ValueError: a file of the run is damaged.
     """
     directory = RunDirectory(path)
     record = read_json(directory.record)
     state = record.get("state", "waiting" if directory.job.exists() else "failed")
     reason = record.get("reason")
     if state == "running" and not is_locked(directory):
-        state, reason = "killed", "its process ended without a word (killed, or out of memory)"
-    return RunSummary(
-        path=path,
-        state=state,
-        reason=reason,
-        overrides=_overrides(directory),
-        metrics=read_json(directory.metrics),
-    )
+        state, reason = (
+            "killed",
+            "its process ended without an error message (killed, or out of memory)",
+        )
+    metrics = read_json(directory.metrics)
+    return RunSummary(path, state, reason, _overrides(directory), metrics)
 
 
 def _overrides(directory: RunDirectory) -> tuple[str, ...]:
@@ -125,20 +119,18 @@ def _read_yaml(path: Path) -> Any:
 
 
 def varying(runs: Sequence[RunSummary]) -> list[tuple[str, ...]]:
-    """Of each run, the overrides that not all of them have and that make a difference."""
+    """Of each run, the overrides that affect its result and that not all runs have."""
     common = set.intersection(*(set(run.overrides) for run in runs)) if len(runs) > 1 else set()
-    return [
-        tuple(word for word in run.overrides if word not in common and _matters(word))
-        for run in runs
-    ]
 
+    def differs(override: str) -> bool:
+        key = override.lstrip("+").partition("=")[0]
+        return override not in common and not is_incidental(key)
 
-def _matters(override: str) -> bool:
-    return not is_incidental(override.lstrip("+").partition("=")[0])
+    return [tuple(filter(differs, run.overrides)) for run in runs]
 
 
 def read_rows(directory: RunDirectory) -> list[dict[str, float]]:
-    """The logged rows in order, each with just the figures it has."""
+    """The rows of ``metrics.csv`` without their empty cells."""
     if not directory.rows.exists():
         return []
     with directory.rows.open(newline="", errors="replace") as file:
@@ -147,7 +139,7 @@ def read_rows(directory: RunDirectory) -> list[dict[str, float]]:
 
 
 def last_values(rows: list[dict[str, float]]) -> dict[str, float]:
-    """The newest value of each figure."""
+    """The last value of each metric."""
     newest: dict[str, float] = {}
     for row in rows:
         newest |= row
@@ -155,20 +147,12 @@ def last_values(rows: list[dict[str, float]]) -> dict[str, float]:
 
 
 def best_row(rows: list[dict[str, float]], name: str) -> dict[str, float]:
-    """The figures of the epoch in which ``name`` was best; the first one of equals."""
+    """The metrics of the epoch with the best value of ``name``, the first of equal ones."""
     if name.startswith("train/"):
         name = f"{name}_epoch"
     found = [row for row in rows if name in row]
     if not found:
         return {}
     pick = max if name.removesuffix("_epoch").endswith("acc") else min
-    return _epoch(rows, pick(found, key=lambda row: row[name])["epoch"])
-
-
-def _epoch(rows: list[dict[str, float]], epoch: float) -> dict[str, float]:
-    """All figures of an epoch, those at its end over earlier ones."""
-    merged: dict[str, float] = {}
-    for row in rows:
-        if row.get("epoch") == epoch:
-            merged |= row
-    return merged
+    epoch = pick(found, key=lambda row: row[name])["epoch"]
+    return last_values([row for row in rows if row.get("epoch") == epoch])

@@ -13,47 +13,44 @@ from src.files import read_json, write_json
 from src.process.child import output_of
 from src.runs.directory import RunDirectory
 
-_PLACE = "hydra.run.dir="
 PACKAGES = ("torch", "torchvision", "lightning", "hydra-core", "opencv-python-headless", "numpy")
 
 
 class RunRecord:
-    """The record of one run, written to disk at every change.
+    """The record of a run, written to disk at every change.
 
-    ``state`` is ``running``, ``finished``, ``failed``, ``interrupted`` or, where a sweep saw it
-    happen, ``killed``; a record that still says ``running`` belongs to a process that is alive or
-    was killed outright.
+    ``state`` is ``running``, ``finished``, ``failed``, ``interrupted`` or ``killed``, which a sweep
+    writes. That of a run that was killed otherwise stays ``running``.
     """
 
     def __init__(self, directory: RunDirectory, content: dict[str, Any], *, begun: bool = True):
-        """Hold ``content``, the fields of ``directory``'s record; written once it has begun."""
         self.directory = directory
         self.content = content
         self.begun = begun
 
     def begin(self) -> None:
-        """Write the record from now on: a resumed run keeps its old one until it trains."""
+        """Begin to write the record; that of a resumed run stays as it was until it trains."""
         self.begun = True
         self.update()
 
     def update(self, **fields: Any) -> None:
-        """Set fields and write the file, if the run has begun."""
+        """Set fields, and write the file if the run has begun."""
         self.content.update(fields)
         if self.begun:
             write_json(self.directory.record, self.content)
 
     def close(self, state: str, reason: str | None = None) -> None:
-        """Write how the run ended, and from which checkpoint it could be continued."""
+        """Write the final state, and the checkpoint from which the run can be resumed."""
         saved = next((f"checkpoints/{path.name}" for path in self.directory.states), None)
         self.update(state=state, reason=reason, checkpoint=saved, finished=_now())
 
 
 def open_record(directory: RunDirectory, *, seed: int, resumed: bool) -> RunRecord:
-    """Start the record of a run, or take up that of a resumed one, which is not written yet.
+    """Write the record of a new run, or prepare that of a resumed one.
 
     Raises:
-        FileExistsError: the directory already holds a run and ``resumed`` is false.
-        ValueError: a run is to be resumed whose record cannot be read.
+        FileExistsError: the directory already holds a run, and ``resumed`` is false.
+        ValueError: the old record cannot be read.
     """
     before = read_record(directory)
     if before and not resumed:
@@ -73,53 +70,47 @@ def open_record(directory: RunDirectory, *, seed: int, resumed: bool) -> RunReco
         "finished": None,
     }
     if resumed:
-        kept = {
-            key: before[key] for key in ("command", "started", "commit", "data") if key in before
-        }
-        again = {"command": content["command"], "started": _now(), "commit": content["commit"]}
-        content |= kept | {"resumed": [*before.get("resumed", []), again]}
+        this_time = {key: content[key] for key in ("command", "started", "commit")}
+        kept = {key: before[key] for key in (*this_time, "data") if key in before}
+        content |= kept | {"resumed": [*before.get("resumed", []), this_time]}
     record = RunRecord(directory, content, begun=not resumed)
     record.update()
     return record
 
 
 def read_record(directory: RunDirectory) -> dict[str, Any]:
-    """The fields of a run's record; none where there is no run.
+    """The fields of a run's record; none if there is no run.
 
     Raises:
-        ValueError: it cannot be read, or is not what a run writes.
+        ValueError: the record cannot be read.
     """
     content = read_json(directory.record)
     for name, kind in (("data", dict), ("resumed", list)):
         if not isinstance(content.get(name, kind()), kind):
-            raise ValueError(f"{directory.record}: {name} is no {kind.__name__}")
+            raise ValueError(f"{directory.record}: {name} is not a {kind.__name__}")
     return content
 
 
 def close_record(directory: RunDirectory, state: str, reason: str) -> None:
-    """Write how a run ended that could not do so itself.
-
-    Raises:
-        ValueError: its record cannot be read.
-        OSError: its record cannot be written.
-    """
+    """Write the final state of a run whose process could not."""
     RunRecord(directory, read_json(directory.record)).close(state, reason)
 
 
 _command: list[str] | None = None
 
 
-def remember_command(module: str, words: list[str]) -> None:
-    """Keep the command line as it was typed, before words are added to it: a module of ``src``.
+def remember_command(module: str, arguments: list[str]) -> None:
+    """Keep the command line as typed, for :func:`command_line`.
 
-    Typed again it makes a run of its own: where this one lies is left out.
+    ``hydra.run.dir`` is left out, so that the same command makes a run of its own.
     """
     global _command
-    _command = [f"src.{module}", *(word for word in words if not word.startswith(_PLACE))]
+    kept = [word for word in arguments if not word.startswith("hydra.run.dir=")]
+    _command = [f"src.{module}", *kept]
 
 
 def command_line() -> str:
-    """The command as it can be typed again from the project's root."""
+    """The command as it can be typed again in the project's root."""
     return shlex.join(["python", "-m", *(_command or ["src.train", *sys.argv[1:]])])
 
 
@@ -128,7 +119,7 @@ def _now() -> str:
 
 
 def _commit() -> dict[str, Any]:
-    """The commit the code is at, and whether files differ from it; nulls outside git."""
+    """The commit of the code and whether tracked files differ from it; nulls outside of git."""
     root = str(Path(__file__).resolve().parents[2])
     commit = output_of("git", "-C", root, "rev-parse", "HEAD")
     changed = bool(output_of("git", "-C", root, "status", "--porcelain", "--untracked-files=no"))

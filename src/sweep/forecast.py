@@ -1,11 +1,11 @@
 """Forecast of a sweep before its first job: images, networks, time, disk.
 
-Computed in a process of its own, since the sweep's process outlives every job and had better hold
-neither PyTorch nor a GPU.
+Computed in a process of its own: the sweep's process, which outlives every job, should hold neither
+PyTorch nor a GPU.
 """
 
 import os
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import asdict, dataclass
 from multiprocessing import get_context
@@ -18,21 +18,22 @@ from src.process.signals import handle_signals
 from src.train.disk_space import check_disk_space, estimate_checkpoint_bytes
 
 TIMING_LIMIT = 20.0
-"""Seconds after which no further network is timed."""
+"""Seconds of measuring after which no further network is timed."""
 
 Jobs = Sequence[tuple[str, TrainConfig]]
+"""Jobs by name."""
 
 
 @dataclass(frozen=True)
 class Forecast:
-    """What a sweep is going to cost.
+    """Cost of a sweep.
 
     Attributes:
-        networks: of each distinct network its name, parameters, and multiply-adds an image.
-        images: to train on, all epochs and jobs together.
-        seconds: of training that takes, one job after the other on this machine; ``None`` where
-            it could not be found out.
-        disk: bytes that the checkpoints take.
+        networks: name, parameters and multiply-adds an image of each distinct network.
+        images: number of training images, over all epochs and jobs.
+        seconds: time to train on them, one job after the other on this machine; ``None`` if a
+            network was not timed.
+        disk: bytes of the checkpoints.
     """
 
     networks: tuple[tuple[str, int, int], ...]
@@ -42,16 +43,11 @@ class Forecast:
 
 
 def forecast(jobs: Jobs, sweep: Path, times: int = 1) -> Forecast:
-    """Open the data, build the networks without their weights and time a step of each.
+    """Open the data, build the networks and time a step of each; refuse jobs that cannot work.
 
     Args:
-        jobs: what to call each in an error, and its configuration.
-        sweep: where the results will be.
-        times: how often each is run, for a search.
-
-    Raises:
-        UserError: a job cannot work, or its files will not fit; names it.
-        RunFailed: it could not be found out; says why.
+        sweep: directory of the sweep, whose disk is checked.
+        times: number of times that each job is run, for a search.
     """
     spawn = get_context("spawn")
     answer, sender = spawn.Pipe(duplex=False)
@@ -74,8 +70,8 @@ def forecast(jobs: Jobs, sweep: Path, times: int = 1) -> Forecast:
 
 
 def _send_forecast(sender: "Connection[object, object]", jobs: Jobs, times: int) -> None:
-    """Send the forecast, the user's mistake, or what else went wrong; print nothing."""
-    # Ctrl-C in a terminal reaches this process, too: the sweep's answers it.
+    """Send the forecast, a UserError, or the message of another error; print nothing."""
+    # Ctrl-C in a terminal reaches this process, too; the sweep's handles it.
     with (
         Path(os.devnull).open("w") as nowhere,
         redirect_stdout(nowhere),
@@ -93,31 +89,29 @@ def _send_forecast(sender: "Connection[object, object]", jobs: Jobs, times: int)
 def _forecast(jobs: Jobs, times: int) -> Forecast:
     from src.sweep.job_cost import JobCost, measure_job_cost
 
-    known: dict[Hashable, JobCost] = {}
+    measured: dict[str, JobCost] = {}
     images, seconds, disk = 0, 0.0, 0
-    all_timed, spent = True, 0.0
     for name, config in jobs:
-        same = _what_decides(config)
-        if same not in known:
+        key = _cost_key(config)
+        if key not in measured:
+            spent = sum(cost.seconds_spent for cost in measured.values())
             try:
-                known[same] = measure_job_cost(config, timed=spent < TIMING_LIMIT)
+                measured[key] = measure_job_cost(config, timed=spent < TIMING_LIMIT)
             except UserError as error:
                 raise UserError(f"{name}: {one_line(error)}") from error
-            spent += known[same].seconds_spent
-        sizes = known[same]
-        images += sizes.images(config)
-        if sizes.seconds_per_image is None:
-            all_timed = False
-        else:
-            seconds += sizes.seconds_per_image * sizes.images(config)
-        disk += estimate_checkpoint_bytes(config, sizes.parameters)
-    networks = {(sizes.name, sizes.parameters, sizes.multiply_adds) for sizes in known.values()}
+        cost = measured[key]
+        images += cost.images(config)
+        seconds += (cost.seconds_per_image or 0) * cost.images(config)
+        disk += estimate_checkpoint_bytes(config, cost.parameters)
+    costs = measured.values()
+    networks = {(cost.name, cost.parameters, cost.multiply_adds) for cost in costs}
+    all_timed = all(cost.seconds_per_image is not None for cost in costs)
     total = times * seconds if all_timed else None
     return Forecast(tuple(sorted(networks)), times * images, total, times * disk)
 
 
-def _what_decides(config: TrainConfig) -> Hashable:
-    """What the sizes of a job depend on."""
+def _cost_key(config: TrainConfig) -> str:
+    """The settings that the cost of an image depends on."""
     model = config.model if isinstance(config.model, dict) else asdict(config.model)
     arithmetic = (config.trainer.precision, config.trainer.accelerator, config.trainer.devices)
     return repr((model, asdict(config.data), asdict(config.augment), arithmetic))

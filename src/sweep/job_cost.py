@@ -1,4 +1,4 @@
-"""Cost of a job: number of images, size of the network, seconds a step."""
+"""Cost of a job: number of images, size of the network, seconds an image."""
 
 import logging
 import time
@@ -15,21 +15,21 @@ from src.models.summary import summarize
 from src.train.build import build_data, check_fit
 from src.training.hardware import LOWER, choose_accelerator, choose_precision, device_of
 
-ENOUGH = 32
-"""Images of a batch that is timed on a CPU."""
+TIMED_ON_CPU = 32
+"""Most images of a batch that is timed on a CPU."""
 
 
 @dataclass(frozen=True)
 class JobCost:
-    """What a job works on.
+    """Network and images of a job.
 
     Attributes:
-        name: of the network.
-        parameters: it has.
-        multiply_adds: for one image.
-        train_images: of an epoch.
-        seconds_per_image: of training; ``None`` when it was not timed.
-        seconds_spent: seconds that finding this out took.
+        name: name of the network.
+        parameters: number of its parameters.
+        multiply_adds: multiply-adds of a forward pass, an image.
+        train_images: number of images in the training set.
+        seconds_per_image: training time; ``None`` if it was not measured.
+        seconds_spent: duration of the measurement.
     """
 
     name: str
@@ -40,7 +40,7 @@ class JobCost:
     seconds_spent: float
 
     def images(self, config: TrainConfig) -> int:
-        """Images that the run with this configuration trains on."""
+        """Number of images in all steps of a run."""
         size, trainer = config.data.batch_size, config.trainer
         batches = -(-self.train_images // size)
         limit = min(batches, trainer.limit_train_batches or batches)
@@ -52,13 +52,13 @@ class JobCost:
 
 
 def measure_job_cost(config: TrainConfig, *, timed: bool) -> JobCost:
-    """Open the data of a configuration and size its network.
+    """Open the data of a job, build its network, and time a step of it if ``timed``.
 
     Raises:
-        UserError: the data, the network or the device is missing, or they do not go together.
+        UserError: data, network or device is missing, or they do not fit together.
     """
     began = time.perf_counter()
-    logging.getLogger().setLevel(logging.ERROR)  # what is said here is said again by the job
+    logging.getLogger().setLevel(logging.ERROR)  # the job logs the same again
     accelerator = choose_accelerator(config.trainer.accelerator, config.trainer.devices)
     data = build_data(config)
     height, width, channels = data.image_shape
@@ -88,10 +88,10 @@ def measure_job_cost(config: TrainConfig, *, timed: bool) -> JobCost:
 def _seconds_per_image(
     network: nn.Module, config: TrainConfig, accelerator: str, shape: tuple[int, int, int]
 ) -> float | None:
-    """Time a forward and a backward pass, after one that is not timed; ``None`` if it fails."""
+    """Time the second of two forward and backward passes; ``None`` if one fails."""
     size = config.data.batch_size
     if accelerator == "cpu":
-        size = min(size, ENOUGH)
+        size = min(size, TIMED_ON_CPU)
         torch.set_num_threads(config.trainer.num_threads or torch.get_num_threads())
     device = device_of(accelerator)
     lower = LOWER.get(choose_precision(config.trainer.precision, accelerator))
@@ -111,6 +111,6 @@ def _seconds_per_image(
             loss.item()
             seconds = time.perf_counter() - began
     except RuntimeError:
-        # Out of memory, say: the job will find out with its own settings.
+        # For example out of memory, which the job reports.
         return None
     return seconds / size

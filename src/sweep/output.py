@@ -12,11 +12,7 @@ from src.runs.reader import read_runs, varying
 
 
 def show_sweep(sweep: Path, console: Console) -> None:
-    """Print one row a job.
-
-    Raises:
-        UserError: a run's files are damaged.
-    """
+    """Print a row for each job, and why those that failed did."""
     with as_user_errors():
         runs = read_runs(sweep)
     table = Table(title=Text(f"sweep {sweep}"), title_justify="left")

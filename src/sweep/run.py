@@ -22,12 +22,12 @@ from src.runs.job_directories import place_jobs
 from src.runs.reader import read_run, read_runs
 from src.runs.record import command_line
 from src.sweep.forecast import Forecast, forecast
-from src.sweep.job_runner import JobRunner, words_of_job
+from src.sweep.job_runner import JobRunner, job_overrides
 from src.sweep.output import show_sweep
-from src.sweep.stop import Stop, interruptible
+from src.sweep.stop import StopRequest, interruptible
 
 Start = Callable[[Callable[[DictConfig], float | None]], None]
-"""Has Hydra call a function with the configuration of each job of the command line."""
+"""Function that lets Hydra's sweeper and launcher call a function for each job."""
 
 log = logging.getLogger(__name__)
 
@@ -38,57 +38,51 @@ def run_sweep(
     sweep: Path,
     start: Start,
     environment: dict[str, str],
-    look_up: list[str],
+    config_options: list[str],
 ) -> int:
-    """Run what is missing of a sweep and show how all of it went.
+    """Run the unfinished jobs of a sweep and report on all.
 
     Args:
-        config_name: the module of ``src`` whose command this is.
-        plan: the sweep's jobs.
-        sweep: its directory, which exists.
-        start: lets Hydra's sweeper and launcher do the jobs.
-        environment: variables of the jobs, on top of this process's own.
-        look_up: words of the jobs that say where configurations are found.
+        config_name: module of ``src`` whose command this is.
+        sweep: directory of the sweep.
+        environment: environment variables of the jobs, in addition to this process's.
+        config_options: options and overrides that say where configurations are found.
 
     Returns:
-        0 when every job is finished, else 1.
-
-    Raises:
-        UserError: a job cannot work.
-        RunFailed: the engine that runs the jobs, or the search, did not work.
-        Interrupted: a signal ended the sweep; the message is the command to go on with.
+        The exit code: 0 if every job is finished (of a search, one), else 1.
     """
     console = Console()
-    stop = Stop.of(sweep)
+    stop = StopRequest.for_sweep(sweep)
     try:
-        with interruptible(sweep, stop), _importable():
-            _look_ahead(config_name, plan, sweep, console)
-            job = JobRunner(config_name, sweep.absolute(), stop, Path.cwd(), environment, look_up)
-            with _engine_named():
-                # A function: Hydra wants to know the file it is from.
+        with interruptible(sweep, stop), _project_on_python_path():
+            _forecast(config_name, plan, sweep, console)
+            job = JobRunner(
+                config_name, sweep.absolute(), stop, Path.cwd(), environment, config_options
+            )
+            with _explain_plugin_errors():
+                # A lambda: Hydra needs a function that has a file.
                 start(lambda cfg: job(cfg))
     except (Interrupted, KeyboardInterrupt) as end:
         _report(config_name, plan, sweep, console)
         number = getattr(end, "signal_number", signal.SIGINT)
-        raise Interrupted(number, f"interrupted; go on with: {_again(sweep)}") from end
+        raise Interrupted(number, f"interrupted; go on with: {_repeated_command(sweep)}") from end
     return _report(config_name, plan, sweep, console)
 
 
-def _look_ahead(config_name: str, plan: Plan, sweep: Path, console: Console) -> None:
-    """Give the jobs their directories, and say what those that are missing will cost."""
+def _forecast(config_name: str, plan: Plan, sweep: Path, console: Console) -> None:
+    """Make the directories of the jobs, and print the cost of those that are not finished."""
     numbers = {} if plan.search else _place(plan, sweep)
-    missing = _missing(plan, sweep, numbers)
-    if config_name == "train" and missing:
-        named = [(_called(job, numbers), job.config) for job in missing]
+    unfinished = _unfinished(plan, sweep, numbers)
+    if config_name == "train" and unfinished:
+        named = [(_name(job, numbers), job.config) for job in unfinished]
         expected = forecast(named, sweep, times=plan.trials or 1)
-        _show_forecast(console, plan, sweep, len(missing), expected)
+        _show_forecast(console, plan, sweep, len(unfinished), expected)
 
 
 def _report(config_name: str, plan: Plan, sweep: Path, console: Console) -> int:
-    """Show how the jobs went, and how they compare.
+    """Print the jobs and write the report; return the exit code.
 
-    Returns:
-        0 when all jobs are finished, or one of a search, whose trials may well diverge; else 1.
+    Of a search one finished job is enough, as trials may diverge.
     """
     with as_user_errors():
         states = [run.state for run in read_runs(sweep)]
@@ -107,40 +101,40 @@ def _report(config_name: str, plan: Plan, sweep: Path, console: Console) -> int:
 
 
 def _place(plan: Plan, sweep: Path) -> dict[str, str]:
-    """Give every job its directory, in the order of the command line: key to number."""
+    """Make the directories of the jobs; returns the number of each by its key."""
     named = {key for job in plan.jobs for key in named_settings(list(job.overrides))}
     varying = [
         key for key in sorted(named) if len({str(job.settings.get(key)) for job in plan.jobs}) > 1
     ]
-    wanted = {job.key: words_of_job(job.overrides) for job in plan.jobs}
+    wanted = {job.key: job_overrides(job.overrides) for job in plan.jobs}
     with as_user_errors():
         placed = place_jobs(sweep, wanted, varying)
     return {key: job.directory.path.name for key, job in placed.items()}
 
 
-def _missing(plan: Plan, sweep: Path, numbers: dict[str, str]) -> list[PlannedJob]:
-    """The jobs that are not finished, each once; all of a search."""
+def _unfinished(plan: Plan, sweep: Path, numbers: dict[str, str]) -> list[PlannedJob]:
+    """The distinct jobs that are not finished; all of a search."""
     if plan.search:
         return list(plan.jobs)
-    different = {job.key: job for job in plan.jobs}
+    distinct = {job.key: job for job in plan.jobs}
     with as_user_errors():
-        states = {key: read_run(sweep / numbers[key]).state for key in different}
-    return [job for key, job in different.items() if states[key] != "finished"]
+        states = {key: read_run(sweep / numbers[key]).state for key in distinct}
+    return [job for key, job in distinct.items() if states[key] != "finished"]
 
 
-def _called(job: PlannedJob, numbers: dict[str, str]) -> str:
+def _name(job: PlannedJob, numbers: dict[str, str]) -> str:
     number = numbers.get(job.key)
     return f"job {number} ({' '.join(job.overrides)})" if number else " ".join(job.overrides)
 
 
 def _show_forecast(
-    console: Console, plan: Plan, sweep: Path, missing: int, expected: Forecast
+    console: Console, plan: Plan, sweep: Path, unfinished: int, expected: Forecast
 ) -> None:
     if plan.search:
         jobs = f"a search of {plan.trials or '?'} trials"
     else:
         count = len({job.key for job in plan.jobs})
-        done = f", {count - missing} of them finished" if missing < count else ""
+        done = f", {count - unfinished} of them finished" if unfinished < count else ""
         jobs = f"{count} job{'s' if count > 1 else ''}{done}"
     networks = "; ".join(
         f"{name}: {parameters:,} parameters, {operations / 1e6:,.0f} M multiply-adds"
@@ -169,8 +163,8 @@ def _size(count: float) -> str:
 
 
 @contextmanager
-def _engine_named() -> Iterator[None]:
-    """Say in one line that a plug-in failed: the jobs' own errors do not come this far."""
+def _explain_plugin_errors() -> Iterator[None]:
+    """Report errors of Hydra's plug-ins in one line; those of the jobs are not raised here."""
     try:
         yield
     except (UserError, RunFailed, HydraException):
@@ -180,8 +174,8 @@ def _engine_named() -> Iterator[None]:
 
 
 @contextmanager
-def _importable() -> Iterator[None]:
-    """Let an engine's processes import this project, wherever they are started."""
+def _project_on_python_path() -> Iterator[None]:
+    """Let the processes of Hydra's launchers import this project, whatever their directory."""
     before = os.environ.get("PYTHONPATH")
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(CONF.parent), before]))
     try:
@@ -193,13 +187,13 @@ def _importable() -> Iterator[None]:
             os.environ["PYTHONPATH"] = before
 
 
-def _again(sweep: Path) -> str:
+def _repeated_command(sweep: Path) -> str:
     """The command that goes on with the sweep."""
-    words = [word for word in shlex.split(command_line()) if not word.startswith("sweep=")]
-    words = [word for word in words if not word.startswith("hydra.sweep.dir=")]
+    directory = ("sweep=", "hydra.sweep.dir=")
+    words = [word for word in shlex.split(command_line()) if not word.startswith(directory)]
     if sweep.parent == SWEEPS:
         name = sweep.name
     else:
-        # A bare name would be one in outputs/sweep.
+        # A name without a separator would be taken for one in outputs/sweep.
         name = str(sweep) if os.sep in str(sweep) else f".{os.sep}{sweep}"
     return shlex.join([*words, plain_override("sweep", name)])

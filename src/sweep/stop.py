@@ -1,8 +1,8 @@
-"""Stop the jobs of a sweep that run in other processes or on other machines.
+"""Stopping of a sweep's jobs, which run in other processes or on other machines.
 
-An engine ends its workers in its own way when it is interrupted, joblib by killing them: the jobs
-have to be stopped before. They look for a file that only this sweep's process makes, which every
-engine that shares the directory can see.
+Hydra's launchers end their workers in ways of their own when they are interrupted (joblib kills
+them), so the jobs have to be stopped before. They poll for a file in the sweep's directory, which
+machines share.
 """
 
 import logging
@@ -21,7 +21,7 @@ from src.process.signals import handle_signals
 from src.runs.reader import read_runs
 
 GRACE = 120.0
-"""Seconds that jobs get to write their checkpoints."""
+"""Seconds that jobs have to write their checkpoints."""
 
 _POLL = 0.2
 
@@ -29,13 +29,13 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Stop:
-    """Says to the jobs of one sweep process when they are to stop; can be sent to others.
+class StopRequest:
+    """Request of a sweep's process to its jobs to stop; picklable.
 
     Attributes:
-        file: is there from then on.
-        host: the machine of the sweep's process.
-        process: its number there.
+        file: file that exists once the jobs are to stop.
+        host: host name of the sweep's process.
+        process: process id of the sweep's process.
     """
 
     file: Path
@@ -43,16 +43,16 @@ class Stop:
     process: int = field(default_factory=os.getpid)
 
     @classmethod
-    def of(cls, sweep: Path) -> "Stop":
-        """A new one, for the sweep in a directory."""
+    def for_sweep(cls, sweep: Path) -> "StopRequest":
+        """A request that is not made yet, for the sweep in a directory."""
         return cls(sweep.absolute() / f".stop-{uuid.uuid4().hex[:8]}")
 
-    def is_here(self) -> bool:
-        """Whether this is the sweep's own process, which is to end with the job."""
+    def is_own_process(self) -> bool:
+        """Whether this is the sweep's own process."""
         return self.process == os.getpid() and self.host == socket.gethostname()
 
-    def wanted(self) -> bool:
-        """Whether jobs are to stop: asked for, or the sweep's process on this machine is gone."""
+    def requested(self) -> bool:
+        """Whether the jobs are to stop, or the sweep's process on this machine has ended."""
         return self.file.exists() or (
             self.host == socket.gethostname() and not _is_alive(self.process)
         )
@@ -71,13 +71,10 @@ def _is_alive(process: int) -> bool:
 
 
 @contextmanager
-def interruptible(sweep: Path, stop: Stop) -> Iterator[None]:
-    """End what is done here on Ctrl-C and SIGTERM, once the jobs have saved what they have.
+def interruptible(sweep: Path, stop: StopRequest) -> Iterator[None]:
+    """Raise :class:`Interrupted` on a signal, once the jobs have saved their checkpoints.
 
-    A second signal does not wait for them.
-
-    Raises:
-        Interrupted: a signal came.
+    A second signal raises it at once.
     """
     received: list[int] = []
 
@@ -92,7 +89,7 @@ def interruptible(sweep: Path, stop: Stop) -> Iterator[None]:
         try:
             yield
         except Exception as error:
-            # Raised inside of an engine, Interrupted may come out as something else.
+            # A launcher may turn Interrupted into another exception.
             if received:
                 raise Interrupted(received[0], "interrupted") from error
             raise
@@ -102,14 +99,16 @@ def interruptible(sweep: Path, stop: Stop) -> Iterator[None]:
 
 def _wait_for_jobs(sweep: Path, received: list[int]) -> None:
     deadline = time.monotonic() + GRACE
-    said = False
+    announced = False
     while time.monotonic() < deadline and len(received) == 1:
         with as_user_errors():
             running = [run.path.name for run in read_runs(sweep) if run.state == "running"]
         if not running:
             return
-        if not said:
-            log.warning("waiting for job %s to save; once more to stop at once", ", ".join(running))
-            said = True
+        if not announced:
+            log.warning(
+                "waiting for job %s to save; press Ctrl-C again to stop at once", ", ".join(running)
+            )
+            announced = True
         time.sleep(_POLL)
     log.warning("some jobs are still running")

@@ -183,7 +183,7 @@ def test_a_job_that_another_process_is_at_is_left_to_it(
         done = cli(*words)
         assert cli(f"resume={run.path}").code == 2
     assert done.code == 1
-    assert "another process is at it" in done.out
+    assert "another process is running it" in done.out
 
 
 @pytest.mark.parametrize(

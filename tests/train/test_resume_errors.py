@@ -53,14 +53,14 @@ def test_what_cannot_be_resumed_is_said_in_one_line(cli: Cli, cifar: str, tmp_pa
         (".hydra/config.yaml", b"seed: [", "config.yaml: cannot be read"),
         ("run.json", b"{", "run.json: not readable as JSON"),
         ("run.json", b"[" * 100_000, "run.json: not readable as JSON"),
-        ("run.json", b'{"data": []}', "run.json: data is no dict"),
-        ("run.json", b'{"resumed": 5}', "run.json: resumed is no list"),
+        ("run.json", b'{"data": []}', "run.json: data is not a dict"),
+        ("run.json", b'{"resumed": 5}', "run.json: resumed is not a list"),
         (
             "metrics.json",
             b'{"epochs": "x"}',
             "metrics.json: epochs and steps must be whole numbers",
         ),
-        (".hydra/config.yaml", b"a: &a [1]\nb: [*a, *a]", "it refers to parts of itself"),
+        (".hydra/config.yaml", b"a: &a [1]\nb: [*a, *a]", "it has YAML aliases"),
         (".hydra/config.yaml", b"[" * 20_000, "config.yaml: cannot be read"),
     ],
 )
