@@ -12,9 +12,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from src.data.image_checks import damage_reason, unreadable_format, unsupported_reason
+from src.data.image_checks import PNG_MAGIC, damage_reason, unreadable_format, unsupported_reason
 
-_PNG = b"\x89PNG\r\n\x1a\n"
 _PNG_COLOUR_TYPE, _PNG_WITH_ALPHA = 25, (4, 6)  # its place in the header; grey and RGB with alpha
 _CHUNK = 1024  # images a thread resizes at a time
 
@@ -45,7 +44,7 @@ def single_threaded_opencv() -> Iterator[None]:
 
 
 def _may_be_transparent(buffer: bytes) -> bool:
-    if buffer.startswith(_PNG):
+    if buffer.startswith(PNG_MAGIC):
         with_alpha = buffer[_PNG_COLOUR_TYPE] in _PNG_WITH_ALPHA
         return with_alpha or b"tRNS" in buffer[: buffer.find(b"IDAT")]
     return buffer[:4] in (b"RIFF", b"II*\0", b"MM\0*")

@@ -11,6 +11,8 @@ import zlib
 from collections.abc import Iterator
 from typing import NamedTuple
 
+PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
+
 PIXEL_LIMIT = 1 << 28
 """The most pixels an image may have: more than a camera's 200 million; 0.8 GB in colour."""
 
@@ -54,7 +56,7 @@ def unsupported_reason(buffer: bytes) -> str | None:
 
 
 def _read(buffer: bytes) -> _Header:
-    if buffer.startswith(b"\x89PNG\r\n\x1a\n"):
+    if buffer.startswith(PNG_MAGIC):
         return _png(buffer)
     if buffer.startswith(b"\xff\xd8"):
         return _jpeg(buffer)
@@ -152,7 +154,6 @@ def _gif_frames(buffer: bytes) -> int:
     return frames
 
 
-_PNG = b"\x89PNG\r\n\x1a\n"
 _PNG_NEEDED = (b"IHDR", b"PLTE", b"IDAT", b"IEND")
 # In entropy-coded data FF is followed by 00 (a literal FF), D0..D7 (restart) or another FF (fill).
 _JPEG_MARKER = re.compile(rb"\xff([^\x00\xd0-\xd7\xff])", re.DOTALL)
@@ -180,7 +181,7 @@ def _jpeg_ends(buffer: bytes) -> bool:
 
 def _png_chunks(buffer: bytes) -> Iterator[tuple[bytes, bool]]:
     """The kind of each whole chunk, and whether its checksum is right."""
-    content, place = memoryview(buffer), len(_PNG)
+    content, place = memoryview(buffer), len(PNG_MAGIC)
     while place + 12 <= len(buffer):
         end = place + 8 + int.from_bytes(content[place : place + 4])
         if end + 4 > len(buffer):
@@ -211,7 +212,7 @@ def damage_reason(buffer: bytes) -> str | None:
     """
     if buffer[:2] == b"\xff\xd8" and not _jpeg_ends(buffer):
         return "is truncated: its JPEG data has no end marker"
-    if buffer.startswith(_PNG):
+    if buffer.startswith(PNG_MAGIC):
         return _png_damage(buffer)
     if buffer[:4] == b"RIFF" and buffer[8:12] == b"WEBP":
         declared = int.from_bytes(buffer[4:8], "little") + 8

@@ -57,7 +57,7 @@ def damage(path: Path, name: str, text: str | None) -> Path:
     [
         ("run.json", "{", "run.json: not readable as JSON"),
         ("run.json", None, "run.json: not there"),
-        ("run.json", "[]", "run.json: a JSON object is expected"),
+        ("run.json", "[]", "run.json: not a JSON object"),
         ("metrics.json", "", "metrics.json: not readable as JSON"),
         ("metrics.json", None, "metrics.json: not there"),
         ("metrics.json", '{"val/acc": "high"}', "val/acc is 'high', not a number"),
