@@ -6,12 +6,11 @@ import socket
 import sys
 import time
 from pathlib import Path
-from subprocess import Popen
 
 from src.distributed.ranks import STARTED_BY, usable_cores
 from src.errors import RunFailed
 from src.files import read_json
-from src.process.child import send_signal, start_python
+from src.process.child import Process, send_signal, start_python
 from src.process.parent_watch import ParentWatch
 from src.process.signals import handle_signals
 from src.runs.directory import RunDirectory
@@ -63,7 +62,7 @@ class RankProcesses:
     """
 
     def __init__(self) -> None:
-        self.processes: list[Popen[bytes]] = []
+        self.processes: list[Process] = []
         self.failed: int | None = None
         self.stopped = False
 

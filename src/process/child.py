@@ -12,13 +12,14 @@ from typing import Any
 from src.process.parent_watch import ParentWatch
 from src.process.signals import handle_signals
 
+Process = subprocess.Popen[bytes]
 _POLL = 0.5
 """Seconds between two calls of ``stop``."""
 
 
 def start_python(
     arguments: Sequence[str], environment: Mapping[str, str], watch: ParentWatch, **options: Any
-) -> "subprocess.Popen[bytes]":
+) -> Process:
     """Start ``python <arguments>`` so that it ends with this process.
 
     The child is in a session of its own: Ctrl-C in a terminal reaches this process alone, which
@@ -37,7 +38,7 @@ def start_python(
     )
 
 
-def send_signal(process: "subprocess.Popen[bytes]", number: int) -> None:
+def send_signal(process: Process, number: int) -> None:
     """Send a signal, except for Ctrl-C on Windows, which reaches all processes of a console."""
     if sys.platform != "win32" or number == signal.SIGTERM:
         process.send_signal(number)
