@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from src.config.validate import CONF
 from src.runs.directory import RunDirectory
 from tests.fixtures.cli import TINY, Cli
 from tests.fixtures.datasets import cifar10_python_files, write_archive, write_files
@@ -112,14 +113,15 @@ def _model(value: object) -> Callable[[str], str]:
     return change
 
 
+_RESNET = yaml.safe_load((CONF / "model/resnet18.yaml").read_text())
 _LINEAR = {"_target_": "torch.nn.Linear", "in_features": 1}
 _MKDIR = {"_target_": "os.mkdir", "_args_": ["executed"]}
 CONFIGURATIONS: dict[str, tuple[Callable[[str], str], str]] = {
-    "a target": (_model(_MKDIR), "os.mkdir is not built"),
+    "a target": (_model(_MKDIR), "os.mkdir is not on the list of classes"),
     "a target inside of another": (_model(_LINEAR | {"out_features": _MKDIR}), "os.mkdir"),
-    "a partial": (_model(_MKDIR | {"_partial_": True}), "os.mkdir is not built"),
+    "a partial": (_model(_MKDIR | {"_partial_": True}), "os.mkdir is not on the list of classes"),
     "the environment": (
-        _model({"_target_": "src.models.build_model", "name": "${oc.env:SECRET}"}),
+        _model(_RESNET | {"name": "${oc.env:SECRET}"}),
         "model.name=s3cr3t: no such network",
     ),
     "a resolver of its own": (
