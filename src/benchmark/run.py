@@ -109,20 +109,6 @@ def _input(
     return {"measured": {name: samples.as_json() for name, samples in measured.items()}}
 
 
-def _startup(
-    config: TrainConfig, directory: RunDirectory, words: list[str], stops: list[Interrupted]
-) -> Figures:
-    from src.benchmark.output import show_samples
-    from src.benchmark.startup import measure_startup
-    from src.training.hardware import choose_accelerator
-
-    choose_accelerator(config.trainer.accelerator, 1)
-    with _until_interrupted(stops) as measured:
-        measure_startup(config.benchmark_settings.rounds, words, measured)
-    show_samples("from the command on", measured)
-    return {"measured": {name: samples.as_json() for name, samples in measured.items()}}
-
-
 def _operations(
     config: TrainConfig, directory: RunDirectory, words: list[str], stops: list[Interrupted]
 ) -> Figures:
@@ -145,6 +131,5 @@ def _name(config: TrainConfig) -> str:
 _MODES: dict[str, Callable[[TrainConfig, RunDirectory, list[str], list[Interrupted]], Figures]] = {
     "training": _training,
     "input": _input,
-    "startup": _startup,
     "operations": _operations,
 }

@@ -13,7 +13,6 @@ import cv2
 import pytest
 import torch
 
-from src.benchmark import startup
 from src.benchmark import worker as alone
 from src.benchmark.contenders import ours
 from src.errors import RunFailed, UserError
@@ -137,28 +136,6 @@ def test_one_that_fails_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.chdir(tmp_path)  # where there is no such module
     with pytest.raises(RunFailed, match=r"bare in a process of its own: .*No module named 'src'"):
         alone.measure_in_process("bare", [])
-
-
-def test_the_start_is_measured_from_the_command_on(
-    benchmark_cli: Cli, cifar: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(startup, "COMMANDS", {"a module": ["-c", "import json"]})
-    # A process of its own finds this project from its root only.
-    monkeypatch.setenv("PYTHONPATH", str(ROOT))
-    done = benchmark_cli(*TINY, cifar, "benchmark.mode=startup", "benchmark.rounds=1", PLACE)
-    assert done.code == 0, done.err
-    found = figures(tmp_path / "out")["measured"]
-    assert 0 < found["a module"]["median"] < found["the first training step"]["median"]
-
-
-def test_a_command_that_fails_ends_the_measurement(
-    benchmark_cli: Cli, cifar: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(startup, "COMMANDS", {"wrong": ["-c", "raise SystemExit(3)"]})
-    monkeypatch.setattr(startup, "measure_in_process", lambda name, words: (1.5, 512.0))
-    done = benchmark_cli(*TINY, cifar, "benchmark.mode=startup")
-    assert done.code == 1
-    assert done.err == "error: -c raise SystemExit(3): exit code 3\n"
 
 
 @pytest.mark.parametrize("augment", ["standard", "none"])

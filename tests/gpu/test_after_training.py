@@ -45,7 +45,7 @@ def test_pictures_are_predicted(predict_cli: Cli, finished: RunDirectory) -> Non
     assert "curves.png" in done.out
 
 
-@pytest.mark.parametrize("mode", ["training", "operations", "input", "startup"])
+@pytest.mark.parametrize("mode", ["training", "operations", "input"])
 def test_the_benchmark_measures(
     benchmark_cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: str
 ) -> None:
