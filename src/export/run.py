@@ -4,7 +4,6 @@ import logging
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import torch
 from hydra.core.override_parser.types import Override
@@ -20,6 +19,7 @@ from src.export.verify import (
     TOLERANCE,
     Engine,
     Images,
+    OpenCVError,
     largest_difference,
     milliseconds_per_image,
     torch_engine,
@@ -67,7 +67,7 @@ def _write_and_compare(format: str, trained: TrainedRun, path: Path) -> None:
         try:
             engine = load(path, trained.network)
             differences[name] = largest_difference(engine, network, images)
-        except cv2.error as error:
+        except OpenCVError as error:
             log.warning("%s cannot compute the exported file: %s", name, one_line(error))
             continue
         engines[name] = engine

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from statistics import median
 
+import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -36,8 +37,6 @@ def _onnx_runtime(path: Path, network: nn.Module) -> Engine:
 
 
 def _opencv(path: Path, network: nn.Module) -> Engine:
-    import cv2
-
     loaded = cv2.dnn.readNetFromONNX(str(path))
 
     def run(images: Images) -> NDArray[np.float32]:
@@ -60,6 +59,8 @@ def _safetensors(path: Path, network: nn.Module) -> Engine:
     copied.load_state_dict(load_file(path))
     return torch_engine(copied)
 
+
+OpenCVError = cv2.error
 
 OPENCV = "cv2.dnn"
 """Supports only parts of ONNX: it may compute wrong logits from a correct file."""
