@@ -3,7 +3,6 @@
 import logging
 import sys
 from collections.abc import Callable, Collection
-from importlib import import_module
 from typing import Any, NoReturn
 
 from hydra import initialize_config_dir
@@ -18,6 +17,7 @@ from src.config.overrides import hydra_override
 from src.config.validate import CONF
 from src.console import ScreenHandler
 from src.errors import ConfigError, RunFailed, is_out_of_memory
+from src.process.signals import import_uninterrupted
 from src.runs.record import remember_command
 
 DATA = "data"
@@ -76,7 +76,7 @@ def _run_command(
     settings = check(cfg)
     _log_to_screen()
     try:
-        return int(import_module(workflow).run(settings, changes))
+        return int(import_uninterrupted(workflow).run(settings, changes))
     except (MemoryError, RuntimeError) as error:
         if not is_out_of_memory(error):
             raise

@@ -10,7 +10,6 @@ import warnings
 from argparse import Namespace
 from collections.abc import Callable
 from functools import partial
-from importlib import import_module
 from pathlib import Path
 from typing import NoReturn
 
@@ -30,6 +29,7 @@ from src.distributed.launcher import launch_ranks
 from src.distributed.ranks import detect_launcher, this_rank
 from src.errors import ConfigError, RunFailed, UserError, one_line
 from src.process.parent_watch import stop_with_parent
+from src.process.signals import import_uninterrupted
 from src.runs.claim import create_run_directory, open_sweep_directory
 from src.runs.directory import RunDirectory
 from src.runs.record import remember_command
@@ -194,7 +194,7 @@ def run_hydra(config_name: str, arguments: Namespace, job: Job) -> None:
 
 def _run_job(config: TrainConfig, workflow: str, **hooks: Callable[[], None]) -> float:
     directory = RunDirectory(Path(HydraConfig.get().runtime.output_dir))
-    metrics = import_module(workflow).run(config, directory, **hooks)
+    metrics = import_uninterrupted(workflow).run(config, directory, **hooks)
     value = metrics.get(config.run.objective)
     return float("nan") if value is None else float(value)
 

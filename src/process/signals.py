@@ -5,6 +5,8 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib import import_module
+from types import ModuleType
 
 from src.errors import Interrupted
 
@@ -54,6 +56,16 @@ def defer_signals(*, answered: bool) -> Iterator[None]:
         yield
     if answered and received:
         signal.raise_signal(received[0])
+
+
+def import_uninterrupted(name: str) -> ModuleType:
+    """Import a module, and answer a signal afterwards.
+
+    An exception from a handler aborts the process while torch 2.15 loads its extensions: pybind11
+    does not catch it.
+    """
+    with defer_signals(answered=True):
+        return import_module(name)
 
 
 def end_on_next(number: int) -> None:
