@@ -2,6 +2,7 @@
 
 import tempfile
 import time
+from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import partial
@@ -17,69 +18,56 @@ from src.data.module import ImageDataModule
 from src.train.build import build_data
 
 DECODINGS = 3
-"""Rounds of what takes seconds, at most."""
+"""Rounds of decoding, which takes seconds, at most."""
 
 
 def measure_input(config: TrainConfig, measured: dict[str, Samples]) -> None:
-    """Add to ``measured`` what decoding, loading, fetching and augmenting take, each by itself.
+    """Add to ``measured`` the time of opening the data and the speed of batches and augmentation.
 
-    Fetching and augmenting go through the training images once a round, on one thread of the CPU:
-    what a GPU does with resident images is part of ``benchmark.mode=training``.
-
-    Raises:
-        UserError: the data cannot be had.
+    Each round goes through the training images once, on one thread of the CPU: what a GPU does with
+    resident images is part of ``benchmark.mode=training``.
     """
     data = build_data(config)
     rounds = config.benchmark_settings.rounds
-    _opening(config, min(rounds, DECODINGS), measured)
+    for _ in range(min(rounds, DECODINGS)):
+        _measure_opening(config, measured)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        _batches(config, data, rounds, measured)
+        _measure_batches(data, rounds, measured)
     finally:
         torch.set_num_threads(threads)
 
 
-def _opening(config: TrainConfig, rounds: int, measured: dict[str, Samples]) -> None:
-    """Seconds of the first and of a later opening, the files' pages in memory."""
-    first = measured["first opening: decode and keep"] = Samples("s")
-    later = measured["later opening: load and check"] = Samples("s")
-    for _ in range(rounds):
-        with (
-            tempfile.TemporaryDirectory(prefix="benchmark-") as folder,
-            quiet_loggers("src.data.cache", "src.data.load"),
-        ):
-            open_fresh = partial(open_images, replace(config.data, cache_dir=folder))
-            first.values.append(_seconds(open_fresh))
-            later.values.append(_seconds(open_fresh))
+def _measure_opening(config: TrainConfig, measured: dict[str, Samples]) -> None:
+    """Time the first and a later opening; the system has the files in memory."""
+    with (
+        tempfile.TemporaryDirectory(prefix="benchmark-") as folder,
+        quiet_loggers("src.data.cache", "src.data.load"),
+    ):
+        open_fresh = partial(open_images, replace(config.data, cache_dir=folder))
+        for name in ("first opening: decode and cache", "later opening: load and check"):
+            measured.setdefault(name, Samples("s")).values.append(_seconds(open_fresh))
 
 
-def _batches(
-    config: TrainConfig, data: ImageDataModule, rounds: int, measured: dict[str, Samples]
-) -> None:
-    count = len(data.train_indices)
-    augment = data.augment
-
-    def augmented(batch: Batch) -> None:
-        augment(batch.images, batch.labels, batch.indices, 0, len(data.classes))
-
+def _measure_batches(data: ImageDataModule, rounds: int, measured: dict[str, Samples]) -> None:
     loader = data.train_dataloader()
-    jobs: dict[str, Callable[[], None]] = {"fetch batches, one thread": lambda: _through(loader)}
-    if not augment.identity:
-        ready = list(loader)
-        jobs["augment batches, one thread"] = lambda: _through(ready, augmented)
-        jobs["fetch and augment, one thread"] = lambda: _through(loader, augmented)
-    measured |= {name: Samples("images/s") for name in jobs}
+    jobs: dict[str, Callable[[], object]] = {
+        "fetch batches, one thread": lambda: deque(loader, maxlen=0)
+    }
+    if not data.augment.identity:
+        jobs["augment batches, one thread"] = partial(_augment, list(loader), data)
+        jobs["fetch and augment, one thread"] = partial(_augment, loader, data)
     for number in range(rounds + 1):
         for name, job in jobs.items():
-            speed = count / _seconds(job)
+            speed = len(data.train_indices) / _seconds(job)
             if number:  # the first round warms up
-                measured[name].values.append(speed)
+                measured.setdefault(name, Samples("images/s")).values.append(speed)
 
 
-def _through(batches: Iterable[Batch], do: Callable[[Batch], None] = lambda batch: None) -> None:
+def _augment(batches: Iterable[Batch], data: ImageDataModule) -> None:
     for batch in batches:
-        do(batch)
+        data.augment(batch.images, batch.labels, batch.indices, 0, len(data.classes))
 
 
 def _seconds(job: Callable[[], object]) -> float:

@@ -4,38 +4,34 @@ from pathlib import Path
 
 from rich.table import Table
 
-from src.benchmark.profile import Profile
+from src.benchmark.profile import StepProfile
+from src.benchmark.race import Contender
 from src.benchmark.samples import Samples
 from src.console import plain_console
 from src.plotting.figure import new_figure, write_figure
 
-CONTENDERS = {
+DESCRIPTIONS = {
     "ours": "python -m src.train",
     "bare": "the same steps over one resident batch",
     "plain": "float32, PIL, a DataLoader, .item()",
 }
 
 
-def show_race(
-    title: str, speeds: dict[str, Samples], alone: dict[str, tuple[float, float]]
-) -> None:
-    """Print a row a contender; medians, with the lowest and the highest round.
-
-    ``alone`` may lack contenders whose start was not measured.
-    """
+def show_race(title: str, contenders: dict[str, Contender]) -> None:
+    """Print a row a contender; medians, with the lowest and the highest round."""
     table = Table(title=title, title_justify="left")
     table.add_column("")
     for name in ("images/s", "ours is ×", "first step", "memory"):
         table.add_column(name, justify="right")
-    for name, samples in speeds.items():
-        compared = name != "ours" and "ours" in speeds
-        ratio = speeds["ours"].over(samples).text(2) if compared else ""
-        start = [f"{alone[name][0]:.1f} s", f"{alone[name][1]:,.0f} MiB"] if name in alone else []
-        table.add_row(name, samples.text(samples.digits), ratio, *start)
+    for name, contender in contenders.items():
+        ratio = contenders["ours"].speeds.over(contender.speeds).text(2) if name != "ours" else ""
+        first, memory = contender.seconds_to_first_step, contender.peak_memory / 2**20
+        speed = contender.speeds.text(contender.speeds.digits)
+        table.add_row(name, speed, ratio, f"{first:.1f} s", f"{memory:,.0f} MiB")
     console = plain_console()
     console.print(table)
-    for name in speeds:
-        console.print(f"{name}: {CONTENDERS[name]}")
+    for name in contenders:
+        console.print(f"{name}: {DESCRIPTIONS[name]}")
 
 
 def show_samples(title: str, measured: dict[str, Samples]) -> None:
@@ -49,7 +45,7 @@ def show_samples(title: str, measured: dict[str, Samples]) -> None:
     plain_console().print(table)
 
 
-def show_operations(title: str, profile: Profile) -> None:
+def show_operations(title: str, profile: StepProfile) -> None:
     """Print where a step's time goes, beside what the hardware would need for it."""
     table = Table(title=title, title_justify="left")
     table.add_column("operation", overflow="fold")
@@ -68,29 +64,30 @@ def show_operations(title: str, profile: Profile) -> None:
     console.print(table)
     console.print(
         f"a step took {profile.milliseconds:.1f} ms, and {profile.untouched_milliseconds:.1f} ms "
-        "when its operations were not timed one by one; measured limits: "
+        "when it was not profiled; measured limits: "
         f"{profile.matrix_rate:,.0f} GFLOP/s in a matrix product, "
         f"{profile.bandwidth:.1f} GB/s in a copy",
         soft_wrap=True,
     )
 
 
-def draw_race(path: Path, title: str, speeds: dict[str, Samples]) -> None:
+def draw_race(path: Path, title: str, contenders: dict[str, Contender]) -> None:
     """Draw every round as a point and the medians as bars.
 
     Raises:
         OSError: the picture cannot be written.
     """
-    figure = new_figure(8, 0.9 + 0.6 * len(speeds), layout="constrained")
+    figure = new_figure(8, 0.9 + 0.6 * len(contenders), layout="constrained")
     axes = figure.subplots()
     shades = {"ours": "tab:blue", "bare": "0.7", "plain": "0.85"}
-    for place, (name, samples) in enumerate(speeds.items()):
+    for place, (name, contender) in enumerate(contenders.items()):
+        samples = contender.speeds
         axes.barh(place, samples.median, height=0.6, color=shades[name])
         axes.plot(samples.values, [place] * len(samples.values), "o", color="black", markersize=3)
         axes.annotate(
             f"{samples.median:,.0f}", (0, place), (4, 0), textcoords="offset points", va="center"
         )
-    axes.set_yticks(range(len(speeds)), list(speeds))
+    axes.set_yticks(range(len(contenders)), list(contenders))
     axes.invert_yaxis()
     axes.set_xlabel("images a second (bars: medians, points: rounds)")
     axes.set_title(title, fontsize="medium", loc="left")

@@ -1,75 +1,50 @@
-"""Time of each operation of a training step, against the machine's measured limits."""
+"""Operations of a training step by torch.profiler, against the machine's measured limits."""
 
+import os
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict, dataclass
+from math import prod
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
-from torch import Tensor
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
+from numpy.typing import NDArray
+from torch.autograd import DeviceType
+from torch.autograd.profiler_util import FunctionEvent
+from torch.profiler import ProfilerActivity, profile
 from torch.utils.flop_counter import flop_registry
 
-from src.benchmark.contenders.bare import Synthetic
-from src.benchmark.contenders.base import wait_for
+from src.benchmark.contenders.bare import BareLoop
+from src.benchmark.worker import wait_for
 from src.config.schema import TrainConfig
-from src.data.load import open_images
-from src.errors import as_user_errors
 from src.training.hardware import Compute
 
-SIDE = {"cpu": 2048, "cuda": 8192, "mps": 4096}
-COPIED = {"cpu": 1 << 28, "cuda": 1 << 31, "mps": 1 << 30}
-"""Bytes: far more than a cache holds."""
-
-REPEATS = 9
-
-
-def matrix_rate(device: torch.device, dtype: torch.dtype) -> float:
-    """Floating-point operations a second in a product of two square matrices."""
-    side = SIDE[device.type]
-    left, right = (torch.randn(side, side, device=device).to(dtype) for _ in range(2))
-    return 2 * side**3 / _fastest(lambda: left @ right, device)
-
-
-def bandwidth(device: torch.device) -> float:
-    """Bytes read and written a second by a copy within the device's memory."""
-    source = torch.ones(COPIED[device.type], dtype=torch.uint8, device=device)
-    target = torch.zeros_like(source)
-    return 2 * source.nbytes / _fastest(lambda: target.copy_(source), device)
-
-
-def _fastest(job: Callable[[], object], device: torch.device) -> float:
-    """Seconds: what other work on the machine disturbed least."""
-    seconds = []
-    for _ in range(REPEATS):
-        wait_for(device)
-        start = time.perf_counter()
-        job()
-        wait_for(device)
-        seconds.append(time.perf_counter() - start)
-    return min(seconds)
-
-
-WARM_UP, STEPS = 10, 10
-MANY = 10
-"""Inputs of an operation over a list of tensors, which has no size."""
+WARM_UP_STEPS, STEPS = 10, 5
 
 SMALL = 0.005
 """Operations below this share of a step are put together."""
 
+MATRIX_SIDE = {"cpu": 2048, "cuda": 8192, "mps": 4096}
+COPIED_BYTES = {"cpu": 1 << 28, "cuda": 1 << 31, "mps": 1 << 30}
+"""Far more than a cache holds."""
+
+ITEM_SIZE = {"c10::BFloat16": 2, "c10::Half": 2, "unsigned char": 1, "bool": 1, "long int": 8}
+"""Bytes, by the profiler's names; 4 for all others, lists of tensors among them."""
+
 
 @dataclass
-class Row:
-    """One kind of operation, over a step.
+class Operation:
+    """Calls of one operation on tensors of the same sizes, in one step.
 
     Attributes:
-        name: the operation and the sizes it works on, the batch left out.
-        calls: a step.
-        milliseconds: a step.
-        gigaflops: floating-point operations of its products, in 1e9; 0 for other operations.
-        megabytes: of all tensors it reads and writes, in 1e6.
+        name: the operation and the sizes, without the batch.
+        calls: number of calls.
+        milliseconds: on the GPU where one computes, else on the CPU.
+        gigaflops: floating-point operations of matrix products and convolutions, in 1e9.
+        megabytes: memory read and written, in 1e6; the result counts as the largest input does.
     """
 
     name: str
@@ -78,34 +53,27 @@ class Row:
     gigaflops: float = 0.0
     megabytes: float = 0.0
 
-    def add(self, other: "Row") -> None:
-        """Take in another kind."""
-        self.calls += other.calls
-        self.milliseconds += other.milliseconds
-        self.gigaflops += other.gigaflops
-        self.megabytes += other.megabytes
-
 
 @dataclass
-class Profile:
+class StepProfile:
     """A step's operations and the machine's limits.
 
     Attributes:
-        rows: the largest first, the smallest together at the end.
-        milliseconds: of a step while its operations were timed.
-        untouched_milliseconds: of a step otherwise.
+        rows: the slowest operations first, then the small ones together, then what is between.
+        milliseconds: duration of a step while it was profiled.
+        untouched_milliseconds: duration of a step otherwise.
         matrix_rate: 1e9 floating-point operations a second.
         bandwidth: 1e9 bytes a second.
     """
 
-    rows: list[Row]
+    rows: list[Operation]
     milliseconds: float
     untouched_milliseconds: float
     matrix_rate: float
     bandwidth: float
 
-    def least_milliseconds(self, row: Row) -> float:
-        """What a row would take if only its arithmetic, or only its bytes, held it up."""
+    def least_milliseconds(self, row: Operation) -> float:
+        """Duration if an operation's arithmetic, or its memory traffic, were all that it takes."""
         return 1e3 * max(row.gigaflops / self.matrix_rate, row.megabytes / 1e3 / self.bandwidth)
 
     def as_json(self) -> dict[str, Any]:
@@ -116,46 +84,113 @@ class Profile:
         return {**asdict(self), "rows": rows}
 
 
-@dataclass
-class _Timer(TorchDispatchMode):
-    """Times every operation that torch dispatches, forward and backward."""
-
-    device: torch.device
-    rows: dict[str, Row] = field(default_factory=lambda: defaultdict(lambda: Row("")))
-
-    def __post_init__(self) -> None:
-        super().__init__()
-
-    def __torch_dispatch__(
-        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
-    ) -> Any:
-        wait_for(self.device)
-        start = time.perf_counter()
-        result = func(*args, **(kwargs or {}))
-        wait_for(self.device)
-        elapsed = time.perf_counter() - start
-        inputs = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, Tensor)]
-        outputs = [leaf for leaf in tree_leaves(result) if isinstance(leaf, Tensor)]
-        count = flop_registry.get(func.overloadpacket)
-        flops = count(*args, **(kwargs or {}), out_val=result) if count else 0
-        row = self.rows[_name(func, inputs)]
-        moved = sum(tensor.nbytes for tensor in inputs + outputs)
-        row.add(Row("", 1, 1e3 * elapsed, flops / 1e9, moved / 1e6))
-        return result
+def profile_step(config: TrainConfig, compute: Compute, trace: Path) -> StepProfile:
+    """Profile the bare loop's step, and write its ``trace`` for Perfetto."""
+    loop = BareLoop(config, compute)
+    _milliseconds(loop, WARM_UP_STEPS)
+    untouched = _milliseconds(loop, STEPS)
+    on_gpu = loop.device.type == "cuda"
+    # Kineto reports on stderr that it starts, stops and finds no GPU.
+    os.environ.setdefault("KINETO_LOG_LEVEL", "5")
+    activities = [ProfilerActivity.CPU, *([ProfilerActivity.CUDA] if on_gpu else [])]
+    with profile(activities=activities, record_shapes=True) as profiler:
+        milliseconds = _milliseconds(loop, STEPS)
+    profiler.export_chrome_trace(str(trace))
+    return StepProfile(
+        _slowest(_operations(profiler, on_gpu), milliseconds),
+        milliseconds,
+        untouched,
+        _matrix_rate(loop.device, loop.autocast or torch.float32) / 1e9,
+        _bandwidth(loop.device) / 1e9,
+    )
 
 
-def _name(func: Any, inputs: list[Tensor]) -> str:
-    """The operation with what tells its calls apart: sizes without the batch."""
-    name = str(func.overloadpacket).removeprefix("aten.").strip("_")
+def _milliseconds(loop: BareLoop, steps: int) -> float:
+    """Duration of a step."""
+    wait_for(loop.device)
+    start = time.perf_counter()
+    for _ in range(steps):
+        loop.step()
+    wait_for(loop.device)
+    return 1e3 * (time.perf_counter() - start) / steps
+
+
+def _operations(profiler: profile, on_gpu: bool) -> list[Operation]:
+    # FunctionEvent.input_dtypes is missing in torch 2.11.
+    kineto = profiler.profiler.kineto_results.events()  # type: ignore[union-attr]
+    types = {event.correlation_id(): event.dtypes() for event in kineto}
+    totals: dict[str, NDArray[np.float64]] = defaultdict(lambda: np.zeros(4))
+    on_cpu = (event for event in profiler.events() or [] if event.device_type == DeviceType.CPU)
+    for event in _outermost(event for event in on_cpu if event.cpu_parent is None):
+        microseconds = event.device_time_total if on_gpu else event.cpu_time_total
+        moved = _bytes(event, types[event.id])
+        totals[_name(event)] += (1, microseconds / 1e3, _flops(event) / 1e9, moved / 1e6)
+    return [Operation(name, *(total / STEPS).tolist()) for name, total in totals.items()]
+
+
+def _outermost(events: Iterable[FunctionEvent]) -> Iterator[FunctionEvent]:
+    """Operations whose FLOPs torch can count, and other operations or kernels without such."""
+    for event in events:
+        below = list(_outermost(event.cpu_children))
+        is_operation = event.name.startswith("aten::") or event.kernels
+        if _flop_counter(event) or (is_operation and not any(map(_flop_counter, below))):
+            yield event
+        else:
+            yield from below
+
+
+def _flop_counter(event: FunctionEvent) -> Callable[..., int] | None:
+    return flop_registry.get(getattr(torch.ops.aten, event.name.removeprefix("aten::"), None))
+
+
+def _flops(event: FunctionEvent) -> int:
+    """Floating-point operations as torch's FlopCounterMode counts them.
+
+    ``with_flops`` of the profiler (torch 2.15) leaves out the backward pass of convolutions.
+    """
+    count = _flop_counter(event)
+    if count is None:
+        return 0
+    shapes_and_values = zip(event.input_shapes, event.concrete_inputs, strict=True)
+    arguments = [shape or value for shape, value in shapes_and_values]
+    output: Any = None
+    if event.name == "aten::convolution":
+        images, weight = (torch.empty(shape, device="meta") for shape in arguments[:2])
+        output = torch.ops.aten.convolution(images, weight, None, *arguments[3:])
+    elif event.name == "aten::convolution_backward":
+        output = arguments[1:3]
+    return int(count(*arguments, out_val=output))
+
+
+def _bytes(event: FunctionEvent, types: list[str]) -> int:
+    # Torch 2.11 has no structured shapes, and none at all for lists of tensors.
+    shapes = getattr(event, "structured_input_shapes", event.input_shapes)
+    inputs = [
+        _elements(shape) * ITEM_SIZE.get(kind, 4)
+        for shape, kind in zip(shapes, types, strict=False)
+    ]
+    return sum(inputs) + max(inputs, default=0)
+
+
+def _elements(shape: list[Any]) -> int:
+    """Number of elements of a tensor, or of a list of tensors."""
+    if shape and isinstance(shape[0], list):
+        return sum(map(prod, shape))
+    return prod(shape) if shape else 0
+
+
+def _name(event: FunctionEvent) -> str:
+    """The operation with the sizes that tell its calls apart, without the batch."""
+    name = event.name.removeprefix("aten::").strip("_")
+    shapes: Any = [shape for shape in event.input_shapes if shape]
     if name.startswith("convolution"):
-        images, weight = inputs[-2:] if name == "convolution_backward" else inputs[:2]
-        outputs, channels, height, width = weight.shape
-        size = _sizes(images.shape[2:])
-        return f"{name} {channels}→{outputs}, {height}×{width} on {size}"
+        images, weight = shapes[1:3] if name == "convolution_backward" else shapes[:2]
+        outputs, channels, *kernel = weight
+        return f"{name} {channels}→{outputs}, {_sizes(kernel)} on {_sizes(images[2:])}"
     if name in ("mm", "addmm"):
-        return f"{name} {_sizes(inputs[-2].shape)} by {_sizes(inputs[-1].shape)}"
-    if inputs and inputs[0].ndim == 4 and len(inputs) < MANY:
-        return f"{name} {_sizes(inputs[0].shape[1:])}"
+        return f"{name} {_sizes(shapes[-2])} by {_sizes(shapes[-1])}"
+    if shapes and len(shapes[0]) == 4:
+        return f"{name} {_sizes(shapes[0][1:])}"
     return name
 
 
@@ -163,43 +198,42 @@ def _sizes(shape: Iterable[int]) -> str:
     return "×".join(map(str, shape))
 
 
-def measure_operations(config: TrainConfig, compute: Compute) -> Profile:
-    """Time the operations of the bare loop's step (:mod:`src.benchmark.contenders.bare`).
-
-    Raises:
-        UserError: the data or the network cannot be had.
-    """
-    with as_user_errors():
-        data = open_images(config.data)
-    loop = Synthetic(config, data, compute.accelerator, compute.precision)
-    loop.run(WARM_UP)
-    untouched = _milliseconds(loop)
-    with _Timer(loop.device) as timer:
-        timed = _milliseconds(loop)
-    rows = []
-    for name, row in timer.rows.items():
-        per_step = (row.calls, row.milliseconds, row.gigaflops, row.megabytes)
-        rows.append(Row(name, *(value / STEPS for value in per_step)))
-    return Profile(
-        _largest(rows, timed),
-        timed,
-        untouched,
-        matrix_rate(loop.device, loop.autocast or torch.float32) / 1e9,
-        bandwidth(loop.device) / 1e9,
+def _slowest(operations: list[Operation], milliseconds: float) -> list[Operation]:
+    operations.sort(key=lambda row: -row.milliseconds)
+    shown = [row for row in operations if row.milliseconds >= SMALL * milliseconds]
+    small = operations[len(shown) :]
+    rest = Operation(
+        "the rest",
+        calls=sum(row.calls for row in small),
+        milliseconds=sum(row.milliseconds for row in small),
+        gigaflops=sum(row.gigaflops for row in small),
+        megabytes=sum(row.megabytes for row in small),
     )
+    between = milliseconds - sum(row.milliseconds for row in operations)
+    return [*shown, rest, Operation("between operations", milliseconds=between)]
 
 
-def _milliseconds(loop: Synthetic) -> float:
-    start = time.perf_counter()
-    loop.run(STEPS)
-    return 1e3 * (time.perf_counter() - start) / STEPS
+def _matrix_rate(device: torch.device, dtype: torch.dtype) -> float:
+    """Floating-point operations a second in a product of two square matrices."""
+    side = MATRIX_SIDE[device.type]
+    left, right = (torch.randn(side, side, device=device).to(dtype) for _ in range(2))
+    return 2 * side**3 / _fastest(lambda: left @ right, device)
 
 
-def _largest(rows: list[Row], milliseconds: float) -> list[Row]:
-    rows.sort(key=lambda row: -row.milliseconds)
-    shown = [row for row in rows if row.milliseconds >= SMALL * milliseconds]
-    rest = Row("the rest")
-    for row in rows[len(shown) :]:
-        rest.add(row)
-    between = Row("between operations", 1, milliseconds - sum(row.milliseconds for row in rows))
-    return [*shown, rest, between]
+def _bandwidth(device: torch.device) -> float:
+    """Bytes read and written a second by a copy within the device's memory."""
+    source = torch.ones(COPIED_BYTES[device.type], dtype=torch.uint8, device=device)
+    target = torch.zeros_like(source)
+    return 2 * source.nbytes / _fastest(lambda: target.copy_(source), device)
+
+
+def _fastest(job: Callable[[], object], device: torch.device) -> float:
+    """Seconds of the fastest of nine calls, the one least disturbed by other processes."""
+    seconds = []
+    for _ in range(9):
+        wait_for(device)
+        start = time.perf_counter()
+        job()
+        wait_for(device)
+        seconds.append(time.perf_counter() - start)
+    return min(seconds)

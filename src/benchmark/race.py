@@ -1,109 +1,107 @@
-"""Throughput of the contenders, which take turns in one process."""
+"""Throughput of the contenders: a process each, one of which trains while the others wait."""
 
 import logging
 import time
-from collections.abc import Callable
-from dataclasses import replace
-from pathlib import Path
+from contextlib import ExitStack
+from multiprocessing import get_context
 
-from src.benchmark.contenders.bare import Synthetic
-from src.benchmark.contenders.base import Contender
-from src.benchmark.contenders.ours import Script, Stopwatch, stopwatch, train
-from src.benchmark.contenders.plain import Baseline
 from src.benchmark.samples import Samples
+from src.benchmark.worker import Answer, run_contender
 from src.config.schema import TrainConfig
-from src.train.build import build_data
-from src.training.hardware import Compute, default_memory, keep_freed_memory
+from src.errors import RunFailed
+from src.process.signals import defer_signals
 
 log = logging.getLogger(__name__)
 
-WARM_UP = 3
-"""Steps before anything is measured; the first ones choose and compile kernels."""
+WARM_UP_STEPS = 3
+FEWEST_STEPS = 3
+"""Steps of a measurement, at least."""
 
-FEWEST, MOST = 3, 2000
-"""Steps in one measurement."""
+TIME_TO_END = 10.0
+"""Seconds in which a worker may end its loader processes and remove its logs."""
 
 
-def compare_throughput(
-    config: TrainConfig, compute: Compute, place: Path, speeds: dict[str, Samples]
-) -> None:
-    """Add images a second of each contender to ``speeds``, measured in turn, ours first.
+class Contender:
+    """A training loop in a process of its own, and what was measured of it.
 
-    In a round each contender trains for as many steps as take about ``benchmark.seconds``, after
-    a fifth as many that are not timed, which bring its memory and caches back. Every other round
-    goes the other way about, so that none always follows the same one. All steps are of whole
-    batches.
-
-    Raises:
-        UserError: the data or the network cannot be had.
+    Attributes:
+        name: one of ``ours``, ``bare`` and ``plain``.
+        seconds_to_first_step: from the start of the process to the end of its first step.
+        peak_memory: highest use so far, in bytes.
+        speeds: images a second, of each round.
     """
-    data = build_data(replace(config, data=replace(config.data, drop_last=True)))
-    assert data.data is not None
-    kinds: dict[str, Callable[..., Contender]] = {"bare": Synthetic, "plain": Baseline}
-    loops: dict[str, Contender] = {
-        name: kinds[name](config, data.data, compute.accelerator, compute.precision)
-        for name in config.benchmark_settings.contenders
-        if name in kinds
-    }
-    speeds |= {name: Samples("images/s") for name in ("ours", *loops)}
-    watch = stopwatch(compute)
-    watch.script = _rounds(config, watch, loops, speeds)
-    try:
-        train(config, data, compute, watch, place)
-    finally:
-        for loop in loops.values():
-            loop.close()
 
+    def __init__(self, name: str, config: TrainConfig):
+        self.name = name
+        self.seconds_to_first_step = 0.0
+        self.peak_memory = 0
+        self.speeds = Samples("images/s")
+        spawn = get_context("spawn")
+        self._connection, self._end_of_worker = spawn.Pipe()
+        arguments = (name, config, self._end_of_worker)
+        self._process = spawn.Process(target=run_contender, args=arguments)
 
-def _rounds(
-    config: TrainConfig,
-    watch: Stopwatch,
-    loops: dict[str, Contender],
-    speeds: dict[str, Samples],
-) -> Script:
-    rounds, seconds = config.benchmark_settings.rounds, config.benchmark_settings.seconds
-    yield from watch.steps(WARM_UP)
-    ours = _as_many((yield from watch.steps(FEWEST)), seconds)
-    steps = {name: _warm_up(name, loop, seconds) for name, loop in loops.items()}
-    for number in range(1, rounds + 1):
-        order = list(speeds) if number % 2 else list(reversed(speeds))
-        for name in order:
-            if name == "ours":
-                yield from watch.steps(_untimed(ours))
-                elapsed = yield from watch.steps(ours)
-                speed = watch.images / elapsed
-            else:
-                speed = _measure(name, loops[name], steps[name])
-            speeds[name].values.append(speed)
-        words = [f"{name} {speeds[name].values[-1]:,.0f}" for name in speeds]
-        log.info("round %d/%d, images/s: %s", number, rounds, ", ".join(words))
-
-
-def _warm_up(name: str, loop: Contender, seconds: float) -> int:
-    """The steps of one measurement of a loop."""
-    loop.run(WARM_UP)
-    return _as_many(FEWEST * loop.images / _measure(name, loop, FEWEST), seconds)
-
-
-def _as_many(elapsed: float, seconds: float) -> int:
-    """How many steps take ``seconds``, when the fewest have taken ``elapsed``."""
-    return min(max(round(seconds * FEWEST / elapsed), FEWEST), MOST)
-
-
-def _untimed(steps: int) -> int:
-    """How many steps go before so many timed ones."""
-    return max(2, steps // 5)
-
-
-def _measure(name: str, loop: Contender, steps: int) -> float:
-    """Images a second."""
-    # Most people leave the C library as it is; on a GPU so do we.
-    usual_memory = name == "plain" and loop.device.type == "cpu" and default_memory()
-    try:
-        loop.run(_untimed(steps))
+    def start(self) -> None:
+        """Start the process and wait until it has warmed up."""
         start = time.perf_counter()
-        loop.run(steps)
-        return steps * loop.images / (time.perf_counter() - start)
-    finally:
-        if usual_memory:
-            keep_freed_memory()
+        self._process.start()
+        self._end_of_worker.close()
+        self._receive()
+        self.seconds_to_first_step = time.perf_counter() - start
+        self._train(WARM_UP_STEPS, 0.0)
+
+    def measure(self, seconds: float) -> None:
+        """Add a round, after a fifth as long that is not timed and refills the caches."""
+        self._train(1, seconds / 5)
+        images, elapsed, self.peak_memory = self._train(FEWEST_STEPS, seconds)
+        self.speeds.values.append(images / elapsed)
+
+    def end(self) -> None:
+        """End the process, if it has been started, whatever it is doing."""
+        with defer_signals(answered=False):
+            if self._process.is_alive():
+                self._process.terminate()
+                self._process.join(TIME_TO_END)
+            if self._process.is_alive():
+                self._process.kill()
+
+    def _train(self, steps: int, seconds: float) -> Answer:
+        try:
+            self._connection.send((steps, seconds))
+        except ConnectionError as error:
+            raise self._ended() from error
+        return self._receive()
+
+    def _receive(self) -> Answer:
+        try:
+            answer = self._connection.recv()
+        except (EOFError, ConnectionError) as error:
+            raise self._ended() from error
+        if isinstance(answer, Exception):
+            raise type(answer)(f"{self.name}: {answer}")
+        return answer
+
+    def _ended(self) -> RunFailed:
+        self._process.join()
+        return RunFailed(f"{self.name}: its process ended with code {self._process.exitcode}")
+
+
+def measure_throughput(config: TrainConfig, measured: dict[str, Contender]) -> None:
+    """Measure the contenders in turn, and add each to ``measured`` after its first round.
+
+    Every second round has the reverse order, so that none always follows the same one. All steps
+    are of whole batches.
+    """
+    settings = config.benchmark_settings
+    names = [name for name in ("ours", "bare", "plain") if name in settings.contenders]
+    contenders = [Contender(name, config) for name in names]
+    with ExitStack() as stack:
+        for contender in contenders:
+            stack.callback(contender.end)
+            contender.start()
+        for number in range(1, settings.rounds + 1):
+            for contender in contenders if number % 2 else reversed(contenders):
+                contender.measure(settings.seconds)
+                measured[contender.name] = contender
+            speeds = [f"{each.name} {each.speeds.values[-1]:,.0f}" for each in contenders]
+            log.info("round %d/%d, images/s: %s", number, settings.rounds, ", ".join(speeds))

@@ -1,128 +1,131 @@
-"""One contender in a process of its own: time to its first step, and peak memory.
+"""Process of one contender, which trains for as long as :mod:`src.benchmark.race` asks."""
 
-The parent starts ``python -m src.benchmark benchmark.mode=alone benchmark.contenders=[NAME]``
-and reads what that has written.
-"""
-
+import logging
 import os
 import re
-import resource
-import subprocess
-import sys
-import tempfile
 import time
 from collections.abc import Callable
+from contextlib import redirect_stdout, suppress
 from importlib import import_module
+from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
 
 import torch
 
-from src.config.overrides import hydra_override
 from src.config.schema import TrainConfig
-from src.errors import RunFailed, UserError, as_user_errors
-from src.files import read_json, write_json
-from src.training.hardware import Compute, prepare
+from src.console import quiet_warnings
+from src.errors import Interrupted, RunFailed, UserError, one_line
+from src.process.signals import handle_signals
+from src.training.hardware import device_of, prepare
 
-REFUSED = 2
-"""The exit code of a command that something the user can put right has stopped."""
+Request = tuple[int, float]
+"""Least number of steps and least seconds to train."""
 
+Answer = tuple[int, float, int]
+"""Images, seconds and peak memory in bytes."""
 
-def run_python(words: list[str]) -> subprocess.CompletedProcess[str]:
-    """``python WORDS`` to its end, its output kept, as it would run from a shell."""
-    # Set by our own launch, it would turn the child's one-line errors into tracebacks.
-    environment = {key: value for key, value in os.environ.items() if key != "HYDRA_FULL_ERROR"}
-    command = [sys.executable, *words]
-    return subprocess.run(command, capture_output=True, text=True, env=environment)
-
-
-RESULT = "alone.json"
-STEPS = 3
-"""Enough for a step's memory to have reached its height."""
+Race = Connection
+"""Receives answers, or the error that ended the training; sends requests."""
 
 
-def run_alone(config: TrainConfig, place: Path) -> dict[str, Any]:
-    """In the child: take the first steps and write when the first was done, and the memory."""
-    (name,) = config.benchmark_settings.contenders
-    moments: list[float] = []
-    # Most people leave the C library as it is.
-    compute = prepare(config, memory_is_kept=name != "plain")
-    if name == "ours":
-        _train(config, compute, place, lambda: moments.append(time.time()))
-    else:
-        _loop(name, config, compute, lambda: moments.append(time.time()))
-    result = {"first_step_at": moments[0], "peak_memory_mib": round(_peak(compute) / 2**20, 1)}
-    write_json(place / RESULT, result)
-    return result
+class StepTimer:
+    """Times the steps of a training loop, and halts it between the requests of the race.
+
+    The first step is answered without a request.
+    """
+
+    def __init__(self, race: Race, device: torch.device):
+        self._race, self._device = race, device
+        self._begin(1, 0.0)
+
+    def step_done(self, images: int) -> None:
+        """Count a step; after the last one of a request, answer and wait for the next."""
+        self._steps += 1
+        self._images += images
+        if self._steps < self._fewest or time.perf_counter() - self._start < self._seconds:
+            return
+        wait_for(self._device)
+        elapsed = time.perf_counter() - self._start
+        self._race.send((self._images, elapsed, _peak_memory(self._device)))
+        self._begin(*self._race.recv())
+
+    def _begin(self, steps: int, seconds: float) -> None:
+        self._fewest, self._seconds = steps, seconds
+        self._steps = self._images = 0
+        self._start = time.perf_counter()
 
 
-def _train(config: TrainConfig, compute: Compute, place: Path, done: Callable[[], None]) -> None:
-    from src.benchmark.contenders.ours import Script, stopwatch, train
-    from src.train.build import build_data
-
-    watch = stopwatch(compute)
-
-    def script() -> Script:
-        yield from watch.steps(1)
-        done()
-        yield from watch.steps(STEPS - 1)
-
-    watch.script = script()
-    train(config, build_data(config), compute, watch, place)
+def wait_for(device: torch.device) -> None:
+    """Return when all work given to the device is done."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    elif device.type == "mps":
+        torch.mps.synchronize()
 
 
-def _loop(name: str, config: TrainConfig, compute: Compute, done: Callable[[], None]) -> None:
-    from src.data.load import open_images
-
-    module = import_module(f"src.benchmark.contenders.{name}")
-    kind = {"bare": "Synthetic", "plain": "Baseline"}[name]
-    with as_user_errors():
-        data = open_images(config.data)
-    loop = getattr(module, kind)(config, data, compute.accelerator, compute.precision)
-    try:
-        loop.run(1)
-        done()
-        loop.run(STEPS - 1)
-    finally:
-        loop.close()
-
-
-def _peak(compute: Compute) -> int:
-    """Bytes: of the GPU's memory when it computes, else of the process."""
-    if compute.accelerator == "gpu" and torch.cuda.is_available():
+def _peak_memory(device: torch.device) -> int:
+    """Peak memory in bytes: of a CUDA GPU when it computes, else of the process."""
+    if device.type == "cuda":
         return torch.cuda.max_memory_allocated()
     status = Path("/proc/self/status")
     if status.exists():
         # ru_maxrss would begin with the parent's peak, which Linux carries over.
         (line,) = re.findall(r"VmHWM:\s*(\d+) kB", status.read_text())
         return int(line) * 1024
+    import resource  # which Windows lacks
+
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # bytes on macOS
 
 
-def measure_in_process(name: str, words: list[str]) -> tuple[float, float]:
-    """In the parent: seconds from the command to the first step done, and peak memory in MiB.
+def run_contender(name: str, config: TrainConfig, race: Race) -> None:
+    """Train until the race ends this process or is gone itself; send it the error that came first.
 
-    Args:
-        name: a contender.
-        words: the settings of the benchmark's own command line.
-
-    Raises:
-        UserError: the child refused its settings or its data.
-        RunFailed: it failed.
+    Nothing is printed: the process of the race has built the same network and logged the warnings.
     """
-    with tempfile.TemporaryDirectory(prefix="benchmark-") as folder:
-        place = Path(folder) / "run"
-        command = [
-            *("-m", "src.benchmark", *words),
-            *("benchmark.mode=alone", f"benchmark.contenders=[{name}]"),
-            hydra_override("hydra.run.dir", str(place)),
-        ]
-        started = time.time()
-        done = run_python(command)
-        result = read_json(place / RESULT)
-        if not result:
-            lines = [line for line in done.stderr.splitlines() if line.strip()]
-            reason = lines[-1].strip().removeprefix("error: ") if lines else "no reason given"
-            kind = UserError if done.returncode == REFUSED else RunFailed
-            raise kind(f"{name} in a process of its own: {reason}")
-    return result["first_step_at"] - started, result["peak_memory_mib"]
+    quiet_warnings()
+    logging.disable(logging.WARNING)
+    with (
+        Path(os.devnull).open("w") as nowhere,
+        redirect_stdout(nowhere),
+        suppress(Interrupted, EOFError, BrokenPipeError),
+        handle_signals(_raise_once()),
+    ):
+        try:
+            _train(name, config, race)
+        except (Interrupted, EOFError, BrokenPipeError):
+            raise
+        except Exception as failure:
+            race.send(_explained(failure, config))
+
+
+def _raise_once() -> Callable[[int], None]:
+    """A handler that does not interrupt the cleaning up after the first signal."""
+    received: list[int] = []
+
+    def stop(number: int) -> None:
+        received.append(number)
+        if len(received) == 1:
+            raise Interrupted(number, "interrupted")
+
+    return stop
+
+
+def _train(name: str, config: TrainConfig, race: Race) -> None:
+    # The usual script leaves the C library as it is.
+    compute = prepare(config, memory_is_kept=name != "plain")
+    timer = StepTimer(race, device_of(compute.accelerator))
+    contender = import_module(f"src.benchmark.contenders.{name}")
+    contender.train(config, compute, timer.step_done)
+
+
+def _explained(failure: Exception, config: TrainConfig) -> Exception:
+    # Imports Lightning, for which the first step of a bare loop must not wait.
+    from src.train.lifecycle import explain_errors
+
+    try:
+        with explain_errors(config):
+            raise failure
+    except (UserError, RunFailed) as error:
+        return type(error)(one_line(error))
+    except Exception as error:
+        return RunFailed(f"{type(error).__name__}: {one_line(error)}")

@@ -150,7 +150,7 @@ Contender = Literal["ours", "bare", "plain"]
 class BenchmarkConfig:
     """Settings of ``python -m src.benchmark``."""
 
-    mode: Literal["training", "input", "operations", "alone"]
+    mode: Literal["training", "input", "operations"]
     contenders: list[Contender]
     rounds: Annotated[Int, Interval(ge=1, le=1000)]
     seconds: Annotated[Float, Interval(gt=0, le=3600)]

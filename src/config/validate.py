@@ -71,8 +71,6 @@ def check_run_choice(kind: type, cfg: DictConfig, also: set[str] | None = None) 
 
 def _benchmark(cfg: DictConfig) -> BenchmarkConfig:
     settings = cast(BenchmarkConfig, typed(BenchmarkConfig, _group(cfg, "benchmark"), "benchmark"))
-    if settings.mode == "alone" and len(settings.contenders) != 1:
-        raise ConfigError("benchmark.mode=alone: one of benchmark.contenders, not several")
     if settings.mode == "training" and "ours" not in settings.contenders:
         raise ConfigError(
             f"benchmark.contenders={settings.contenders}: ours is what the others are compared "

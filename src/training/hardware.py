@@ -16,7 +16,7 @@ _M_TRIM_THRESHOLD = -1
 _M_MMAP_THRESHOLD = -3
 
 _NO_TRIM = -1
-_GIB, _MIB = 1 << 30, 1 << 20
+_GIB = 1 << 30
 
 
 def keep_freed_memory() -> bool:
@@ -27,21 +27,12 @@ def keep_freed_memory() -> bool:
     next step the kernel has to find and clear every page again. The process stays as large as its
     largest step. Results do not change. Returns whether the process has glibc.
     """
-    return _set_malloc_thresholds(_GIB, _NO_TRIM)
-
-
-def default_memory() -> bool:
-    """Undo :func:`keep_freed_memory`: set the thresholds that glibc reaches in training."""
-    return _set_malloc_thresholds(32 * _MIB, 64 * _MIB)
-
-
-def _set_malloc_thresholds(mmap_threshold: int, trim_threshold: int) -> bool:
     if not sys.platform.startswith("linux"):
         return False
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is None:  # musl
         return False
-    done = [mallopt(_M_MMAP_THRESHOLD, mmap_threshold), mallopt(_M_TRIM_THRESHOLD, trim_threshold)]
+    done = [mallopt(_M_MMAP_THRESHOLD, _GIB), mallopt(_M_TRIM_THRESHOLD, _NO_TRIM)]
     return all(done)
 
 

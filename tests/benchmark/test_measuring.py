@@ -1,6 +1,5 @@
 """What is timed, in which order, and what is left out."""
 
-from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -8,11 +7,13 @@ import pytest
 import torch
 from hydra import compose, initialize_config_dir
 
-from src.benchmark import race
+from src.benchmark import race, worker
 from src.benchmark.contenders import ours
-from src.benchmark.contenders.ours import Script, Stopwatch
 from src.benchmark.samples import Samples
+from src.config.schema import TrainConfig
 from src.config.validate import CONF, check
+from src.errors import Interrupted
+from src.training.hardware import Compute
 
 
 def test_ratios_are_taken_round_by_round() -> None:
@@ -24,60 +25,68 @@ def test_ratios_are_taken_round_by_round() -> None:
     assert ours.over(Samples("x", [1])).values == [10]
 
 
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
-    """A clock that goes on when it is told to."""
+def test_other_contenders_turns_are_not_timed(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = SimpleNamespace(now=0.0)
-    monkeypatch.setattr(ours, "time", SimpleNamespace(perf_counter=lambda: clock.now))
-    return clock
+    monkeypatch.setattr(worker, "time", SimpleNamespace(perf_counter=lambda: clock.now))
+    requests = iter([(2, 0.0), (1, 10.0), (1, 0.0)])
 
+    def receive() -> tuple[int, float]:
+        clock.now += 1000  # the turn of another contender
+        return next(requests)
 
-def test_a_step_is_timed_from_the_end_of_the_one_before(clock: SimpleNamespace) -> None:
-    watch = Stopwatch(torch.device("cpu"))
-    found: list[float] = []
-
-    def script() -> Script:
-        yield from watch.steps(1)
-        clock.now += 1000  # another contender's turn
-        found.append((yield from watch.steps(2)))
-        found.append(watch.images)
-
-    watch.script = script()
-    trainer: Any = SimpleNamespace(global_step=0, should_stop=False)
-    batch = SimpleNamespace(labels=[0] * 8)
-    watch.on_train_epoch_start(trainer, None)  # type: ignore[arg-type]
-    for step in range(3):
-        if step == 2:
-            clock.now += 500  # validation
-            trainer.global_step = step
-            watch.on_train_epoch_start(trainer, None)  # type: ignore[arg-type]
+    answers: list[tuple[int, float, int]] = []
+    timer = worker.StepTimer(
+        SimpleNamespace(send=answers.append, recv=receive),  # type: ignore[arg-type]
+        torch.device("cpu"),
+    )
+    for _ in range(7):
         clock.now += 3
-        watch.on_train_batch_end(trainer, None, None, batch, step)  # type: ignore[arg-type]
-    assert found == [6, 16]
-    assert trainer.should_stop
+        timer.step_done(8)
+    assert [answer[:2] for answer in answers] == [(8, 3.0), (16, 6.0), (32, 12.0)]
+    assert answers[0][2] > 100 * 2**20
 
 
-def test_every_other_round_goes_the_other_way_about(monkeypatch: pytest.MonkeyPatch) -> None:
+def config_of(*overrides: str) -> TrainConfig:
     with initialize_config_dir(config_dir=str(CONF), version_base="1.3"):
-        config = check(compose("benchmark", overrides=["benchmark.rounds=2"]))
-    config = replace(config, benchmark=replace(config.benchmark_settings, seconds=1.0))
-    order: list[str] = []
-    monkeypatch.setattr(race, "_measure", lambda name, loop, steps: order.append(name) or 100.0)
-    watch: Any = SimpleNamespace(images=128)
+        return check(compose("benchmark", overrides=list(overrides)))
 
-    def steps(count: int) -> Any:
-        order.append(f"ours {count}")
-        yield
-        return 1.0
 
-    watch.steps = steps
-    loop: Any = SimpleNamespace(run=lambda steps: None, images=128, device=torch.device("cpu"))
-    speeds = {name: Samples("images/s") for name in ("ours", "bare", "plain")}
-    for _ in race._rounds(config, watch, {"bare": loop, "plain": loop}, speeds):
-        pass
-    fewest = f"ours {race.FEWEST}"
-    turn = [f"ours {race._untimed(race.FEWEST)}", fewest]
-    warm_up = [f"ours {race.WARM_UP}", fewest, "bare", "plain"]
-    assert order == [*warm_up, *turn, "bare", "plain", "plain", "bare", *turn]
-    values = {name: samples.values for name, samples in speeds.items()}
-    assert values == {"ours": [128.0] * 2, "bare": [100.0] * 2, "plain": [100.0] * 2}
+def test_every_second_round_has_the_reverse_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[str] = []
+
+    class Contender:
+        def __init__(self, name: str, config: TrainConfig):
+            self.name, self.speeds = name, Samples("images/s")
+
+        def start(self) -> None:
+            calls.append(f"start {self.name}")
+
+        def measure(self, seconds: float) -> None:
+            calls.append(self.name)
+            self.speeds.values.append(100.0)
+
+        def end(self) -> None:
+            calls.append(f"end {self.name}")
+
+    monkeypatch.setattr(race, "Contender", Contender)
+    measured: dict[str, Any] = {}
+    config = config_of("benchmark.rounds=2", "benchmark.contenders=[plain,ours,bare]")
+    race.measure_throughput(config, measured)
+    names = ["ours", "bare", "plain"]
+    starts, ends = [f"start {name}" for name in names], [f"end {name}" for name in names[::-1]]
+    assert calls == [*starts, *names, *names[::-1], *ends]
+    assert list(measured) == names
+
+
+def test_all_steps_are_of_whole_batches(cifar: str) -> None:
+    sizes: list[int] = []
+
+    def step_done(images: int) -> None:
+        sizes.append(images)
+        if len(sizes) == 5:
+            raise Interrupted(2, "enough")
+
+    config = config_of("data=cifar10", cifar, "data.batch_size=50", "model=resnet20")
+    with pytest.raises(Interrupted):
+        ours.train(config, Compute("cpu", "32-true"), step_done)
+    assert sizes == [50] * 5

@@ -1,4 +1,5 @@
 """The compared training loops: this project's, a bare one, and the script most people write.
 
-Each module imports only what its contender needs, so that its start can be timed too.
+Each module has a ``train(config, compute, step_done)`` that trains until ``step_done``, called with
+the number of images after each step, raises. Each imports only what its loop needs.
 """

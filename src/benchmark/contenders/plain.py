@@ -1,6 +1,6 @@
 """What most people write: PIL, torchvision transforms, a DataLoader, float32, ``.item()``."""
 
-from collections.abc import Iterator
+from collections.abc import Callable
 
 import numpy as np
 import torch
@@ -9,13 +9,11 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
 
-from src.benchmark.contenders.base import build_network, wait_for
 from src.config.schema import TrainConfig
+from src.data.load import open_images
 from src.data.loader import start_worker
-from src.data.types import ImageData
-from src.training.hardware import device_of
-
-WORKERS = 2
+from src.factory import build_backbone
+from src.training.hardware import Compute, device_of
 
 
 class PILDataset(Dataset[tuple[Tensor, int]]):
@@ -34,57 +32,45 @@ class PILDataset(Dataset[tuple[Tensor, int]]):
         return self.transform(image), int(self.labels[index])
 
 
-class Baseline:
-    """The usual script: same network, batch size and data; crop and flip if they are configured."""
-
-    def __init__(self, config: TrainConfig, data: ImageData, accelerator: str, precision: str):
-        """Build the network, the optimizer and the loader; ``precision`` plays no part."""
-        self.device = device_of(accelerator)
-        self.images = config.data.batch_size
-        self.network = build_network(config, data).to(self.device)
-        self.loss = nn.CrossEntropyLoss()
-        self.optimizer = torch.optim.SGD(
-            self.network.parameters(), lr=0.1, momentum=0.9, weight_decay=5e-4
-        )
-        self.loader = DataLoader(
-            PILDataset(data.train.images, data.train.labels, _transform(config, data)),
-            batch_size=self.images,
-            shuffle=True,
-            drop_last=True,
-            num_workers=WORKERS,
-            persistent_workers=True,
-            pin_memory=self.device.type == "cuda",
-            worker_init_fn=start_worker,
-        )
-        self.batches = self._endless()
-        self.running_loss, self.correct = 0.0, 0
-
-    def run(self, steps: int) -> None:
-        """Train on the next batches."""
-        self.network.train()
-        for _ in range(steps):
-            images, labels = (part.to(self.device) for part in next(self.batches))
-            self.optimizer.zero_grad()
-            output = self.network(images)
-            loss = self.loss(output, labels)
-            loss.backward()
-            self.optimizer.step()
-            self.running_loss += loss.item()
-            self.correct += (output.argmax(1) == labels).sum().item()
-        wait_for(self.device)
-
-    def close(self) -> None:
-        """End the loader's processes, which otherwise leave their directories behind."""
-        if self.loader._iterator is not None:
-            self.loader._iterator._shutdown_workers()  # type: ignore[attr-defined]
-
-    def _endless(self) -> Iterator[list[Tensor]]:
-        while True:
-            yield from self.loader
-
-
-def _transform(config: TrainConfig, data: ImageData) -> transforms.Compose:
+def train(config: TrainConfig, compute: Compute, step_done: Callable[[int], None]) -> None:
+    """Train the same network on the same data; crop and flip if they are configured."""
+    device = device_of(compute.accelerator)
+    data = open_images(config.data)
     height, width, channels = data.train.images.shape[1:]
+    transform = _transform(config, height, width, channels)
+    loader = DataLoader(
+        PILDataset(data.train.images, data.train.labels, transform),
+        batch_size=config.data.batch_size,
+        shuffle=True,
+        drop_last=True,
+        num_workers=2,
+        persistent_workers=True,
+        pin_memory=device.type == "cuda",
+        worker_init_fn=start_worker,
+    )
+    network = build_backbone(config.model, len(data.classes), channels).to(device)
+    criterion = nn.CrossEntropyLoss()
+    optimizer = torch.optim.SGD(network.parameters(), lr=0.1, momentum=0.9, weight_decay=5e-4)
+    running_loss, correct = 0.0, 0
+    try:
+        while True:
+            for images, labels in loader:
+                images, labels = images.to(device), labels.to(device)
+                optimizer.zero_grad()
+                output = network(images)
+                loss = criterion(output, labels)
+                loss.backward()
+                optimizer.step()
+                running_loss += loss.item()
+                correct += (output.argmax(1) == labels).sum().item()
+                step_done(len(labels))
+    finally:
+        # Processes that are left to the interpreter's exit leave their directories behind.
+        if loader._iterator is not None:
+            loader._iterator._shutdown_workers()  # type: ignore[attr-defined]
+
+
+def _transform(config: TrainConfig, height: int, width: int, channels: int) -> transforms.Compose:
     steps: list[object] = []
     if config.augment.crop_padding:
         steps.append(transforms.RandomCrop((height, width), config.augment.crop_padding))
