@@ -151,14 +151,14 @@ def _flops(event: FunctionEvent) -> int:
     count = _flop_counter(event)
     if count is None:
         return 0
+    if "convolution" not in event.name:
+        return int(count(*filter(None, event.input_shapes)))
     shapes_and_values = zip(event.input_shapes, event.concrete_inputs, strict=True)
     arguments = [shape or value for shape, value in shapes_and_values]
-    output: Any = None
+    output: Any = arguments[1:3]
     if event.name == "aten::convolution":
         images, weight = (torch.empty(shape, device="meta") for shape in arguments[:2])
         output = torch.ops.aten.convolution(images, weight, None, *arguments[3:])
-    elif event.name == "aten::convolution_backward":
-        output = arguments[1:3]
     return int(count(*arguments, out_val=output))
 
 
