@@ -1,21 +1,20 @@
 """Plotly charts of a page: learning curves, accuracy against time, parallel coordinates."""
 
 import html
-import math
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
 from src.report.comparison import Comparison
 from src.report.formatting import heading, is_share, scale, time_unit
-from src.report.groups import ALL, Group
 from src.report.load import RunResult
+from src.report.statistics import ALL, Group
 from src.text import shorten
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
-
 
 COLOURS = (
     *("#4269d0", "#e08a00", "#d6455d", "#2f9e8f", "#8a5fd0"),
@@ -23,15 +22,14 @@ COLOURS = (
 )
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash")
 SYMBOLS = ("circle", "square", "diamond", "cross", "triangle-up")
-"""What tells groups apart once the colours are used up."""
+"""Lines and symbols, one for every ten groups: they tell apart groups of the same colour."""
 
-INK = "#26303b"
 GREY = "#8d97a3"
 EDGE = "#c5ccd3"
 FONT = {
     "family": "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif",
     "size": 13,
-    "color": INK,
+    "color": "#26303b",
 }
 AXIS = {
     "gridcolor": "#e6e9ed",
@@ -44,16 +42,16 @@ AXIS = {
 WORST_TO_BEST = [[0.0, "#e3b062"], [0.5, "#8fa3c4"], [1.0, "#1f3f94"]]
 
 SHOWN = 10
-"""Groups, the best of them, that are drawn at first; others wait in the legend."""
+"""Groups, the best of them, that are drawn at first; others are switched on in the legend."""
 
 DIGITS = 5
-"""After the point: more is not seen, and makes the page large."""
+"""After the point: more are not seen, and make the page large."""
 
 LETTERS, TICK_LETTERS, AXIS_LETTERS = 34, 18, 26
-"""That fit into a legend, beside a tick, above an axis."""
+"""Longest text in a legend, beside a tick, above an axis."""
 
 TICKS = 8
-"""Values of a numeric setting up to which each has a tick."""
+"""Most ticks of a numeric setting."""
 
 SPREAD = 0.06
 """Part of an axis over which the lines through one of its values are spread."""
@@ -65,13 +63,8 @@ def colour(place: int) -> str:
 
 
 def dash(place: int) -> str:
-    """Its line."""
+    """The line style of the group in a place of the leaderboard, by Plotly's name."""
     return DASHES[place // len(COLOURS) % len(DASHES)]
-
-
-def curve_name(metric: str) -> str:
-    """Which curve belongs to a metric: the one of the validation images."""
-    return f"val/{metric.partition('/')[2]}"
 
 
 def learning_curves(report: Comparison, name: str) -> "Figure | None":
@@ -84,7 +77,12 @@ def learning_curves(report: Comparison, name: str) -> "Figure | None":
         for place, group in enumerate(report.groups)
         for line in _group_lines(group, place, name)
     ]
-    lines += _unfinished_lines(report.unfinished, name)
+    grey = {"color": GREY, "width": 1.2, "dash": "dot"}
+    unfinished = [run for run in report.unfinished if name in run.curves]
+    for number, run in enumerate(unfinished):
+        text = f"{_hover(run)}<br>{html.escape(run.state)}"
+        legend = {"name": "not finished", "legendgroup": "unfinished", "showlegend": not number}
+        lines.append(_line(run.curves[name], name, text, grey) | legend)
     if not lines:
         return None
     return _chart(report, lines, {"title_text": "epoch", "rangemode": "tozero"}, name)
@@ -154,24 +152,17 @@ def _group_lines(group: Group, place: int, name: str) -> Iterator[dict[str, Any]
     if not runs:
         return
     shared = {"legendgroup": str(place), "visible": True if place < SHOWN else "legendonly"}
+    text = _hover(runs[0])
     if len(runs) > 1:
+        text = html.escape(group.name)
         thin = {"color": colour(place), "width": 1}
         faint = {"opacity": 0.3, "showlegend": False}
         for run in runs:
             yield _line(run.curves[name], name, _hover(run), thin) | faint | shared
-    text = html.escape(group.name) if len(runs) > 1 else _hover(runs[0])
     mean = group.curve(name)
     bold = {"color": colour(place), "dash": dash(place), "width": 2.5}
     mode = "lines" if len(mean) > 2 else "lines+markers"
     yield _line(mean, name, text, bold) | {"mode": mode, "name": _legend(group)} | shared
-
-
-def _unfinished_lines(runs: Sequence[RunResult], name: str) -> Iterator[dict[str, Any]]:
-    line = {"color": GREY, "width": 1.2, "dash": "dot"}
-    for number, run in enumerate(run for run in runs if name in run.curves):
-        text = f"{_hover(run)}<br>{html.escape(run.state)}"
-        legend = {"name": "not finished", "legendgroup": "unfinished", "showlegend": not number}
-        yield _line(run.curves[name], name, text, line) | legend
 
 
 def _line(curve: "pd.Series[float]", name: str, text: str, line: dict[str, Any]) -> dict[str, Any]:
@@ -210,16 +201,15 @@ def parallel_coordinates(report: Comparison) -> "Figure | None":
         return None
     from plotly.graph_objects import Figure, Parcoords
 
-    results = [scale(report.metric) * run.figures[report.metric] for run in runs]
-    ranks = (pd.Series(results).rank(method="first") - 1) / max(len(results) - 1, 1) - 0.5
+    results = pd.Series([scale(report.metric) * run.figures[report.metric] for run in runs])
+    ranks = (results.rank(method="first") - 1) / max(len(results) - 1, 1) - 0.5
     for axis in axes:
-        values = axis["values"]
-        if len(set(values)) < len(values):
-            reach = SPREAD * (max(values) - min(values))
-            axis["values"] = [v + reach * rank for v, rank in zip(values, ranks, strict=True)]
-    axes.append({"label": html.escape(heading(report.metric)), "values": results})
+        values = pd.Series(axis["values"])
+        reach = 0 if values.is_unique else SPREAD * (values.max() - values.min())
+        axis["values"] = (values + reach * ranks).tolist()
+    axes.append({"label": html.escape(heading(report.metric)), "values": results.tolist()})
     line = {
-        "color": results,
+        "color": results.tolist(),
         "colorscale": WORST_TO_BEST,
         "reversescale": not is_share(report.metric),
         "showscale": False,
@@ -232,18 +222,14 @@ def parallel_coordinates(report: Comparison) -> "Figure | None":
 def _axis(name: str, texts: Sequence[str]) -> dict[str, Any]:
     """An axis of numbers, or of names at equal distances."""
     axis: dict[str, Any] = {"label": html.escape(shorten(name, AXIS_LETTERS, keep_end=True))}
-    try:
-        values = [float(text) for text in texts]
-    except ValueError:
-        values = [math.nan]
-    if not all(map(math.isfinite, values)):
-        names = sorted(set(texts))
+    values = pd.to_numeric(pd.Series(texts), errors="coerce").astype(float)
+    if not np.isfinite(values).all():
+        places, names = pd.factorize(np.array(texts, dtype=object), sort=True)
         ticks = [html.escape(shorten(text, TICK_LETTERS, keep_end=True)) for text in names]
-        places = [names.index(text) for text in texts]
         return axis | {"values": places, "tickvals": [*range(len(names))], "ticktext": ticks}
-    is_wide = min(values) > 0 and max(values) >= 10 * min(values)
+    is_wide = values.min() > 0 and values.max() >= 10 * values.min()
     if is_wide:
-        values = [math.log10(value) for value in values]
+        values = np.log10(values)
     ticks_at = sorted(dict(zip(values, texts, strict=True)).items())
     if is_wide or len(ticks_at) <= TICKS:
         # All of them, or as many as fit from the first to the last.

@@ -1,20 +1,23 @@
 """Formatting of settings and figures: percent, ±, intervals, durations."""
 
 import math
-import re
 from collections.abc import Mapping
-from pathlib import Path
 
 ABSENT = "–"
 """Stands for a setting or figure that a run does not have."""
 
-_UNITS = (("h", 3600.0, 2 * 3600.0), ("min", 60.0, 600.0))
-"""Name, seconds, and from how many seconds on a column is written in it."""
+_UNITS = (("h", 3600.0, 7200.0), ("min", 60.0, 600.0))
+"""Name, length in seconds, and the shortest time in seconds that is written in it."""
 
 
 def is_share(metric: str) -> bool:
     """Whether a metric is a fraction of 1, written in percent; more of it is better."""
     return metric.endswith("/acc")
+
+
+def curve_name(metric: str) -> str:
+    """The learning curve that belongs to a metric: that of the validation images."""
+    return f"val/{metric.partition('/')[2]}"
 
 
 def heading(metric: str) -> str:
@@ -23,7 +26,7 @@ def heading(metric: str) -> str:
 
 
 def scale(metric: str) -> float:
-    """What a metric is multiplied by to be drawn."""
+    """The factor of a metric in a chart."""
     return 100.0 if is_share(metric) else 1.0
 
 
@@ -54,8 +57,10 @@ def difference_text(metric: str, value: float, *, unit: bool = True) -> str:
 
 def time_unit(longest: float) -> tuple[str, float]:
     """The unit in which times up to the longest are easy to read, and its seconds."""
-    units = ((name, size) for name, size, least in _UNITS if longest >= least)
-    return next(units, ("s", 1.0))
+    for name, size, least in _UNITS:
+        if longest >= least:
+            return name, size
+    return "s", 1.0
 
 
 def time_text(seconds: float) -> str:
@@ -77,7 +82,7 @@ def counted(number: int, noun: str) -> str:
 
 
 def setting_text(value: str) -> str:
-    """The value of a setting: of a number four digits, which tell what a search drew."""
+    """The value of a setting; a decimal number, as a search draws it, to four digits."""
     try:
         return f"{float(value):.4g}" if "." in value else value
     except ValueError:
@@ -87,13 +92,3 @@ def setting_text(value: str) -> str:
 def assignments(settings: Mapping[str, str]) -> str:
     """``model=resnet20 optimizer.lr=0.1``."""
     return " ".join(f"{key}={setting_text(value)}" for key, value in settings.items())
-
-
-def without_folders(source: str) -> str:
-    """Where images are from, without the folders of one machine.
-
-    ``images in /my/own/cifar10.tar.xz (train/ and test/)`` is ``images in cifar10.tar.xz (train/
-    and test/)``.
-    """
-    found = re.fullmatch(r"(.*(?:images in |, ))(\S*/.*?)( \([^()]*\))?", source)
-    return f"{found[1]}{Path(found[2]).name}{found[3] or ''}" if found else source

@@ -1,4 +1,4 @@
-"""Load run directories as :class:`RunResult`: settings, metrics, curves, hardware."""
+"""Reading of run directories as :class:`RunResult`: settings, metrics, curves, hardware."""
 
 import csv
 import math
@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -22,10 +23,10 @@ from src.runs.directory import RunDirectory
 from src.runs.reader import last_values, read_choices, read_config, read_rows, read_run
 
 DEPTH = 4
-"""Levels below a named directory that are looked at: a folder of sweeps of jobs, and two more."""
+"""Levels below a named directory that are searched: a folder of sweeps of jobs, and two more."""
 
 SEEDS = ("seed", "data.split_seed")
-"""What runs of one group differ in."""
+"""The settings in which the runs of one group differ."""
 
 FIGURES = (
     *("val/acc", "val/loss", "test/acc", "test/loss", "train/acc", "train/loss"),
@@ -33,7 +34,7 @@ FIGURES = (
 )
 CURVES = ("val/acc", "val/loss")
 POINTS = 300
-"""To how many a curve of training steps is thinned."""
+"""Most points of a training curve; a longer one is thinned."""
 
 
 @dataclass(frozen=True)
@@ -41,20 +42,20 @@ class RunResult:
     """One run, as far as it can be read.
 
     Attributes:
-        name: what tells it from the others, a part of its path.
+        name: the part of its path that tells it from the others.
         state: that of ``run.json``, or ``unreadable``.
         reason: why it is not finished or not readable, one line.
-        settings: the composed configuration, flat, without what decides nothing.
+        settings: the composed configuration, flat, without incidental settings.
         overrides: the words of its command line, and of those it was resumed with.
-        choices: the option of each group, and what else was typed and is no single setting.
-        figures: those of ``metrics.json`` that are finite numbers; none unless it is finished.
-        progress: the newest of its epochs and validation figures.
+        choices: the option of each group, and each typed word that is no single setting.
+        figures: the finite numbers of ``metrics.json``; none unless the run is finished.
+        progress: the newest epoch and validation figures.
         curves: values of ``val/acc``, ``val/loss`` and ``train/loss`` by epochs done.
-        speed: images/s, the median of what was logged: a machine that is busy for a while does not
-            change it.
-        gradients: the mean norm of the gradient of each stage, from the stem on.
-        facts: of ``run.json``, as text: ``data.source``, ``compute.precision`` and so on.
-        damaged: what else of it could not be read, one line.
+        speed: images/s, the median of the logged values, which a pause or a busy machine hardly
+            changes.
+        gradients: the mean gradient norm of each stage, from the stem on.
+        facts: ``run.json`` as flat text: ``data.source``, ``compute.precision`` and so on.
+        damaged: why it has no curves, one line.
     """
 
     name: str
@@ -89,14 +90,14 @@ class RunResult:
 
     @property
     def commit(self) -> str | None:
-        """Of the code, with a ``+`` where files had changed."""
+        """Commit of the code, with a ``+`` for uncommitted changes."""
         changed = self.facts.get("uncommitted_changes") == "True"
         commit = self.facts.get("commit")
         return commit and commit[:7] + ("+" if changed else "")
 
     @property
     def hardware(self) -> str | None:
-        """What it was computed by: the GPU, or the CPU and how many threads."""
+        """The GPU, or the CPU and its number of threads."""
         gpu, cpu = self.facts.get("compute.gpu"), self.facts.get("hardware.cpu")
         threads = self.facts.get("compute.threads")
         if gpu or not cpu or not threads:
@@ -105,13 +106,13 @@ class RunResult:
 
 
 def find_runs(places: Iterable[Path]) -> dict[str, Path]:
-    """The run directories at and below ``places``, each once, in their natural order.
+    """Find the run directories at and below ``places``, each once, in natural order.
 
-    Nothing inside of a run is taken for another. A numbered directory of a sweep is a run even
-    when nothing has been written into it.
+    Directories inside of a run are not searched. A numbered directory of a sweep is a run even if
+    it is empty.
 
     Returns:
-        Directories by what tells them apart: their path below the folder they share.
+        Directories by their path below the folder they share.
     """
     found: dict[Path, Path] = {}
     for place in places:
@@ -143,16 +144,16 @@ def _is_run(path: Path) -> bool:
 
 
 def _natural(path: Path) -> list[tuple[bool, int, str]]:
-    """So that job 10 comes after job 2."""
+    """Sort key by which job 10 comes after job 2."""
     parts = re.findall(r"\d+|\D+", path.name)
     return [(not p.isdecimal(), int(p) if p.isdecimal() else 0, p) for p in parts]
 
 
 def load_result(name: str, path: Path) -> RunResult | None:
-    """Read the run in a directory; what is damaged makes an ``unreadable`` one, not an error.
+    """Read the run in a directory; a damaged one becomes ``unreadable`` instead of an error.
 
     Returns:
-        The run; None for a directory of another command, a benchmark.
+        The run; None for the directory of a benchmark.
     """
     try:
         return _read(name, path)
@@ -167,11 +168,22 @@ def _read(name: str, path: Path) -> RunResult | None:
         return None
     record = read_json(directory.record)
     summary = read_run(path)
-    _check_whole(directory, summary.state)
+    is_finished = summary.state == "finished"
+    needed = [] if summary.state == "waiting" else [directory.record]
+    needed += [directory.config, directory.metrics] if is_finished else []
+    for file in needed:
+        if not file.exists():
+            raise ValueError(f"{file.relative_to(path)}: not there")
     overrides = _overrides(summary.overrides, record)
-    rows, damaged = _rows(directory)
+    rows, damaged = [], None
+    try:
+        rows = read_rows(directory)
+    except (ValueError, TypeError, OSError, csv.Error) as error:
+        damaged = f"{directory.rows.name}: {one_line(error)}"
     newest = last_values(rows)
     table = pd.DataFrame(rows)
+    curves = {key: validation_curve(table, key) for key in CURVES}
+    curves["train/loss"] = training_curve(table)
     norms = table.filter(like="gradient_norm/").sort_index(axis="columns").mean()
     return RunResult(
         name=name,
@@ -181,9 +193,9 @@ def _read(name: str, path: Path) -> RunResult | None:
         settings=flat_text(cfg),
         overrides=overrides,
         choices=_choices(directory, overrides),
-        figures=_figures(summary.metrics) if summary.state == "finished" else {},
+        figures=_figures(summary.metrics) if is_finished else {},
         progress={key: newest[key] for key in ("epoch", *CURVES) if key in newest},
-        curves={key: curve for key, curve in _curves(table).items() if len(curve)},
+        curves={key: curve for key, curve in curves.items() if len(curve)},
         speed=table.get("images_per_second", pd.Series(dtype=float)).median(),
         # gradient_norm/1_stem, gradient_norm/2_layer1 and so on
         gradients={key.partition("_")[2].partition("_")[2]: norm for key, norm in norms.items()},
@@ -192,47 +204,14 @@ def _read(name: str, path: Path) -> RunResult | None:
     )
 
 
-def _check_whole(directory: RunDirectory, state: str) -> None:
-    """What has not begun may lack files, what has ended may not."""
-    needed = {
-        "finished": [directory.record, directory.config, directory.metrics],
-        "failed": [directory.record],
-    }
-    for file in needed.get(state, []):
-        if not file.exists():
-            raise ValueError(f"{file.relative_to(directory.path)}: not there")
-
-
 def _figures(metrics: Mapping[str, Any]) -> dict[str, float]:
     found = {key: metrics[key] for key in FIGURES if metrics.get(key) is not None}
-    # What is not finite is not known.
-    known = [
-        key for key, value in found.items() if not isinstance(value, float) or math.isfinite(value)
-    ]
-    return {key: float(checked(found, key, int, float)) for key in known}
-
-
-def checked(
-    content: Mapping[str, Any], key: str, *kinds: type, least: float = 0, most: float = math.inf
-) -> Any:
-    """A field of a ``metrics.json``, which has to be of one of the types and, a number, in range.
-
-    Raises:
-        ValueError: it is not.
-    """
-    value: Any = content.get(key)
-    if type(value) not in kinds or (str not in kinds and not least <= value <= most):
-        accepted = "a text" if str in kinds else f"a number from {least:g} to {most:g}"
-        raise ValueError(f"metrics.json: {key} is {str(value)[:20]!r}, not {accepted}")
-    return value
-
-
-def _rows(directory: RunDirectory) -> tuple[list[dict[str, float]], str | None]:
-    """The logged rows, or why there are none; the final figures stand elsewhere."""
-    try:
-        return read_rows(directory), None
-    except (ValueError, TypeError, OSError, csv.Error) as error:
-        return [], f"{directory.rows.name}: {one_line(error)}"
+    for key, value in found.items():
+        if type(value) not in (int, float) or -math.inf < value < 0:
+            raise ValueError(
+                f"metrics.json: {key} is {str(value)[:20]!r}, not a number of 0 or more"
+            )
+    return {key: float(value) for key, value in found.items() if math.isfinite(value)}
 
 
 def setting_name(word: str) -> str:
@@ -241,7 +220,7 @@ def setting_name(word: str) -> str:
 
 
 def _overrides(words: Sequence[str], record: Mapping[str, Any]) -> tuple[str, ...]:
-    """A run that was resumed with other settings is the run of those."""
+    """The overrides in effect: those of a resumed run replace its first ones."""
     found = {word.partition("=")[0]: word for word in words}
     for again in record.get("resumed") or ():
         for word in shlex.split(again["command"])[3:]:
@@ -252,7 +231,7 @@ def _overrides(words: Sequence[str], record: Mapping[str, Any]) -> tuple[str, ..
 
 
 def _choices(directory: RunDirectory, overrides: Iterable[str]) -> dict[str, str]:
-    """``model: resnet20``; of a run whose ``hydra.yaml`` is gone what was typed alone."""
+    """The option of each group, ``model: resnet20``; only the typed ones without ``hydra.yaml``."""
     typed = {setting_name(word): word.partition("=")[2] or "~" for word in overrides}
     chosen = read_choices(directory) | typed
     return {key: text for key, text in chosen.items() if not key.startswith("hydra")}
@@ -261,12 +240,11 @@ def _choices(directory: RunDirectory, overrides: Iterable[str]) -> dict[str, str
 def flat_text(cfg: DictConfig) -> dict[str, str]:
     """A run's configuration as dotted keys and values as they are typed; seeds included."""
     try:
-        nested = OmegaConf.to_container(cfg, resolve=True)
+        nested: Any = OmegaConf.to_container(cfg, resolve=True)
     except OmegaConfBaseException:
         # Refers to something outside of the file: the reference tells runs apart as well.
         nested = OmegaConf.to_container(cfg)
-    assert isinstance(nested, dict)
-    flat = flatten({str(key): value for key, value in nested.items()})
+    flat = flatten(nested)
     return {key: _typed_text(value) for key, value in flat.items() if not is_incidental(key)}
 
 
@@ -283,11 +261,6 @@ def _typed_text(value: Any) -> str:
     return str(value)
 
 
-def _curves(rows: "pd.DataFrame") -> dict[str, "pd.Series[float]"]:
-    validation = {key: validation_curve(rows, key) for key in CURVES}
-    return validation | {"train/loss": training_curve(rows)}
-
-
 def validation_curve(rows: "pd.DataFrame", name: str) -> "pd.Series[float]":
     """``val/acc`` or ``val/loss`` at the end of each epoch that has it; the first is epoch 1."""
     points = rows.reindex(columns=["epoch", name]).dropna().drop_duplicates("epoch", keep="last")
@@ -295,7 +268,7 @@ def validation_curve(rows: "pd.DataFrame", name: str) -> "pd.Series[float]":
 
 
 def training_curve(rows: "pd.DataFrame") -> "pd.Series[float]":
-    """``train/loss`` over parts of epochs; where readings are many, means of neighbours."""
+    """``train/loss`` over parts of epochs; of many readings the means of neighbours."""
     rows = rows.reindex(columns=["step", "epoch", "train/loss", "train/loss_epoch"])
     points = rows.dropna(subset="train/loss").drop_duplicates("step", keep="last")
     if points.empty:
@@ -303,8 +276,8 @@ def training_curve(rows: "pd.DataFrame") -> "pd.Series[float]":
     ends = rows.dropna(subset=["epoch", "train/loss_epoch"])
     done = (rows.fillna({"epoch": 0}).sort_values("step") if ends.empty else ends).iloc[-1]
     steps_per_epoch = (done["step"] + 1) / (done["epoch"] + 1)
-    size = -(-len(points) // POINTS)
-    neighbours = points.groupby([place // size for place in range(len(points))])
+    size = math.ceil(len(points) / POINTS)
+    neighbours = points.groupby(np.arange(len(points)) // size)
     # A mean stands at the last of its readings: the curve ends where the training did.
     ends_at = (neighbours["step"].last() + 1) / steps_per_epoch
     return neighbours["train/loss"].mean().set_axis(ends_at)

@@ -2,26 +2,40 @@
 
 import re
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
+from pathlib import Path, PurePosixPath
+from typing import Annotated, NamedTuple
 
 import pandas as pd
+from annotated_types import Ge, Interval
+from pydantic.dataclasses import dataclass as pydantic_dataclass
 
+from src.config.fields import LENIENT, Float, Int, typed
 from src.config.run_key import is_incidental
+from src.config.validate import CONF
+from src.errors import UserError, one_line
+from src.files import read_json
 from src.report.comparison import Comparison
-from src.report.evaluations import evaluations
-from src.report.formatting import ABSENT, mean_text, number_text, time_text, without_folders
-from src.report.groups import Group, group_runs
+from src.report.formatting import ABSENT, mean_text, number_text, time_text, value_text
 from src.report.load import SEEDS, RunResult, setting_name
-from src.report.recipes import Recipe, portable, recipes, shell
+from src.report.statistics import Group, group_runs
 from src.report.tables import Table, escaped, markdown_table
+from src.text import shorten
+
+PRIVATE = ("hydra.run.dir", "data.cache_dir", "output")
+"""Places on one machine, which no result depends on."""
 
 SHOWN = ("experiment", "data.root", "trainer.accelerator")
-"""Words that are told otherwise: by the section, the data and the hardware."""
+"""Overrides shown elsewhere: by the section, the data and the hardware."""
 
 AS_WRITTEN = "as written"
 CURVE = 10
-"""Epochs up to which the accuracy after each is given."""
+"""Most epochs of which each one's accuracy is given."""
+
+DIRECTORY = "<its directory>"
+"""Placeholder for the run directory in commands, as the recorded one is of one machine."""
 
 INTRODUCTION = """\
 # Results
@@ -43,19 +57,55 @@ downloaded where they are not there yet.
 """
 
 
+class Recipe(NamedTuple):
+    """The header of a file of ``conf/experiment``; fields may be empty."""
+
+    name: str
+    about: str
+    published: str
+    source: str
+    note: str
+
+
+def recipes() -> list[Recipe]:
+    """All recipes, by name."""
+    return [_recipe(path) for path in sorted((CONF / "experiment").glob("*.yaml"))]
+
+
+def _recipe(path: Path) -> Recipe:
+    """Read the comments above ``defaults:``.
+
+    The first paragraph begins with what the recipe is. Each field goes on until the next one or a
+    bare ``#``, and what follows that without a field's name is the note.
+    """
+    comments = takewhile(lambda line: line.startswith("#"), path.read_text().splitlines())
+    text = "\n".join(line[1:].strip() for line in comments if not line.startswith("# @"))
+    found: dict[str, str] = {"About": "", "Note": ""}
+    for number, paragraph in enumerate(text.split("\n\n")):
+        free, *fields = re.split(r"^(Command|Cost|Published|Source):", paragraph, flags=re.M)
+        found["Note" if number else "About"] += f" {free}"
+        found |= dict(zip(fields[::2], fields[1::2], strict=True))
+    named = ("About", "Published", "Source", "Note")
+    return Recipe(path.stem, *(" ".join(found.get(name, "").split()) for name in named))
+
+
 @dataclass(frozen=True)
 class CommandGroup:
     """Runs of one command but for their seeds.
 
     Attributes:
-        group: the runs.
-        name: what the command changes of its recipe that its other lines do not; may be empty.
+        changes: what the command changes of its recipe that its other lines do not; may be empty.
         shared: what all lines of the recipe change of it, where they change other things besides.
     """
 
     group: Group
-    name: str
+    changes: str
     shared: str
+
+    @property
+    def name(self) -> str:
+        """What the runs are called in a table."""
+        return self.changes or AS_WRITTEN
 
     @property
     def first(self) -> RunResult:
@@ -64,11 +114,10 @@ class CommandGroup:
 
     @property
     def named(self) -> list[tuple[str, RunResult]]:
-        """Each of the runs by what it is called where they do not stand together."""
-        name = self.name or AS_WRITTEN
+        """Each run with its name in a table: with its seed where they are several."""
         if len(self.group.runs) == 1:
-            return [(name, self.first)]
-        return [(f"{name}, seed={run.settings.get(SEEDS[0])}", run) for run in self.group.runs]
+            return [(self.name, self.first)]
+        return [(f"{self.name}, seed={run.settings.get(SEEDS[0])}", run) for run in self.group.runs]
 
     @property
     def command(self) -> str:
@@ -76,12 +125,12 @@ class CommandGroup:
         seeds = {run.settings.get(SEEDS[0], "0") for run in self.group.runs}
         start = ["python", "-m", "src.train", *(["-m"] if len(seeds) > 1 else [])]
         seed = f"seed={','.join(sorted(seeds, key=lambda seed: (len(seed), seed)))}"
-        return shell([*start, *_words(self.first), *([seed] if seeds != {"0"} else [])])
+        return _shell([*start, *_words(self.first), *([seed] if seeds != {"0"} else [])])
 
 
 def command_groups(report: Comparison, *chosen: str | None) -> list[CommandGroup]:
     """The finished runs of some recipes (None: of no recipe), those typed alike together."""
-    runs = [run for run in report.finished if recipe_of(run) in chosen]
+    runs = [run for run in report.finished if run.choices.get("experiment") in chosen]
     settings = [
         {
             "typed": " ".join(_changes(run)),
@@ -101,19 +150,14 @@ def command_groups(report: Comparison, *chosen: str | None) -> list[CommandGroup
     ]
 
 
-def recipe_of(run: RunResult) -> str | None:
-    """The recipe that a run was typed with, if any."""
-    return run.choices.get("experiment")
-
-
 def _words(run: RunResult) -> list[str]:
     """The words of a run's command line, the recipe first, without its seed."""
-    words = [word for word in portable(run.overrides) if setting_name(word) != SEEDS[0]]
+    words = [word for word in _portable(run.overrides) if setting_name(word) != SEEDS[0]]
     return sorted(words, key=lambda word: not word.startswith("experiment="))
 
 
 def _changes(run: RunResult) -> list[str]:
-    """What a command line changes that decides anything and has no column of its own."""
+    """The words of a command line that decide anything and have no column of their own."""
     return [
         word
         for word in _words(run)
@@ -121,12 +165,32 @@ def _changes(run: RunResult) -> list[str]:
     ]
 
 
+def _portable(words: Iterable[str]) -> list[str]:
+    """The words without the places of one machine: of a path elsewhere just its last name."""
+    return [_without_folders(word) for word in words if setting_name(word) not in PRIVATE]
+
+
+def _without_folders(word: str) -> str:
+    key, _, value = word.partition("=")
+    quote = value[:1] if value[:1] in ("'", '"') and value[-1:] == value[:1] else ""
+    path = value.strip(quote) if quote else value
+    if not re.match(r"(?:/|~|\.\.?/)", path):
+        return word
+    return f"{key}={quote}{PurePosixPath(path).name or path}{quote}"
+
+
+def _shell(words: Iterable[str]) -> str:
+    """One line for a shell; empty where a word has a line break, which no such line can hold."""
+    line = shlex.join(words)
+    return "" if "\n" in line else line
+
+
 def results_document(report: Comparison) -> str:
     """The document, in GitHub's Markdown: an overview, then each recipe, then the other runs."""
     known = recipes()
     lines = {recipe: command_groups(report, recipe.name) for recipe in known}
-    named = {recipe.name for recipe in known}
-    others = command_groups(report, *({recipe_of(run) for run in report.finished} - named))
+    chosen = {run.choices.get("experiment") for run in report.finished}
+    others = command_groups(report, *(chosen - {recipe.name for recipe in known}))
     has_copy = any(JPEG_COPY in run.facts.get("data.source", "") for run in report.runs)
     overview = [
         {
@@ -138,13 +202,15 @@ def results_document(report: Comparison) -> str:
     ]
     parts = [
         INTRODUCTION.format(command=_own_command(report)),
-        *([ABOUT_JPEG_COPY] if has_copy else []),
+        ABOUT_JPEG_COPY if has_copy else "",
         "## Recipes",
         markdown_table(Table(pd.DataFrame(overview, dtype=object), words=3)),
     ]
     for recipe in known:
         if lines[recipe]:
-            parts += [f"### {recipe.name}", *_about(recipe), *_details(lines[recipe])]
+            published = f"Published: {recipe.published}. Source: {recipe.source}."
+            parts += [f"### {recipe.name}", recipe.about, published if recipe.published else ""]
+            parts += [recipe.note, *_details(lines[recipe])]
     if others:
         parts += ["## Other runs", *_details(others)]
     if report.unfinished:
@@ -157,7 +223,7 @@ def results_document(report: Comparison) -> str:
 
 
 def _own_command(report: Comparison) -> str:
-    """What this document is made by, where its places are plain names below the current one."""
+    """The command of this document, where its places are plain names below the current one."""
     places = [str(place) for place in report.sweeps]
     sweep = places[0] if len(places) == 1 else f"[{','.join(places)}]"
     if not all(re.fullmatch(r"\w[\w./-]*", place) for place in places):
@@ -167,34 +233,34 @@ def _own_command(report: Comparison) -> str:
 
 def _in_short(lines: Sequence[CommandGroup]) -> str:
     """Test accuracies of a recipe: what was changed, the accuracy, the data."""
+    if not lines:
+        return "not run"
     told = []
     for line in lines:
         # The name of the data set, and the archive or folder its images are from.
         place = re.sub(r" \([^()]*\)$", "", _source(line.first)).partition("images in ")[2]
         data = ", ".join(filter(None, [line.first.settings.get("data.name"), place]))
-        name = f"{line.name}: " if line.name else ""
-        told.append(f"{name}{mean_text('test/acc', line.group.statistics)} ({data})")
-    shared = f"with {lines[0].shared}: " if lines and lines[0].shared else ""
-    return shared + "; ".join(told) or "not run"
-
-
-def _about(recipe: Recipe) -> list[str]:
-    published = f"Published: {recipe.published}. Source: {recipe.source}."
-    return [recipe.about, *([published] if recipe.published else []), recipe.note]
+        changes = f"{line.changes}: " if line.changes else ""
+        told.append(f"{changes}{mean_text('test/acc', line.group.statistics)} ({data})")
+    return (f"with {lines[0].shared}: " if lines[0].shared else "") + "; ".join(told)
 
 
 def _details(lines: Sequence[CommandGroup]) -> list[str]:
+    """The paragraphs on a recipe: table, commands, data, and what was evaluated afterwards."""
     runs = [run for line in lines for run in line.group.runs]
-    commands = "\n".join(line.command for line in lines)
-    sources = "; ".join(dict.fromkeys(map(_source, runs)))
+    on_test = [line for line in lines if line.first.facts.get("data.validate_on") == "test"]
+    which = "" if len(on_test) == len(lines) else f", {'; '.join(line.name for line in on_test)}"
     return [
         f"All with {escaped(lines[0].shared)}:" if lines[0].shared else "",
         markdown_table(Table(pd.DataFrame(map(_row, lines), dtype=object), words=1)),
-        f"```bash\n{commands}\n```",
-        f"Data: {sources}.",
-        _validated_on_test(lines),
+        _bash(line.command for line in lines),
+        f"Data: {'; '.join(dict.fromkeys(map(_source, runs)))}.",
+        f"Validated on the test set (data.validate_on=test){which}: the validation column is of "
+        "test images."
+        if on_test
+        else "",
         *map(_by_epoch, lines),
-        *evaluations([named for line in lines for named in line.named]),
+        *_evaluations(lines),
     ]
 
 
@@ -202,7 +268,7 @@ def _row(line: CommandGroup) -> dict[str, str]:
     found = line.group.statistics
     hardware = [line.first.hardware, line.first.facts.get("compute.precision")]
     return {
-        "run as": line.name or AS_WRITTEN,
+        "run as": line.name,
         "epochs": number_text(found["epochs mean"]),
         "train (%)": mean_text("train/acc", found),
         "validation (%)": mean_text("val/acc", found),
@@ -215,13 +281,8 @@ def _row(line: CommandGroup) -> dict[str, str]:
     }
 
 
-def _validated_on_test(lines: Sequence[CommandGroup]) -> str:
-    """Whose validation images were those of the test set."""
-    those = [line for line in lines if line.first.facts.get("data.validate_on") == "test"]
-    names = "; ".join(line.name or AS_WRITTEN for line in those)
-    which = "" if len(those) == len(lines) else f", {names}"
-    told = f"Validated on the test set (data.validate_on=test){which}: the validation column is of "
-    return f"{told}test images." if those else ""
+def _bash(commands: Iterable[str]) -> str:
+    return "\n".join(["```bash", *commands, "```"])
 
 
 def _by_epoch(line: CommandGroup) -> str:
@@ -230,9 +291,89 @@ def _by_epoch(line: CommandGroup) -> str:
     if len(line.group.runs) > 1 or not 0 < len(curve) <= CURVE:
         return ""
     values = ", ".join(f"{100 * value:.2f}" for value in curve)
-    name = f" ({line.name})" if line.name else ""
-    return f"Validation accuracy after each epoch{name}: {values}."
+    changes = f" ({line.changes})" if line.changes else ""
+    return f"Validation accuracy after each epoch{changes}: {values}."
 
 
 def _source(run: RunResult) -> str:
-    return without_folders(run.facts.get("data.source", ABSENT))
+    return _archive_name(run.facts.get("data.source", ABSENT))
+
+
+def _archive_name(source: str) -> str:
+    """Where images are from, without the folders of one machine.
+
+    ``images in /my/own/cifar10.tar.xz (train/ and test/)`` is ``images in cifar10.tar.xz (train/
+    and test/)``.
+    """
+    found = re.fullmatch(r"(.*(?:images in |, ))(\S*/.*?)( \([^()]*\))?", source)
+    return f"{found[1]}{Path(found[2]).name}{found[3] or ''}" if found else source
+
+
+Share = Annotated[Float, Interval(ge=0, le=1)]
+
+
+@pydantic_dataclass(config=LENIENT)
+class AveragedViews:
+    """Accuracy of predictions averaged over several views of each image."""
+
+    views: str
+    acc: Float
+
+
+@pydantic_dataclass(config=LENIENT)
+class Evaluation:
+    """What is shown of a ``metrics.json`` of ``src.evaluate``."""
+
+    checkpoint: str
+    data: str
+    images: Annotated[Int, Ge(1)]
+    acc: Share
+    acc_interval: tuple[Share, Share]
+    tta: AveragedViews | None = None
+    command: str | None = None
+
+    @property
+    def cells(self) -> dict[str, str]:
+        """Its row of a table."""
+        low, high = (value_text("test/acc", end) for end in self.acc_interval)
+        views = self.tta and f"{self.tta.views}: {value_text('test/acc', self.tta.acc)}"
+        return {
+            "weights": self.checkpoint,
+            "images of": _archive_name(self.data),
+            "images": f"{self.images:,}",
+            "accuracy (%)": value_text("test/acc", self.acc),
+            "95% interval": f"{low}–{high}",
+            "averaged over views (%)": views or ABSENT,
+        }
+
+    @property
+    def repeatable(self) -> str:
+        """The command for any run directory; empty where it cannot be read."""
+        try:
+            words = _portable(shlex.split(self.command or ""))
+        except ValueError:
+            return ""
+        words = [re.sub(r"^\+*run=.*", f"run={DIRECTORY}", word, flags=re.S) for word in words]
+        weights = rf"ckpt={DIRECTORY}/checkpoints/\1"
+        return _shell(re.sub(r"^\+*ckpt=(?:.*/)?(.*)$", weights, word) for word in words)
+
+
+def _evaluations(lines: Sequence[CommandGroup]) -> list[str]:
+    """The paragraphs on what was evaluated after training."""
+    rows, commands, damaged = [], [], []
+    for name, run in [named for line in lines for named in line.named]:
+        for file in sorted(run.path.glob("evaluation*/metrics.json")):
+            try:
+                found = typed(Evaluation, read_json(file), "")
+            except (OSError, ValueError, UserError) as error:
+                reason = shorten(one_line(error).replace(f"{file}: ", ""), 200)
+                damaged.append(f"{run.name}/{file.relative_to(run.path)}: {reason}; left out.")
+            else:
+                rows.append({"run as": name, **found.cells})
+                commands.append(found.repeatable)
+    parts = []
+    if rows:
+        intro = f"Evaluated after training ({DIRECTORY}: where the command above has put its run):"
+        parts += [escaped(intro), markdown_table(Table(pd.DataFrame(rows, dtype=object), words=3))]
+        parts += [_bash(dict.fromkeys(filter(None, commands)))] if any(commands) else []
+    return parts + [escaped(line) for line in damaged]

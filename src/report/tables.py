@@ -1,17 +1,24 @@
 """Tables of a report: leaderboard, runs; as CSV, Markdown, LaTeX and on the terminal."""
 
 import math
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import pandas as pd
+from rich import box
+from rich.console import Console
+from rich.table import Table as RichTable
+from rich.text import Text
 
 from src.report.comparison import Comparison
 from src.report.formatting import (
     ABSENT,
     assignments,
     counted,
+    curve_name,
     heading,
     interval_text,
+    is_share,
     mean_text,
     number_text,
     setting_text,
@@ -19,24 +26,17 @@ from src.report.formatting import (
     time_unit,
     value_text,
 )
-from src.report.groups import ALL, STATISTICS
 from src.report.load import FIGURES, SEEDS, RunResult
-
-if TYPE_CHECKING:
-    from rich.console import Console
-    from rich.table import Table as RichTable
+from src.report.statistics import ALL, STATISTICS
 
 METRICS = FIGURES[:6]
 
 WORD = 10
-"""Letters that a column of words is wide at least on the terminal."""
-
-COLUMN = 2
-"""Spaces beside each."""
+"""Least width of a column of words on the terminal, in letters."""
 
 _MARKDOWN = str.maketrans({character: f"\\{character}" for character in r"\`*_[]<>|#~"})
 _LATEX = str.maketrans({"±": r"$\pm$", "–": "--", "−": "$-$", "<": "$<$", ">": "$>$"})
-"""What no font encoding of LaTeX is sure to have, and pandas leaves as it is."""
+"""Letters that not every font encoding of LaTeX has and that pandas does not escape."""
 
 
 class Table(NamedTuple):
@@ -55,19 +55,16 @@ def leaderboard(report: Comparison) -> Table:
         for name in ("val/acc", "test/acc")
         if name != metric and any(each[f"{name} n"] for each in found)
     ]
-    seconds = [each["train_seconds mean"] for each in found]
-    unit, size = time_unit(pd.Series(seconds, dtype=float).max())
-    columns: dict[str, list[str]] = {
+    words = {
         key: [setting_text(group.settings[key]) for group in report.groups]
         for key in report.columns
-    }
-    words = columns or {"runs": [ALL] * len(found)}
+    } or {"runs": [ALL] * len(found)}
     figures = {
         "n": [str(each[f"{metric} n"]) for each in found],
         heading(metric): [mean_text(metric, each) for each in found],
         "95% interval": [interval_text(metric, each) for each in found],
         **{heading(name): [mean_text(name, each) for each in found] for name in beside},
-        f"time ({unit})": [number_text(time / size, 1) for time in seconds],
+        **_times([each["train_seconds mean"] for each in found]),
         "images/s": [number_text(each["images_per_second mean"]) for each in found],
     }
     return Table(pd.DataFrame(words | figures, dtype=object), len(words))
@@ -95,10 +92,14 @@ def runs_table(report: Comparison) -> Table:
         for name in METRICS
         if any(name in run.figures for run in runs)
     }
-    seconds = [run.figures.get("train_seconds", math.nan) for run in runs]
-    unit, size = time_unit(pd.Series(seconds, dtype=float).max())
-    figures[f"time ({unit})"] = [number_text(time / size, 1) for time in seconds]
+    figures |= _times([run.figures.get("train_seconds", math.nan) for run in runs])
     return Table(pd.DataFrame(words | figures, dtype=object), len(words))
+
+
+def _times(seconds: Sequence[float]) -> dict[str, list[str]]:
+    """A column of times, in one unit, by its heading."""
+    unit, size = time_unit(pd.Series(seconds, dtype=float).max())
+    return {f"time ({unit})": [number_text(time / size, 1) for time in seconds]}
 
 
 def shared_table(report: Comparison) -> Table:
@@ -133,42 +134,30 @@ def _progress(run: RunResult, metric: str) -> str:
         return ""
     length = run.settings.get("trainer.max_epochs", "null")
     text = f"epoch {int(run.progress['epoch']) + 1}{'' if length == 'null' else f'/{length}'}"
-    name = f"val/{metric.partition('/')[2]}"
+    name = curve_name(metric)
     if name in run.progress:
-        percent = "%" if name.endswith("acc") else ""
+        percent = "%" if is_share(name) else ""
         text += f", {name} {value_text(name, run.progress[name])}{percent}"
     return text
 
 
 def groups_csv(report: Comparison) -> str:
     """A row a group, figures in full: fractions, seconds, images a second."""
+    columns = [*report.columns, "runs", *STATISTICS]
     rows = [
         {**group.settings, "runs": len(group.runs), **group.statistics} for group in report.groups
     ]
-    return _csv(pd.DataFrame(rows, columns=[*report.columns, "runs", *STATISTICS]))
+    return pd.DataFrame(rows, columns=columns).to_csv(index=False, lineterminator="\r\n")
 
 
 def runs_csv(report: Comparison) -> str:
     """A row a run, whatever became of it."""
     columns = ["run", "state", "reason", *report.columns, *SEEDS, *FIGURES, "path"]
     rows = [
-        {
-            **run.choices,
-            **run.settings,
-            **run.figures,
-            "run": run.name,
-            "state": run.state,
-            "reason": run.reason,
-            "path": run.path,
-        }
+        {**run.choices, **run.settings, **run.figures, **vars(run), "run": run.name}
         for run in report.runs
     ]
-    return _csv(pd.DataFrame(rows, columns=columns))
-
-
-def _csv(table: "pd.DataFrame") -> str:
-    text: str = table.to_csv(index=False, lineterminator="\r\n")
-    return text
+    return pd.DataFrame(rows, columns=columns).to_csv(index=False, lineterminator="\r\n")
 
 
 def markdown(report: Comparison) -> str:
@@ -186,12 +175,11 @@ def markdown_table(table: Table) -> str:
     """A table of text, whatever letters it has; words on the left."""
     cells = table.cells.map(escaped).rename(columns=escaped)
     sides = ["left" if place < table.words else "right" for place in range(len(cells.columns))]
-    text: str = cells.to_markdown(index=False, disable_numparse=True, colalign=sides)
-    return text
+    return cells.to_markdown(index=False, disable_numparse=True, colalign=sides)
 
 
 def escaped(text: str) -> str:
-    """A text for Markdown, in which its letters mean themselves."""
+    """A text on one line with Markdown's special characters escaped."""
     return " ".join(text.split()).translate(_MARKDOWN)
 
 
@@ -205,12 +193,8 @@ def latex(report: Comparison) -> str:
     return f"{comments}{text.translate(_LATEX)}"
 
 
-def terminal(table: Table, console: "Console", title: str | None = None) -> "RichTable":
+def terminal(table: Table, console: Console, title: str | None = None) -> RichTable:
     """A table for rich, as narrow as it can be read; wider than the console rather than cut."""
-    from rich import box
-    from rich.table import Table as RichTable
-    from rich.text import Text
-
     shown = RichTable(
         title=Text(title, overflow="fold") if title else None,
         title_justify="left",
@@ -232,6 +216,7 @@ def terminal(table: Table, console: "Console", title: str | None = None) -> "Ric
     for row in table.cells.itertuples(index=False, name=None):
         # A name may hold brackets, which are no markup.
         shown.add_row(*map(Text, row))
-    least = sum((column.min_width or 0) + COLUMN for column in shown.columns) + COLUMN
+    # Two spaces stand beside each column.
+    least = sum((column.min_width or 0) + 2 for column in shown.columns) + 2
     shown.width = least if least > console.width else None
     return shown

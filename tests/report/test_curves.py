@@ -5,8 +5,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from src.report.groups import Group
 from src.report.load import POINTS, RunResult, training_curve, validation_curve
+from src.report.statistics import Group
 
 ROWS = pd.DataFrame(
     [

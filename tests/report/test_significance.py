@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from src.report.comparison import Comparison, build_comparison
-from src.report.significance import TopTwoComparison
+from src.report.statistics import TopTwoComparison
 from tests.fixtures.runs import write_run, write_sweep
 
 FIRST = [0.91, 0.92, 0.93]

@@ -1,19 +1,96 @@
-"""Significance test between the best and the second-best settings."""
+"""Statistics of runs that differ in seeds alone, and a significance test of the two best groups."""
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean
 
-from src.report.formatting import assignments, difference_text, is_share
-from src.report.groups import LEVEL, Group
+import pandas as pd
 
-CERTAIN = 1 - LEVEL
+from src.report.formatting import assignments, difference_text, is_share
+from src.report.load import FIGURES, RunResult
+
+ALL = "all runs"
+LEVEL = 0.95
+PARTS = {"n": "count", "mean": "mean", "std": "std"}
+"""The statistics that pandas computes, by its names."""
+STATISTICS = [f"{name} {part}" for name in FIGURES for part in (*PARTS, "low", "high")]
+
 NAMED = 4
-"""Settings that a sentence names."""
+"""Most settings that a sentence names."""
 
 NO_SPREAD = 1e-9
-"""Below it values are the same but for rounding, which a test would take for precision."""
+"""Below it values differ by rounding only, which a t-test would take for precision."""
+
+
+@dataclass(frozen=True)
+class Group:
+    """Finished runs of the same settings.
+
+    Attributes:
+        settings: the values of those that vary between groups.
+        statistics: ``val/acc n``, ``val/acc mean`` and so on: n, mean, sample standard deviation,
+            ends of the mean's 95% interval; not a number where there are too few runs for it.
+    """
+
+    settings: dict[str, str]
+    runs: tuple[RunResult, ...]
+    statistics: dict[str, float]
+
+    @property
+    def name(self) -> str:
+        """Its settings as they are typed; ``all runs`` where nothing varies."""
+        return assignments(self.settings) or ALL
+
+    def values(self, figure: str) -> list[float]:
+        """A figure of each run that has it."""
+        return [run.figures[figure] for run in self.runs if figure in run.figures]
+
+    def curve(self, name: str) -> "pd.Series[float]":
+        """The mean of a learning curve, up to the end of the shortest run."""
+        found = [run.curves[name] for run in self.runs if name in run.curves]
+        return pd.concat(found or [pd.Series()], axis="columns", join="inner").mean(axis="columns")
+
+
+def group_runs(
+    runs: Sequence[RunResult], settings: Sequence[dict[str, str]], metric: str
+) -> list[Group]:
+    """Group finished runs by the settings given for each, the best mean of a metric first.
+
+    Groups without the metric come last, equals in the order of the runs.
+    """
+    if not runs:
+        return []
+    figures = pd.DataFrame([run.figures for run in runs], columns=FIGURES, dtype=float)
+    grouped = figures.groupby([settings.index(each) for each in settings])
+    statistics = _summarize(grouped).sort_values(
+        f"{metric} mean", ascending=not is_share(metric), na_position="last", kind="stable"
+    )
+    return [
+        Group(settings[first], tuple(runs[place] for place in grouped.indices[first]), row)
+        for first, row in statistics.to_dict("index").items()
+    ]
+
+
+def _summarize(figures: "pd.api.typing.DataFrameGroupBy") -> "pd.DataFrame":
+    """The statistics of each figure, a row a group.
+
+    The interval is mean ± t(0.975, n - 1) · std / √n (Student, Biometrika 6, 1908, page 1), for
+    values that are about normal. Every figure is a count, a share, a loss or a time: none is
+    negative, no share is above 1, and neither is an end of its interval.
+    """
+    # SciPy takes a second to import, which a report of what is not there need not wait for.
+    from scipy.stats import t
+
+    found = figures.agg(
+        **{f"{name} {part}": (name, how) for name in FIGURES for part, how in PARTS.items()}
+    )
+    for name in FIGURES:
+        n, mean, std = (found[f"{name} {part}"] for part in PARTS)
+        reach = t.ppf(0.5 + LEVEL / 2, n - 1) * std / n**0.5
+        found[f"{name} low"] = (mean - reach).clip(lower=0)
+        found[f"{name} high"] = (mean + reach).clip(upper=1 if is_share(name) else None)
+    return found[STATISTICS]
 
 
 @dataclass(frozen=True)
@@ -21,16 +98,15 @@ class TopTwoComparison:
     """The lead of the best group over the second best.
 
     Attributes:
-        best: the settings of the one that the other does not share.
-        second: those of the other.
-        metric: what they were ordered by.
+        best: the settings of the best that the second does not share.
+        second: those of the second.
         lead: by how much the mean is better; never negative.
         test: the name of the test; None where none can be made.
         why: how the test was chosen, or why there is none.
         low: lower end of the lead's 95% interval.
         high: its upper end.
-        p: two-sided, of the test alone.
-        groups: among how many the two were picked.
+        p: two-sided, without correction.
+        groups: number of groups that the two were picked from.
     """
 
     best: str
@@ -46,8 +122,8 @@ class TopTwoComparison:
 
     @property
     def pairs(self) -> int:
-        """How many pairs of groups there were to pick one from."""
-        return self.groups * (self.groups - 1) // 2
+        """Number of pairs of groups."""
+        return math.comb(self.groups, 2)
 
     @property
     def corrected_p(self) -> float:
@@ -57,7 +133,7 @@ class TopTwoComparison:
     @property
     def is_significant(self) -> bool:
         """Whether chance would give such a lead in less than one of twenty comparisons."""
-        return self.corrected_p < CERTAIN
+        return self.corrected_p < 1 - LEVEL
 
     def __str__(self) -> str:
         """The lead, the test and the verdict, as sentences."""
@@ -114,7 +190,7 @@ def compare_top_two(groups: Sequence[Group], metric: str) -> TopTwoComparison | 
 
 
 def _told_apart(best: Group, second: Group) -> tuple[str, str]:
-    """Each by the settings in which the two differ, the first few of them."""
+    """The settings in which the two groups differ, the first few of them, as each has them."""
     keys = [key for key, value in best.settings.items() if second.settings[key] != value]
     more = " …" if len(keys) > NAMED else ""
     named = ({key: group.settings[key] for key in keys[:NAMED]} for group in (best, second))
@@ -123,15 +199,15 @@ def _told_apart(best: Group, second: Group) -> tuple[str, str]:
 
 
 def _paired_differences(best: Group, second: Group, metric: str) -> list[float]:
-    """Of the same seeds and splits; none unless both groups have the same, each once."""
+    """Differences by seed and split; none unless both groups have the same ones, each once."""
     ours, theirs = (
-        [(run.seeds, run.figures[metric]) for run in group.runs if metric in run.figures]
+        {run.seeds: run.figures[metric] for run in group.runs if metric in run.figures}
         for group in (best, second)
     )
-    first, other = dict(ours), dict(theirs)
-    if len(first) < len(ours) or len(other) < len(theirs) or first.keys() != other.keys():
+    has_repeats = (len(ours), len(theirs)) != (len(best.values(metric)), len(second.values(metric)))
+    if has_repeats or ours.keys() != theirs.keys():
         return []
-    return [value - other[seeds] for seeds, value in ours]
+    return [value - theirs[seeds] for seeds, value in ours.items()]
 
 
 def _p(value: float) -> str:
