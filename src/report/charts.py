@@ -1,4 +1,4 @@
-"""Plotly charts of a page: learning curves, accuracy against time, parallel coordinates."""
+"""Charts of a comparison: by Plotly for the page, by Matplotlib in one picture for a document."""
 
 import html
 from collections.abc import Iterator, Sequence
@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from src.errors import UserError
+from src.plotting.figure import as_png, new_figure
 from src.report.comparison import Comparison
 from src.report.formatting import heading, is_share, scale, time_unit
 from src.report.load import RunResult
@@ -14,15 +16,16 @@ from src.report.statistics import ALL, Group
 from src.text import shorten
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from plotly.graph_objects import Figure
 
 COLOURS = (
     *("#4269d0", "#e08a00", "#d6455d", "#2f9e8f", "#8a5fd0"),
     *("#7a5c46", "#3c9c3c", "#d463a4", "#5f7f95", "#a8971f"),
 )
+# They tell groups of the same colour apart.
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash")
 SYMBOLS = ("circle", "square", "diamond", "cross", "triangle-up")
-"""Lines and symbols, one for every ten groups: they tell apart groups of the same colour."""
 
 GREY = "#8d97a3"
 EDGE = "#c5ccd3"
@@ -41,30 +44,18 @@ AXIS = {
 }
 WORST_TO_BEST = [[0.0, "#e3b062"], [0.5, "#8fa3c4"], [1.0, "#1f3f94"]]
 
-SHOWN = 10
-"""Groups, the best of them, that are drawn at first; others are switched on in the legend."""
-
-DIGITS = 5
-"""After the point: more are not seen, and make the page large."""
-
-LETTERS, TICK_LETTERS, AXIS_LETTERS = 34, 18, 26
-"""Longest text in a legend, beside a tick, above an axis."""
-
-TICKS = 8
-"""Most ticks of a numeric setting."""
-
-SPREAD = 0.06
-"""Part of an axis over which the lines through one of its values are spread."""
+SHOWN = 10  # groups that are drawn at first, the best; others are switched on in the legend
+DIGITS = 5  # after the point: more are not seen, and make the page large
+LETTERS, TICK_LETTERS, AXIS_LETTERS = 34, 18, 26  # at most, in a legend, at a tick, above an axis
+TICKS = 8  # of a numeric setting at most
+PICTURED = 12  # groups that a picture can tell apart; of more the best are shown
+SMALL_LETTERS, GAP = 160, 8  # of small print: across the picture, and beside a line's sample
+SPREAD = 0.06  # part of an axis over which the lines through one of its values are spread
 
 
 def colour(place: int) -> str:
     """The colour of the group in a place of the leaderboard, 0 the best."""
     return COLOURS[place % len(COLOURS)]
-
-
-def dash(place: int) -> str:
-    """The line style of the group in a place of the leaderboard, by Plotly's name."""
-    return DASHES[place // len(COLOURS) % len(DASHES)]
 
 
 def learning_curves(report: Comparison, name: str) -> "Figure | None":
@@ -105,7 +96,7 @@ def cost(report: Comparison) -> "Figure | None":
             "marker": {
                 "size": 10,
                 "color": colour(place),
-                "symbol": SYMBOLS[place // len(COLOURS) % len(SYMBOLS)],
+                "symbol": _of_decade(SYMBOLS, place),
                 "opacity": 0.85,
             },
             "text": [_hover(run) for run in runs],
@@ -129,11 +120,12 @@ def _chart(
 
     title = shorten(", ".join(report.columns), LETTERS)
     return Figure(traces).update_layout(
-        height=420,
+        height=440,
         font=FONT,
         paper_bgcolor="white",
         plot_bgcolor="white",
-        margin={"l": 64, "r": 16, "t": 16, "b": 52},
+        # The buttons of the chart stand above its legend, and would cover its title.
+        margin={"l": 64, "r": 16, "t": 40, "b": 52},
         hoverlabel={"bgcolor": "white", "bordercolor": EDGE, "font_size": 13},
         legend={
             "bgcolor": "rgba(255,255,255,0.8)",
@@ -160,7 +152,7 @@ def _group_lines(group: Group, place: int, name: str) -> Iterator[dict[str, Any]
         for run in runs:
             yield _line(run.curves[name], name, _hover(run), thin) | faint | shared
     mean = group.curve(name)
-    bold = {"color": colour(place), "dash": dash(place), "width": 2.5}
+    bold = {"color": colour(place), "dash": _of_decade(DASHES, place), "width": 2.5}
     mode = "lines" if len(mean) > 2 else "lines+markers"
     yield _line(mean, name, text, bold) | {"mode": mode, "name": _legend(group)} | shared
 
@@ -175,6 +167,11 @@ def _line(curve: "pd.Series[float]", name: str, text: str, line: dict[str, Any])
         "line": line,
         "hovertemplate": f"{text}<br>epoch %{{x:.4g}}: %{{y:.5g}}<extra></extra>",
     }
+
+
+def _of_decade(options: Sequence[str], place: int) -> str:
+    """The option of the ten groups among which a place of the leaderboard is."""
+    return options[place // len(COLOURS) % len(options)]
 
 
 def _legend(group: Group) -> str:
@@ -237,3 +234,55 @@ def _axis(name: str, texts: Sequence[str]) -> dict[str, Any]:
         chosen = [*ticks_at[:-1:step], ticks_at[-1]]
         axis |= {"tickvals": [at for at, _ in chosen], "ticktext": [text for _, text in chosen]}
     return axis | {"values": values}
+
+
+def picture(report: Comparison) -> bytes:
+    """A PNG of the groups' training loss, validation accuracy and gradient norms, means over seeds.
+
+    The norms are those of each stage's gradient, averaged over the training, from the stem to the
+    classifier; runs that did not log them are left out of that panel.
+    """
+    if not report.groups:
+        raise UserError(f"{report.title}: no finished run to draw")
+    figure = new_figure(12, 4.2, layout="constrained")
+    loss, accuracy, norms = figure.subplots(1, 3)
+    smallest_norm = float("inf")
+    for place, group in enumerate(report.groups[:PICTURED]):
+        line = "solid" if place < len(COLOURS) else "dashed"
+        style = {"color": colour(place), "linestyle": line, "linewidth": 1.4}
+        loss.plot(group.curve("train/loss"), **style)
+        accuracy.plot(100 * group.curve("val/acc"), label=group.name, **style)
+        depths = pd.DataFrame([run.gradients for run in group.runs]).mean()
+        norms.plot(depths, marker="o", markersize=4, **style)
+        smallest_norm = min([smallest_norm, *depths])
+    for axes, title, label in (
+        (loss, "training loss", "epoch"),
+        (accuracy, "validation accuracy in %", "epoch"),
+        (norms, "gradient norm by depth", "stage"),
+    ):
+        axes.set_title(title, fontsize="medium")
+        axes.set_xlabel(label)
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.grid(alpha=0.3)
+    _logarithmic(loss)
+    if 0 < smallest_norm < float("inf"):
+        _logarithmic(norms)
+    # As many names in a row as there is room for; of a long one its beginning and end.
+    handles, names = accuracy.get_legend_handles_labels()
+    short = [shorten(name, SMALL_LETTERS, keep_end=True) for name in names]
+    columns = max(1, min(3, SMALL_LETTERS // (max(map(len, short)) + GAP)))
+    figure.legend(
+        handles, short, loc="outside lower center", ncols=columns, frameon=False, fontsize="small"
+    )
+    return as_png(figure)
+
+
+def _logarithmic(axes: "Axes") -> None:
+    from matplotlib.ticker import FormatStrFormatter, NullFormatter
+
+    axes.set_yscale("log", subs=(2, 5))
+    # Matplotlib's own are formulas, which these figures do not have.
+    axes.yaxis.set_major_formatter(FormatStrFormatter("%g"))
+    axes.yaxis.set_minor_formatter(FormatStrFormatter("%g"))
+    if len(axes.get_yticks(minor=True)) > 12:
+        axes.yaxis.set_minor_formatter(NullFormatter())

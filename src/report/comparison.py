@@ -1,7 +1,7 @@
 """Comparison of runs, all that the tables and the page show, and the caveats of it."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,33 +10,21 @@ from src.report.formatting import counted
 from src.report.load import SEEDS, RunResult, find_runs, load_result, setting_name
 from src.report.statistics import Group, TopTwoComparison, compare_top_two, group_runs
 
-SHOWN = 3
-"""Most names that a caveat lists."""
+SHOWN = 3  # names in a caveat at most
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """A comparison of the runs of one or more sweeps.
+    """A comparison of the runs of one or more sweeps."""
 
-    Attributes:
-        sweeps: the directories it was asked for.
-        metric: what the leaderboard is ordered by.
-        columns: the settings in which the runs differ.
-        runs: all of them, in the order of their directories.
-        groups: the finished ones by their settings, the best first.
-        lead: of the best over the second best; None with fewer than two.
-        caveats: what limits the comparison, a line each.
-        output: where it is written.
-    """
-
-    sweeps: Sequence[Path]
-    metric: str
-    columns: tuple[str, ...]
-    runs: list[RunResult]
-    groups: list[Group]
-    lead: TopTwoComparison | None
-    caveats: list[str]
-    output: Path
+    sweeps: Sequence[Path]  # the directories it was asked for
+    metric: str  # that the leaderboard is ordered by
+    columns: tuple[str, ...]  # the settings in which the runs differ
+    runs: list[RunResult]  # in the order of their directories
+    groups: list[Group]  # the finished runs by their settings, the best first
+    lead: TopTwoComparison | None  # of the best over the second best, if there are two
+    caveats: list[str]  # what limits the comparison, a line each
+    output: Path  # the folder of the report
 
     @property
     def title(self) -> str:
@@ -62,8 +50,8 @@ def build_comparison(sweeps: Sequence[Path], metric: str, output: Path) -> Compa
         ValueError: there is no run in them.
         OSError: one of them cannot be listed.
     """
-    read = [load_result(name, path) for name, path in find_runs(sweeps).items()]
-    runs = [run for run in read if run is not None]
+    read = (load_result(name, path) for name, path in find_runs(sweeps).items())
+    runs = [run for run in read if run]
     if not runs:
         raise ValueError(f"{', '.join(map(str, sweeps))}: holds no run (a directory with run.json)")
     columns = _varying([run for run in runs if run.settings])
@@ -77,8 +65,7 @@ def build_comparison(sweeps: Sequence[Path], metric: str, output: Path) -> Compa
         runs=runs,
         groups=groups,
         lead=compare_top_two(groups, metric),
-        caveats=_caveats(finished, groups, metric)
-        + [f"no curves of {run.name}: {run.damaged}" for run in runs if run.damaged],
+        caveats=list(_caveats(runs, groups, metric)),
         output=output,
     )
 
@@ -97,68 +84,51 @@ def _varying(runs: Sequence[RunResult]) -> tuple[str, ...]:
     )
 
 
-def _caveats(finished: Sequence[RunResult], groups: Sequence[Group], metric: str) -> list[str]:
-    """A line for each thing that limits the comparison of finished runs by a metric."""
-    sources = (run.facts.get("data.source") for run in finished)
-    commits = (run.commit for run in finished)
-    hardware = (run.hardware for run in finished)
-    found = [
-        _validated_on_test(finished),
-        _without_metric(finished, metric),
-        _single_runs(groups, metric),
-        _repeated_seeds(groups),
-        _differing(sources, "data sources", "the figures do not compare"),
-        _differing(commits, "states of the code", "+ stands for uncommitted changes"),
-        _differing(hardware, "kinds of hardware", "their times do not compare"),
-    ]
-    return [line for line in found if line]
-
-
-def _validated_on_test(runs: Sequence[RunResult]) -> str:
-    which = sum(run.facts.get("data.validate_on") == "test" for run in runs)
-    if not which:
-        return ""
-    who = "all runs were" if which == len(runs) else f"{which} of {counted(len(runs), 'run')} were"
-    return (
-        f"{who} validated on the test set (data.validate_on=test): their val/ figures are of test "
-        "images, and what is chosen by them is chosen by the test set"
-    )
-
-
-def _without_metric(runs: Sequence[RunResult], metric: str) -> str:
-    missing = [run.name for run in runs if metric not in run.figures]
-    if missing and len(missing) == len(runs):
-        return f"no finished run has {metric}: the order is without meaning"
-    return f"without {metric}, and not in its mean: {_some(missing)}" if missing else ""
-
-
-def _single_runs(groups: Sequence[Group], metric: str) -> str:
+def _caveats(runs: Sequence[RunResult], groups: Sequence[Group], metric: str) -> Iterator[str]:
+    """What limits the comparison of runs by a metric, a line each."""
+    done = [run for run in runs if run.is_finished]
+    on_test = sum(run.facts.get("data.validate_on") == "test" for run in done)
+    if on_test:
+        some = f"{on_test} of {counted(len(done), 'run')}"
+        yield (
+            f"{'all runs' if on_test == len(done) else some} were validated on the test set "
+            "(data.validate_on=test): their val/ figures are of test images, and what is chosen by "
+            "them is chosen by the test set"
+        )
+    missing = [run.name for run in done if metric not in run.figures]
+    if missing and len(missing) == len(done):
+        yield f"no finished run has {metric}: the order is without meaning"
+    elif missing:
+        yield f"without {metric}, and not in its mean: {_some(missing)}"
     counts = {group.statistics[f"{metric} n"] for group in groups} - {0}
     if counts == {1}:
-        return "one run each (n = 1): no standard deviation, no interval"
-    return "n = 1: a single run has no standard deviation and no interval" if 1 in counts else ""
-
-
-def _repeated_seeds(groups: Sequence[Group]) -> str:
-    places = [
+        yield "one run each (n = 1): no standard deviation, no interval"
+    elif 1 in counts:
+        yield "n = 1: a single run has no standard deviation and no interval"
+    repeated = [
         str(place)
         for place, group in enumerate(groups, start=1)
         if len({run.seeds for run in group.runs}) < len(group.runs)
     ]
-    if not places:
-        return ""
-    return (
-        f"the same seed more than once in the groups at place {_some(places)}: repetitions of one "
-        "run make the spread look smaller than it is"
-    )
+    if repeated:
+        yield (
+            f"the same seed more than once in the groups at place {_some(repeated)}: repetitions "
+            "of one run make the spread look smaller than it is"
+        )
+    sources = [run.facts.get("data.source") for run in done]
+    yield from _differing(sources, "data sources", "the figures do not compare")
+    commits = [run.commit for run in done]
+    yield from _differing(commits, "states of the code", "+ stands for uncommitted changes")
+    hardware = [run.hardware for run in done]
+    yield from _differing(hardware, "kinds of hardware", "their times do not compare")
+    yield from (f"no curves of {run.name}: {run.damaged}" for run in runs if run.damaged)
 
 
-def _differing(facts: Iterable[str | None], what: str, meaning: str) -> str:
+def _differing(facts: Sequence[str | None], what: str, meaning: str) -> Iterator[str]:
     counts = Counter(fact or "unknown" for fact in facts)
-    if len(counts) < 2:
-        return ""
-    named = [f"{value} ({counted(times, 'run')})" for value, times in counts.most_common()]
-    return f"{len(counts)} {what}: {_some(named)}; {meaning}"
+    if len(counts) > 1:
+        named = [f"{value} ({counted(times, 'run')})" for value, times in counts.most_common()]
+        yield f"{len(counts)} {what}: {_some(named)}; {meaning}"
 
 
 def _some(names: Sequence[str]) -> str:

@@ -3,11 +3,7 @@
 import math
 from collections.abc import Mapping
 
-ABSENT = "–"
-"""Stands for a setting or figure that a run does not have."""
-
-_UNITS = (("h", 3600.0, 7200.0), ("min", 60.0, 600.0))
-"""Name, length in seconds, and the shortest time in seconds that is written in it."""
+ABSENT = "–"  # for a setting or figure that a run does not have
 
 
 def is_share(metric: str) -> bool:
@@ -57,10 +53,9 @@ def difference_text(metric: str, value: float, *, unit: bool = True) -> str:
 
 def time_unit(longest: float) -> tuple[str, float]:
     """The unit in which times up to the longest are easy to read, and its seconds."""
-    for name, size, least in _UNITS:
-        if longest >= least:
-            return name, size
-    return "s", 1.0
+    if longest >= 7200:
+        return "h", 3600.0
+    return ("min", 60.0) if longest >= 600 else ("s", 1.0)
 
 
 def time_text(seconds: float) -> str:

@@ -22,56 +22,34 @@ from src.report.formatting import ABSENT
 from src.runs.directory import RunDirectory
 from src.runs.reader import last_values, read_choices, read_config, read_rows, read_run
 
-DEPTH = 4
-"""Levels below a named directory that are searched: a folder of sweeps of jobs, and two more."""
-
-SEEDS = ("seed", "data.split_seed")
-"""The settings in which the runs of one group differ."""
-
+DEPTH = 4  # levels below a named directory that are searched: folders of sweeps, and two more
+SEEDS = ("seed", "data.split_seed")  # in which the runs of one group differ
 FIGURES = (
     *("val/acc", "val/loss", "test/acc", "test/loss", "train/acc", "train/loss"),
     *("train_seconds", "images_per_second", "epochs", "steps", "best_epoch"),
 )
 CURVES = ("val/acc", "val/loss")
-POINTS = 300
-"""Most points of a training curve; a longer one is thinned."""
+POINTS = 300  # of a training curve at most; a longer one is thinned
 
 
 @dataclass(frozen=True)
 class RunResult:
-    """One run, as far as it can be read.
+    """One run, as far as it can be read."""
 
-    Attributes:
-        name: the part of its path that tells it from the others.
-        state: that of ``run.json``, or ``unreadable``.
-        reason: why it is not finished or not readable, one line.
-        settings: the composed configuration, flat, without incidental settings.
-        overrides: the words of its command line, and of those it was resumed with.
-        choices: the option of each group, and each typed word that is no single setting.
-        figures: the finite numbers of ``metrics.json``; none unless the run is finished.
-        progress: the newest epoch and validation figures.
-        curves: values of ``val/acc``, ``val/loss`` and ``train/loss`` by epochs done.
-        speed: images/s, the median of the logged values, which a pause or a busy machine hardly
-            changes.
-        gradients: the mean gradient norm of each stage, from the stem on.
-        facts: ``run.json`` as flat text: ``data.source``, ``compute.precision`` and so on.
-        damaged: why it has no curves, one line.
-    """
-
-    name: str
+    name: str  # the part of its path that tells it from the others
     path: Path
-    state: str
-    reason: str | None = None
-    settings: Mapping[str, str] = field(default_factory=dict)
-    overrides: tuple[str, ...] = ()
-    choices: Mapping[str, str] = field(default_factory=dict)
-    figures: Mapping[str, float] = field(default_factory=dict)
-    progress: Mapping[str, float] = field(default_factory=dict)
-    curves: Mapping[str, "pd.Series[float]"] = field(default_factory=dict)
-    speed: float = math.nan
-    gradients: Mapping[str, float] = field(default_factory=dict)
-    facts: Mapping[str, str] = field(default_factory=dict)
-    damaged: str | None = None
+    state: str  # that of run.json, or "unreadable"
+    reason: str | None = None  # why it is not finished or not readable, one line
+    settings: Mapping[str, str] = field(default_factory=dict)  # flat, without incidental ones
+    overrides: tuple[str, ...] = ()  # of its command line, and of those it was resumed with
+    choices: Mapping[str, str] = field(default_factory=dict)  # options of groups, and typed words
+    figures: Mapping[str, float] = field(default_factory=dict)  # final metrics, if finished
+    progress: Mapping[str, float] = field(default_factory=dict)  # newest epoch and validation
+    curves: Mapping[str, "pd.Series[float]"] = field(default_factory=dict)  # by epochs done
+    speed: float = math.nan  # images/s, the median, which a pause or a busy machine hardly changes
+    gradients: Mapping[str, float] = field(default_factory=dict)  # mean norm of each stage
+    facts: Mapping[str, str] = field(default_factory=dict)  # run.json, flat: data.source and so on
+    damaged: str | None = None  # why it has no curves, one line
 
     def setting(self, key: str) -> str:
         """A setting, or the option of a group, as it is typed."""
@@ -106,13 +84,10 @@ class RunResult:
 
 
 def find_runs(places: Iterable[Path]) -> dict[str, Path]:
-    """Find the run directories at and below ``places``, each once, in natural order.
+    """Find the run directories at and below ``places``, by their path below the folder they share.
 
-    Directories inside of a run are not searched. A numbered directory of a sweep is a run even if
-    it is empty.
-
-    Returns:
-        Directories by their path below the folder they share.
+    Each is found once, in natural order. Directories inside of a run are not searched. A numbered
+    directory of a sweep is a run even if it is empty.
     """
     found: dict[Path, Path] = {}
     for place in places:
@@ -138,9 +113,8 @@ def _below(place: Path, depth: int) -> list[Path]:
 
 def _is_run(path: Path) -> bool:
     directory = RunDirectory(path)
-    if directory.record.exists() or directory.config.exists():
-        return True
-    return path.name.isdigit() and (path.parent / "multirun.yaml").exists()
+    is_job = path.name.isdigit() and (path.parent / "multirun.yaml").exists()
+    return is_job or directory.record.exists() or directory.config.exists()
 
 
 def _natural(path: Path) -> list[tuple[bool, int, str]]:
@@ -150,11 +124,7 @@ def _natural(path: Path) -> list[tuple[bool, int, str]]:
 
 
 def load_result(name: str, path: Path) -> RunResult | None:
-    """Read the run in a directory; a damaged one becomes ``unreadable`` instead of an error.
-
-    Returns:
-        The run; None for the directory of a benchmark.
-    """
+    """Read the run in a directory; a damaged one is ``unreadable``, and a benchmark is None."""
     try:
         return _read(name, path)
     except (OSError, ValueError, TypeError, KeyError, OverflowError, UserError) as error:
@@ -244,8 +214,9 @@ def flat_text(cfg: DictConfig) -> dict[str, str]:
     except OmegaConfBaseException:
         # Refers to something outside of the file: the reference tells runs apart as well.
         nested = OmegaConf.to_container(cfg)
-    flat = flatten(nested)
-    return {key: _typed_text(value) for key, value in flat.items() if not is_incidental(key)}
+    return {
+        key: _typed_text(value) for key, value in flatten(nested).items() if not is_incidental(key)
+    }
 
 
 def _typed_text(value: Any) -> str:

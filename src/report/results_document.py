@@ -4,9 +4,7 @@ import re
 import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import takewhile
-from pathlib import Path, PurePosixPath
-from typing import Annotated, NamedTuple
+from typing import Annotated
 
 import pandas as pd
 from annotated_types import Ge, Interval
@@ -14,28 +12,20 @@ from pydantic.dataclasses import dataclass as pydantic_dataclass
 
 from src.config.fields import LENIENT, Float, Int, typed
 from src.config.run_key import is_incidental
-from src.config.validate import CONF
 from src.errors import UserError, one_line
 from src.files import read_json
 from src.report.comparison import Comparison
 from src.report.formatting import ABSENT, mean_text, number_text, time_text, value_text
 from src.report.load import SEEDS, RunResult, setting_name
+from src.report.recipes import archive_name, portable, recipes, shell
 from src.report.statistics import Group, group_runs
 from src.report.tables import Table, escaped, markdown_table
 from src.text import shorten
 
-PRIVATE = ("hydra.run.dir", "data.cache_dir", "output")
-"""Places on one machine, which no result depends on."""
-
-SHOWN = ("experiment", "data.root", "trainer.accelerator")
-"""Overrides shown elsewhere: by the section, the data and the hardware."""
-
+SHOWN = ("experiment", "data.root", "trainer.accelerator")  # section, data and hardware show them
 AS_WRITTEN = "as written"
-CURVE = 10
-"""Most epochs of which each one's accuracy is given."""
-
-DIRECTORY = "<its directory>"
-"""Placeholder for the run directory in commands, as the recorded one is of one machine."""
+CURVE = 10  # epochs at most of which each one's accuracy is given
+DIRECTORY = "<its directory>"  # in commands, as the recorded one is of one machine
 
 INTRODUCTION = """\
 # Results
@@ -57,50 +47,13 @@ downloaded where they are not there yet.
 """
 
 
-class Recipe(NamedTuple):
-    """The header of a file of ``conf/experiment``; fields may be empty."""
-
-    name: str
-    about: str
-    published: str
-    source: str
-    note: str
-
-
-def recipes() -> list[Recipe]:
-    """All recipes, by name."""
-    return [_recipe(path) for path in sorted((CONF / "experiment").glob("*.yaml"))]
-
-
-def _recipe(path: Path) -> Recipe:
-    """Read the comments above ``defaults:``.
-
-    The first paragraph begins with what the recipe is. Each field goes on until the next one or a
-    bare ``#``, and what follows that without a field's name is the note.
-    """
-    comments = takewhile(lambda line: line.startswith("#"), path.read_text().splitlines())
-    text = "\n".join(line[1:].strip() for line in comments if not line.startswith("# @"))
-    found: dict[str, str] = {"About": "", "Note": ""}
-    for number, paragraph in enumerate(text.split("\n\n")):
-        free, *fields = re.split(r"^(Command|Cost|Published|Source):", paragraph, flags=re.M)
-        found["Note" if number else "About"] += f" {free}"
-        found |= dict(zip(fields[::2], fields[1::2], strict=True))
-    named = ("About", "Published", "Source", "Note")
-    return Recipe(path.stem, *(" ".join(found.get(name, "").split()) for name in named))
-
-
 @dataclass(frozen=True)
 class CommandGroup:
-    """Runs of one command but for their seeds.
-
-    Attributes:
-        changes: what the command changes of its recipe that its other lines do not; may be empty.
-        shared: what all lines of the recipe change of it, where they change other things besides.
-    """
+    """Runs of one command but for their seeds."""
 
     group: Group
-    changes: str
-    shared: str
+    changes: str  # what this command changes of its recipe and not all others do; may be empty
+    shared: str  # what all commands of the recipe change, where they change other things besides
 
     @property
     def name(self) -> str:
@@ -125,7 +78,7 @@ class CommandGroup:
         seeds = {run.settings.get(SEEDS[0], "0") for run in self.group.runs}
         start = ["python", "-m", "src.train", *(["-m"] if len(seeds) > 1 else [])]
         seed = f"seed={','.join(sorted(seeds, key=lambda seed: (len(seed), seed)))}"
-        return _shell([*start, *_words(self.first), *([seed] if seeds != {"0"} else [])])
+        return shell([*start, *_words(self.first), *([seed] if seeds != {"0"} else [])])
 
 
 def command_groups(report: Comparison, *chosen: str | None) -> list[CommandGroup]:
@@ -152,7 +105,7 @@ def command_groups(report: Comparison, *chosen: str | None) -> list[CommandGroup
 
 def _words(run: RunResult) -> list[str]:
     """The words of a run's command line, the recipe first, without its seed."""
-    words = [word for word in _portable(run.overrides) if setting_name(word) != SEEDS[0]]
+    words = [word for word in portable(run.overrides) if setting_name(word) != SEEDS[0]]
     return sorted(words, key=lambda word: not word.startswith("experiment="))
 
 
@@ -163,26 +116,6 @@ def _changes(run: RunResult) -> list[str]:
         for word in _words(run)
         if setting_name(word) not in SHOWN and not is_incidental(setting_name(word))
     ]
-
-
-def _portable(words: Iterable[str]) -> list[str]:
-    """The words without the places of one machine: of a path elsewhere just its last name."""
-    return [_without_folders(word) for word in words if setting_name(word) not in PRIVATE]
-
-
-def _without_folders(word: str) -> str:
-    key, _, value = word.partition("=")
-    quote = value[:1] if value[:1] in ("'", '"') and value[-1:] == value[:1] else ""
-    path = value.strip(quote) if quote else value
-    if not re.match(r"(?:/|~|\.\.?/)", path):
-        return word
-    return f"{key}={quote}{PurePosixPath(path).name or path}{quote}"
-
-
-def _shell(words: Iterable[str]) -> str:
-    """One line for a shell; empty where a word has a line break, which no such line can hold."""
-    line = shlex.join(words)
-    return "" if "\n" in line else line
 
 
 def results_document(report: Comparison) -> str:
@@ -296,17 +229,7 @@ def _by_epoch(line: CommandGroup) -> str:
 
 
 def _source(run: RunResult) -> str:
-    return _archive_name(run.facts.get("data.source", ABSENT))
-
-
-def _archive_name(source: str) -> str:
-    """Where images are from, without the folders of one machine.
-
-    ``images in /my/own/cifar10.tar.xz (train/ and test/)`` is ``images in cifar10.tar.xz (train/
-    and test/)``.
-    """
-    found = re.fullmatch(r"(.*(?:images in |, ))(\S*/.*?)( \([^()]*\))?", source)
-    return f"{found[1]}{Path(found[2]).name}{found[3] or ''}" if found else source
+    return archive_name(run.facts.get("data.source", ABSENT))
 
 
 Share = Annotated[Float, Interval(ge=0, le=1)]
@@ -339,7 +262,7 @@ class Evaluation:
         views = self.tta and f"{self.tta.views}: {value_text('test/acc', self.tta.acc)}"
         return {
             "weights": self.checkpoint,
-            "images of": _archive_name(self.data),
+            "images of": archive_name(self.data),
             "images": f"{self.images:,}",
             "accuracy (%)": value_text("test/acc", self.acc),
             "95% interval": f"{low}–{high}",
@@ -350,12 +273,12 @@ class Evaluation:
     def repeatable(self) -> str:
         """The command for any run directory; empty where it cannot be read."""
         try:
-            words = _portable(shlex.split(self.command or ""))
+            words = portable(shlex.split(self.command or ""))
         except ValueError:
             return ""
         words = [re.sub(r"^\+*run=.*", f"run={DIRECTORY}", word, flags=re.S) for word in words]
         weights = rf"ckpt={DIRECTORY}/checkpoints/\1"
-        return _shell(re.sub(r"^\+*ckpt=(?:.*/)?(.*)$", weights, word) for word in words)
+        return shell(re.sub(r"^\+*ckpt=(?:.*/)?(.*)$", weights, word) for word in words)
 
 
 def _evaluations(lines: Sequence[CommandGroup]) -> list[str]:
@@ -365,7 +288,7 @@ def _evaluations(lines: Sequence[CommandGroup]) -> list[str]:
         for file in sorted(run.path.glob("evaluation*/metrics.json")):
             try:
                 found = typed(Evaluation, read_json(file), "")
-            except (OSError, ValueError, UserError) as error:
+            except (OSError, ValueError, TypeError, UserError) as error:
                 reason = shorten(one_line(error).replace(f"{file}: ", ""), 200)
                 damaged.append(f"{run.name}/{file.relative_to(run.path)}: {reason}; left out.")
             else:

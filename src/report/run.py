@@ -7,33 +7,23 @@ from hydra.core.override_parser.types import Override
 from rich.console import Console
 
 from src.errors import ConfigError, UserError, as_user_errors
-from src.files import replacing
+from src.files import replacing, report_unwritable
+from src.report import tables
+from src.report.charts import picture
 from src.report.comparison import Comparison, build_comparison
-from src.report.figure import picture
 from src.report.page import page
 from src.report.results_document import results_document
 from src.report.settings import ReportConfig
-from src.report.tables import (
-    groups_csv,
-    latex,
-    leaderboard,
-    markdown,
-    runs_csv,
-    sentences,
-    summary,
-    terminal,
-    unfinished_table,
-)
 from src.runs.claim import SWEEPS
 from src.text import nearest
 
 Files = Mapping[str, Callable[[Comparison], str | bytes]]
 
 COMPARISON: Files = {
-    "report.csv": groups_csv,
-    "runs.csv": runs_csv,
-    "report.md": markdown,
-    "report.tex": latex,
+    "report.csv": tables.groups_csv,
+    "runs.csv": tables.runs_csv,
+    "report.md": tables.markdown,
+    "report.tex": tables.latex,
     "report.html": page,
 }
 FORMATS: dict[str, Files] = {
@@ -66,14 +56,13 @@ def write_report(
 
     Args:
         sweeps: sweeps, runs, or folders of them; may still be running.
-        metric: what the leaderboard is ordered by.
         output: the folder of the report; None: ``report/`` in the first of the sweeps.
         files: what to write into it, by name.
     """
     output = output or sweeps[0] / "report"
     with as_user_errors():
         report = build_comparison(sweeps, metric, output)
-    try:
+    with report_unwritable(output):
         output.mkdir(parents=True, exist_ok=True)
         for name, make in files.items():
             with replacing(output / name, "wb") as file:
@@ -81,27 +70,23 @@ def write_report(
                 # In UTF-8 whatever the locale; names of files may hold bytes that are no text.
                 text = content if isinstance(content, bytes) else content.encode(errors="replace")
                 file.write(text)
-    except OSError as error:
-        raise UserError(f"{output}: the report cannot be written ({error.strerror})") from error
     return report
 
 
 def show_report(report: Comparison, console: Console) -> None:
-    """Print the leaderboard, what it means, and the runs that are not in it."""
-
-    def say(line: str) -> None:
-        console.print(line, highlight=False, markup=False, soft_wrap=True)
-
-    if report.groups:
-        console.print(terminal(leaderboard(report), console, report.title), crop=False)
-    say(summary(report))
-    for line in sentences(report):
-        say(line)
-    for run in unfinished_table(report).cells.itertuples():
+    """Print the tables.leaderboard, what it means, and the runs that are not in it."""
+    lines = [tables.summary(report), *tables.sentences(report)]
+    for run in tables.unfinished_table(report).cells.itertuples():
         where = ", ".join(filter(None, [run.state, run.progress]))
         what = " – ".join(filter(None, [run.settings, run.reason]))
-        say(": ".join(filter(None, [f"run {run.run} ({where})", what])))
-    say(f"report in {report.output}")
+        lines.append(": ".join(filter(None, [f"run {run.run} ({where})", what])))
+    lines.append(f"report in {report.output}")
+    if report.groups:
+        console.print(
+            tables.terminal(tables.leaderboard(report), console, report.title), crop=False
+        )
+    for line in lines:
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
 def _place(name: str) -> Path:

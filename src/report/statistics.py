@@ -3,7 +3,6 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from statistics import fmean
 
 import pandas as pd
 
@@ -12,28 +11,22 @@ from src.report.load import FIGURES, RunResult
 
 ALL = "all runs"
 LEVEL = 0.95
-PARTS = {"n": "count", "mean": "mean", "std": "std"}
-"""The statistics that pandas computes, by its names."""
+PARTS = {"n": "count", "mean": "mean", "std": "std"}  # what pandas computes, by its names
 STATISTICS = [f"{name} {part}" for name in FIGURES for part in (*PARTS, "low", "high")]
 
-NAMED = 4
-"""Most settings that a sentence names."""
-
-NO_SPREAD = 1e-9
-"""Below it values differ by rounding only, which a t-test would take for precision."""
+NAMED = 4  # settings in a sentence at most
+NO_SPREAD = 1e-9  # less is rounding, which a t-test would take for precision
 
 
 @dataclass(frozen=True)
 class Group:
     """Finished runs of the same settings.
 
-    Attributes:
-        settings: the values of those that vary between groups.
-        statistics: ``val/acc n``, ``val/acc mean`` and so on: n, mean, sample standard deviation,
-            ends of the mean's 95% interval; not a number where there are too few runs for it.
+    ``statistics`` has ``val/acc n``, ``val/acc mean`` and so on: n, mean, sample standard deviation
+    and the ends of the mean's 95% interval; NaN where there are too few runs for it.
     """
 
-    settings: dict[str, str]
+    settings: dict[str, str]  # those that vary between groups
     runs: tuple[RunResult, ...]
     statistics: dict[str, float]
 
@@ -42,9 +35,11 @@ class Group:
         """Its settings as they are typed; ``all runs`` where nothing varies."""
         return assignments(self.settings) or ALL
 
-    def values(self, figure: str) -> list[float]:
-        """A figure of each run that has it."""
-        return [run.figures[figure] for run in self.runs if figure in run.figures]
+    def values(self, figure: str) -> "pd.Series[float]":
+        """A figure of each run that has it, by seed and split."""
+        found = [run for run in self.runs if figure in run.figures]
+        index = [str(run.seeds) for run in found]
+        return pd.Series([run.figures[figure] for run in found], index, dtype=float)
 
     def curve(self, name: str) -> "pd.Series[float]":
         """The mean of a learning curve, up to the end of the shortest run."""
@@ -95,30 +90,18 @@ def _summarize(figures: "pd.api.typing.DataFrameGroupBy") -> "pd.DataFrame":
 
 @dataclass(frozen=True)
 class TopTwoComparison:
-    """The lead of the best group over the second best.
+    """The lead of the best group over the second best."""
 
-    Attributes:
-        best: the settings of the best that the second does not share.
-        second: those of the second.
-        lead: by how much the mean is better; never negative.
-        test: the name of the test; None where none can be made.
-        why: how the test was chosen, or why there is none.
-        low: lower end of the lead's 95% interval.
-        high: its upper end.
-        p: two-sided, without correction.
-        groups: number of groups that the two were picked from.
-    """
-
-    best: str
+    best: str  # its settings that the second does not share
     second: str
     metric: str
-    lead: float
-    test: str | None = None
-    why: str = ""
-    low: float = math.nan
+    lead: float  # by how much the mean is better; never negative
+    test: str | None = None  # its name; None where none can be made
+    why: str = ""  # how the test was chosen, or why there is none
+    low: float = math.nan  # ends of the lead's 95% interval
     high: float = math.nan
-    p: float = math.nan
-    groups: int = 2
+    p: float = math.nan  # two-sided, without correction
+    groups: int = 2  # number of groups that the two were picked from
 
     @property
     def pairs(self) -> int:
@@ -165,25 +148,26 @@ def compare_top_two(groups: Sequence[Group], metric: str) -> TopTwoComparison | 
         return None
     best, second = ranked[:2]
     ours, theirs = best.values(metric), second.values(metric)
-    ahead = abs(fmean(ours) - fmean(theirs))
+    ahead = abs(ours.mean() - theirs.mean())
     lead = TopTwoComparison(*_told_apart(best, second), metric, ahead, groups=len(ranked))
     if min(len(ours), len(theirs)) < 2:
         which = "the first is" if len(theirs) > 1 else "the second is"
         who = "one run each" if len(ours) == len(theirs) else f"{which} a single run"
         return replace(lead, why=f"{who}, so nothing can be said; run more seeds")
-    paired = _paired_differences(best, second, metric)
-    samples = [paired] if paired else [ours, theirs]
-    if all(max(values) - min(values) < NO_SPREAD for values in samples):
+    is_paired = ours.index.is_unique and set(ours.index) == set(theirs.index)
+    is_paired = is_paired and len(ours) == len(theirs)
+    samples = [ours - theirs] if is_paired else [ours, theirs]
+    if all(values.max() - values.min() < NO_SPREAD for values in samples):
         return replace(lead, why="their runs show no spread to judge it by")
     # SciPy takes a second to import, which a configuration error need not wait for.
     from scipy.stats import ttest_1samp, ttest_ind
 
-    if paired:
-        test, why = "paired t-test", f"over the {len(paired)} seeds that both share"
-        found = ttest_1samp(paired, 0)
+    if is_paired:
+        test, why = "paired t-test", f"over the {len(ours)} seeds that both share"
+        found = ttest_1samp(*samples, 0)
     else:
         test, why = "Welch's t-test", f"of {len(ours)} and {len(theirs)} runs"
-        found = ttest_ind(ours, theirs, equal_var=False)
+        found = ttest_ind(*samples, equal_var=False)
     ends = map(float, found.confidence_interval(LEVEL))
     low, high = ends if is_share(metric) else sorted(-end for end in ends)
     return replace(lead, test=test, why=why, low=low, high=high, p=float(found.pvalue))
@@ -196,18 +180,6 @@ def _told_apart(best: Group, second: Group) -> tuple[str, str]:
     named = ({key: group.settings[key] for key in keys[:NAMED]} for group in (best, second))
     ours, theirs = (assignments(settings) + more for settings in named)
     return ours, theirs
-
-
-def _paired_differences(best: Group, second: Group, metric: str) -> list[float]:
-    """Differences by seed and split; none unless both groups have the same ones, each once."""
-    ours, theirs = (
-        {run.seeds: run.figures[metric] for run in group.runs if metric in run.figures}
-        for group in (best, second)
-    )
-    has_repeats = (len(ours), len(theirs)) != (len(best.values(metric)), len(second.values(metric)))
-    if has_repeats or ours.keys() != theirs.keys():
-        return []
-    return [value - theirs[seeds] for seeds, value in ours.items()]
 
 
 def _p(value: float) -> str:

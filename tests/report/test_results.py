@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from src.report.results_document import recipes
+from src.report.recipes import recipes
 from tests.fixtures.change import change
 from tests.fixtures.cli import Cli
 from tests.fixtures.runs import write_run
