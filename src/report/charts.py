@@ -46,8 +46,8 @@ WORST_TO_BEST = [[0.0, "#e3b062"], [0.5, "#8fa3c4"], [1.0, "#1f3f94"]]
 
 SHOWN = 10  # groups that are drawn at first, the best; others are switched on in the legend
 DIGITS = 5  # after the point: more are not seen, and make the page large
-LETTERS, TICK_LETTERS, AXIS_LETTERS = 34, 18, 26  # at most, in a legend, at a tick, above an axis
-TICKS = 8  # of a numeric setting at most
+LETTERS, TICK_LETTERS, AXIS_LETTERS = 34, 18, 26  # most in a legend, at a tick, above an axis
+TICKS = 8  # most ticks of a numeric setting
 PICTURED = 12  # groups that a picture can tell apart; of more the best are shown
 SMALL_LETTERS, GAP = 160, 8  # of small print: across the picture, and beside a line's sample
 SPREAD = 0.06  # part of an axis over which the lines through one of its values are spread
@@ -170,7 +170,7 @@ def _line(curve: "pd.Series[float]", name: str, text: str, line: dict[str, Any])
 
 
 def _of_decade(options: Sequence[str], place: int) -> str:
-    """The option of the ten groups among which a place of the leaderboard is."""
+    """The line or symbol of a place of the leaderboard: another for every ten groups."""
     return options[place // len(COLOURS) % len(options)]
 
 

@@ -1,4 +1,4 @@
-"""Comparison of runs, all that the tables and the page show, and the caveats of it."""
+"""Comparison of runs and its caveats: all that the tables, the page and the documents show."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -10,7 +10,7 @@ from src.report.formatting import counted
 from src.report.load import SEEDS, RunResult, find_runs, load_result, setting_name
 from src.report.statistics import Group, TopTwoComparison, compare_top_two, group_runs
 
-SHOWN = 3  # names in a caveat at most
+SHOWN = 3  # most names in a caveat
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,7 @@ class Comparison:
     """A comparison of the runs of one or more sweeps."""
 
     sweeps: Sequence[Path]  # the directories it was asked for
-    metric: str  # that the leaderboard is ordered by
+    metric: str  # by which the leaderboard is ordered
     columns: tuple[str, ...]  # the settings in which the runs differ
     runs: list[RunResult]  # in the order of their directories
     groups: list[Group]  # the finished runs by their settings, the best first

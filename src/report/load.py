@@ -22,21 +22,21 @@ from src.report.formatting import ABSENT
 from src.runs.directory import RunDirectory
 from src.runs.reader import last_values, read_choices, read_config, read_rows, read_run
 
-DEPTH = 4  # levels below a named directory that are searched: folders of sweeps, and two more
-SEEDS = ("seed", "data.split_seed")  # in which the runs of one group differ
+DEPTH = 4  # levels searched below a named directory: a folder of sweeps of jobs, and two more
+SEEDS = ("seed", "data.split_seed")  # the settings in which runs of one group differ
 FIGURES = (
     *("val/acc", "val/loss", "test/acc", "test/loss", "train/acc", "train/loss"),
     *("train_seconds", "images_per_second", "epochs", "steps", "best_epoch"),
 )
 CURVES = ("val/acc", "val/loss")
-POINTS = 300  # of a training curve at most; a longer one is thinned
+POINTS = 300  # most points of a training curve; a longer one is thinned
 
 
 @dataclass(frozen=True)
 class RunResult:
     """One run, as far as it can be read."""
 
-    name: str  # the part of its path that tells it from the others
+    name: str  # its path below the folder that all runs share
     path: Path
     state: str  # that of run.json, or "unreadable"
     reason: str | None = None  # why it is not finished or not readable, one line

@@ -22,10 +22,10 @@ from src.report.statistics import Group, group_runs
 from src.report.tables import Table, escaped, markdown_table
 from src.text import shorten
 
-SHOWN = ("experiment", "data.root", "trainer.accelerator")  # section, data and hardware show them
+SHOWN = ("experiment", "data.root", "trainer.accelerator")  # shown as section, data and hardware
 AS_WRITTEN = "as written"
-CURVE = 10  # epochs at most of which each one's accuracy is given
-DIRECTORY = "<its directory>"  # in commands, as the recorded one is of one machine
+CURVE = 10  # most epochs for which the accuracy after each is given
+DIRECTORY = "<its directory>"  # stands in commands for the run, whose place is of one machine
 
 INTRODUCTION = """\
 # Results
@@ -290,7 +290,8 @@ def _evaluations(lines: Sequence[CommandGroup]) -> list[str]:
                 found = typed(Evaluation, read_json(file), "")
             except (OSError, ValueError, TypeError, UserError) as error:
                 reason = shorten(one_line(error).replace(f"{file}: ", ""), 200)
-                damaged.append(f"{run.name}/{file.relative_to(run.path)}: {reason}; left out.")
+                place = f"{run.name}/{file.parent.name}: {file.name}"
+                damaged.append(f"{place}: {reason}; left out.")
             else:
                 rows.append({"run as": name, **found.cells})
                 commands.append(found.repeatable)

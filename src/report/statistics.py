@@ -14,8 +14,8 @@ LEVEL = 0.95
 PARTS = {"n": "count", "mean": "mean", "std": "std"}  # what pandas computes, by its names
 STATISTICS = [f"{name} {part}" for name in FIGURES for part in (*PARTS, "low", "high")]
 
-NAMED = 4  # settings in a sentence at most
-NO_SPREAD = 1e-9  # less is rounding, which a t-test would take for precision
+NAMED = 4  # most settings in a sentence
+NO_SPREAD = 1e-9  # a smaller one is rounding, which a t-test would take for precision
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,7 @@ from src.report.load import FIGURES, SEEDS, RunResult
 from src.report.statistics import ALL, STATISTICS
 
 METRICS = FIGURES[:6]
-WORD = 10  # letters, to which a column of words on the terminal may be narrowed
+WORD = 10  # least width of a column of words on the terminal, in letters
 
 _MARKDOWN = str.maketrans({character: f"\\{character}" for character in r"\`*_[]<>|#~"})
 _LATEX = str.maketrans({"±": r"$\pm$", "–": "--", "−": "$-$", "<": "$<$", ">": "$>$"})
