@@ -154,8 +154,7 @@ def compare_top_two(groups: Sequence[Group], metric: str) -> TopTwoComparison | 
         which = "the first is" if len(theirs) > 1 else "the second is"
         who = "one run each" if len(ours) == len(theirs) else f"{which} a single run"
         return replace(lead, why=f"{who}, so nothing can be said; run more seeds")
-    is_paired = ours.index.is_unique and set(ours.index) == set(theirs.index)
-    is_paired = is_paired and len(ours) == len(theirs)
+    is_paired = ours.index.is_unique and sorted(ours.index) == sorted(theirs.index)
     samples = [ours - theirs] if is_paired else [ours, theirs]
     if all(values.max() - values.min() < NO_SPREAD for values in samples):
         return replace(lead, why="their runs show no spread to judge it by")
