@@ -12,17 +12,17 @@ from rich.console import Console
 
 
 @contextmanager
-def quiet_loggers(*names: str) -> Iterator[None]:
-    """Raise the level of loggers to WARNING inside of the block."""
+def quiet_loggers(*names: str, level: int = logging.WARNING) -> Iterator[None]:
+    """Raise the level of loggers inside of the block."""
     loggers = [logging.getLogger(name) for name in names]
     levels = [logger.level for logger in loggers]
     for logger in loggers:
-        logger.setLevel(logging.WARNING)
+        logger.setLevel(level)
     try:
         yield
     finally:
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)
+        for logger, before in zip(loggers, levels, strict=True):
+            logger.setLevel(before)
 
 
 _IRRELEVANT_WARNINGS = (
@@ -65,21 +65,14 @@ def replace_unencodable() -> None:
 
 
 class ScreenHandler(logging.StreamHandler[TextIO]):
-    """Log handler that writes to the current ``sys.stdout``.
+    """Log handler that writes to the current ``sys.stdout``, except :data:`LOG_FILE_ONLY`.
 
     A progress bar replaces ``sys.stdout`` so that lines go above it; ``StreamHandler`` keeps the
     stream it was made with, and would write through the bar.
     """
 
-    def filter(self, record: logging.LogRecord) -> bool:
-        """Leave out records marked with :data:`LOG_FILE_ONLY`."""
-        return not getattr(record, "file_only", False) and bool(super().filter(record))
-
-    @property
-    def stream(self) -> TextIO:
-        """The current standard output."""
-        return sys.stdout
-
-    @stream.setter
-    def stream(self, value: TextIO) -> None:
-        """Ignored; ``StreamHandler`` sets it when it is made."""
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write a record to the screen."""
+        if not getattr(record, "file_only", False):
+            self.stream = sys.stdout
+            super().emit(record)

@@ -1,12 +1,11 @@
-"""Atomic writing of files, JSON, CSV tables and output directories."""
+"""Atomic writing of files, JSON, CSV tables and output folders."""
 
-import codecs
 import csv
 import json
 import os
 import sys
 import tempfile
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
@@ -16,37 +15,36 @@ from src.text import printable
 
 
 @contextmanager
-def replacing(path: Path, mode: str = "w") -> Iterator[IO[Any]]:
+def replacing(path: Path, mode: str = "w", **options: Any) -> Iterator[IO[Any]]:
     """Open a temporary file that replaces ``path`` when the block ends without an error.
 
-    The temporary file is in the same directory, so the rename is atomic; it is flushed to the disk
-    before and the directory after, so that a power cut leaves the old or the new file, whole.
+    ``options`` are those of :func:`open`.
     """
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
-    temporary = Path(name)
-    try:
-        with os.fdopen(handle, mode, newline="" if "b" not in mode else None) as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.chmod(0o666 & ~_umask())
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    _sync_directory(path.parent)
+    if "b" not in mode:
+        options["newline"] = ""
+    with replacing_with(path) as temporary, temporary.open(mode, **options) as file:
+        yield file
 
 
 @contextmanager
 def replacing_with(path: Path) -> Iterator[Path]:
-    """As :func:`replacing`, for a library that takes a path instead of an open file."""
+    """As :func:`replacing`, for a library that takes a path instead of an open file.
+
+    The temporary file is on the same file system, so the rename is atomic; it is flushed to the
+    disk before and the directory after, so that a power cut leaves the old or the new file, whole.
+    """
     with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as folder:
         temporary = Path(folder) / path.name
         yield temporary
-        with temporary.open("rb") as file:
+        with temporary.open("r+b") as file:  # Windows flushes only what may be written
             os.fsync(file.fileno())
         temporary.replace(path)
-    _sync_directory(path.parent)
+    if sys.platform != "win32":  # directories cannot be opened there
+        descriptor = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def write_json(path: Path, content: dict[str, Any]) -> None:
@@ -73,51 +71,28 @@ def read_json(path: Path) -> dict[str, Any]:
     return content
 
 
-def _umask() -> int:
-    # There is no call that only reads it.
-    mask = os.umask(0o022)
-    os.umask(mask)
-    return mask
-
-
-def _sync_directory(directory: Path) -> None:
-    if sys.platform == "win32":
-        return  # directories cannot be opened there
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+@contextmanager
+def table(path: Path) -> Iterator[Any]:
+    r"""Open a CSV file in UTF-8; other bytes, as in file names, are written as ``\udc..``."""
+    with replacing(path, encoding="utf-8", errors="backslashreplace") as file:
+        yield csv.writer(file)
 
 
 @contextmanager
-def report_unwritable(place: Path) -> Iterator[None]:
-    """Turn an OSError into a UserError that says that the folder ``place`` cannot be written."""
+def output_folder(chosen: str | None, default: Path) -> Iterator[Path]:
+    """Make the folder of a command's results, the one of ``output=`` if chosen.
+
+    Raises:
+        UserError: the folder, or a file in it, cannot be written.
+    """
+    place = Path(chosen).expanduser() if chosen else default
     try:
-        yield
+        place.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=place).close()
+        yield place
     except OSError as error:
         reason = error.strerror or one_line(error)
         raise UserError(
             f"{printable(place)}: results cannot be written there ({reason}); choose another "
             "folder with output=<folder>"
         ) from error
-
-
-def prepare_output_dir(place: Path) -> None:
-    """Make a folder and check that it can be written, before any work is done."""
-    with report_unwritable(place):
-        place.mkdir(parents=True, exist_ok=True)
-        tempfile.TemporaryFile(dir=place).close()
-
-
-def remove_files(place: Path, names: Collection[str]) -> None:
-    """Remove files of an earlier command, which would be taken for results of this one."""
-    for name in names:
-        (place / name).unlink(missing_ok=True)
-
-
-@contextmanager
-def table(path: Path) -> Iterator[Any]:
-    r"""Open a CSV file in UTF-8; other bytes, as in file names, are written as ``\udc..``."""
-    with replacing(path, "wb") as file:
-        yield csv.writer(codecs.getwriter("utf-8")(file, "backslashreplace"))

@@ -3,14 +3,15 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from scipy.stats import binomtest
+
 from src.config.run_key import flat_settings
 from src.config.schema import TrainConfig
 from src.data.types import ImageSet
 from src.errors import UserError
-from src.evaluate.mcnemar import Comparison, compare
-from src.evaluate.output import show_comparison
 from src.evaluate.settings import EvaluateConfig
-from src.files import report_unwritable, table, write_json
+from src.files import table, write_json
 from src.inference.load_run import TrainedRun, load_run
 from src.inference.predictions import Predictions
 
@@ -35,48 +36,50 @@ def load_other_run(settings: EvaluateConfig, trained: TrainedRun) -> TrainedRun 
     return other
 
 
+def compare(first: Predictions, second: Predictions) -> dict[str, Any]:
+    """Compare the predictions of two networks for the same images, as in ``comparison.json``.
+
+    ``first_only`` and ``second_only`` count the images that only one classifies correctly;
+    ``p_value`` is the two-sided one of McNemar's exact (binomial) test of equal accuracy, 1 without
+    such images (Psychometrika 12, 1947, page 153); ``disagreed`` counts different predictions.
+    """
+    first_only = int((first.correct & ~second.correct).sum())
+    second_only = int((second.correct & ~first.correct).sum())
+    count = first_only + second_only
+    return {
+        "acc": float(first.correct.mean()),
+        "against_acc": float(second.correct.mean()),
+        "difference": (first_only - second_only) / len(first.labels),
+        "first_only": first_only,
+        "second_only": second_only,
+        "p_value": float(binomtest(first_only, count).pvalue) if count else 1.0,
+        "disagreed": int((first.classes != second.classes).sum()),
+    }
+
+
 def write_comparison(
     trained: TrainedRun,
     other: TrainedRun,
     images: ImageSet,
-    predictions: Predictions,
-    other_predictions: Predictions,
+    predictions: tuple[Predictions, Predictions],
     output_dir: Path,
-) -> None:
-    """Write and print the differences of two runs."""
-    comparison = compare(predictions, other_predictions)
-    differences = _differing_settings(trained.config, other.config)
-    with report_unwritable(output_dir):
-        write_json(
-            output_dir / COMPARISON,
-            {
-                "run": str(trained.directory.path),
-                "against": str(other.directory.path),
-                "acc": float(predictions.correct.mean()),
-                "against_acc": float(other_predictions.correct.mean()),
-                **_as_json(comparison),
-                "settings": differences,
-            },
-        )
-        with table(output_dir / DISAGREEMENTS) as writer:
-            writer.writerow(["index", "image", "label", "prediction", "against"])
-            names = trained.classes
-            for index in comparison.disagreed:
-                first = names[predictions.classes[index]]
-                second = names[other_predictions.classes[index]]
-                label = names[predictions.labels[index]]
-                writer.writerow([index, images.names[index], label, first, second])
-    show_comparison(predictions, other_predictions, comparison, differences, output_dir)
-
-
-def _as_json(comparison: Comparison) -> dict[str, Any]:
-    return {
-        "difference": comparison.difference,
-        "first_only": comparison.first_only,
-        "second_only": comparison.second_only,
-        "p_value": comparison.p_value,
-        "disagreed": len(comparison.disagreed),
+) -> dict[str, Any]:
+    """Write the differences of two runs; returns the contents of ``comparison.json``."""
+    first, second = predictions
+    comparison = {
+        "run": str(trained.directory.path),
+        "against": str(other.directory.path),
+        **compare(first, second),
+        "settings": _differing_settings(trained.config, other.config),
     }
+    write_json(output_dir / COMPARISON, comparison)
+    columns = first.labels, first.classes, second.classes
+    with table(output_dir / DISAGREEMENTS) as writer:
+        writer.writerow(["index", "image", "label", "prediction", "against"])
+        for index in np.flatnonzero(columns[1] != columns[2]).tolist():
+            names = [trained.classes[column[index]] for column in columns]
+            writer.writerow([index, images.names[index], *names])
+    return comparison
 
 
 def _differing_settings(

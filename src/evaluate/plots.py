@@ -1,15 +1,14 @@
 """Figures of predictions: confusion matrix, calibration, worst mistakes."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from src.evaluate.metrics import BINS
 from src.inference.predictions import Predictions
-from src.plotting.figure import new_figure
-from src.plotting.image_grid import image_grid
+from src.plotting.figure import image_grid, new_figure
 from src.text import shorten
 
 if TYPE_CHECKING:
@@ -36,7 +35,7 @@ def confusion_figure(matrix: NDArray[np.int64], classes: Sequence[str], title: s
     """
     shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
     side = 1.6 + 0.55 * min(len(classes), MAX_LABELLED_CLASSES)
-    figure = new_figure(side + 1.8, side, layout="constrained", dpi=110)
+    figure = new_figure(side + 1.8, side, layout="constrained")
     axes = figure.subplots()
     image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     figure.colorbar(image, ax=axes, fraction=0.045, label="share of the class")
@@ -45,12 +44,11 @@ def confusion_figure(matrix: NDArray[np.int64], classes: Sequence[str], title: s
         names = [shorten(name, MAX_LETTERS, keep_end=True) for name in classes]
         axes.set_xticks(range(len(classes)), names, rotation=45, ha="right")
         axes.set_yticks(range(len(classes)), names)
+        centered: Any = {"ha": "center", "va": "center"}
         for (row, column), count in np.ndenumerate(matrix):
             if count:
                 color = "white" if shares[row, column] > 0.5 else "black"
-                axes.text(
-                    column, row, f"{count}", ha="center", va="center", color=color, fontsize=8
-                )
+                axes.text(column, row, f"{count}", color=color, fontsize=8, **centered)
     axes.set_xlabel("predicted")
     axes.set_ylabel("true")
     axes.set_title(title, fontsize="medium")
@@ -65,12 +63,11 @@ def calibration_figure(predictions: Predictions, title: str) -> "Figure":
     right = np.bincount(bins, weights=predictions.correct, minlength=BINS)
     filled = counts > 0
     centers = (edges[:-1] + edges[1:]) / 2
-    figure = new_figure(5, 5, layout="constrained", dpi=110)
+    figure = new_figure(5, 5, layout="constrained")
     above, below = figure.subplots(2, height_ratios=[3, 1], sharex=True)
     above.plot([0, 1], [0, 1], color="0.6", linestyle="--", label="perfect")
-    above.bar(
-        centers[filled], right[filled] / counts[filled], 1 / BINS, edgecolor="white", label="found"
-    )
+    accuracy = right[filled] / counts[filled]
+    above.bar(centers[filled], accuracy, 1 / BINS, edgecolor="white", label="found")
     above.set_ylabel("accuracy")
     above.set_ylim(0, 1)
     above.legend(frameon=False)

@@ -2,6 +2,7 @@
 
 import hashlib
 import logging
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -15,16 +16,15 @@ from src.data.types import ImageData, ImageSet
 from src.errors import UserError, as_user_errors
 from src.evaluate.compare import COMPARISON, DISAGREEMENTS, load_other_run, write_comparison
 from src.evaluate.metrics import confusion, measure
-from src.evaluate.output import show_evaluation
+from src.evaluate.output import show_comparison, show_evaluation
 from src.evaluate.plots import accuracy_title, calibration_figure, confusion_figure, worst_mistakes
 from src.evaluate.settings import EvaluateConfig
-from src.files import prepare_output_dir, remove_files, report_unwritable, table, write_json
+from src.files import output_folder, table, write_json
 from src.inference.load_run import TrainedRun, load_chosen_run, override_data
-from src.inference.predictions import VIEWS, Predictions, classify
+from src.inference.predictions import Predictions, classifier_of
 from src.plotting.figure import warn_if_fails, write_figure, write_picture
 from src.runs.record import command_line
 from src.text import printable
-from src.training.hardware import choose_device_and_dtype
 
 log = logging.getLogger(__name__)
 
@@ -37,28 +37,34 @@ def run(settings: EvaluateConfig, changes: list[Override]) -> int:
     """Evaluate, print and write; returns the exit code."""
     trained = load_chosen_run(settings)
     other = load_other_run(settings, trained)
-    config = override_data(trained, changes).data
+    config = override_data(trained, changes)
     with as_user_errors():
         data = open_images(config, training=False)
     images = _select_images(trained, config, data)
-    output_dir = trained.directory.path / _folder_name(trained, changes)
-    if settings.output:
-        output_dir = Path(settings.output).expanduser()
-    prepare_output_dir(output_dir)
-    predictions = _predict(trained, images, settings)
-    metrics = _all_metrics(trained, data, settings, predictions)
-    if settings.tta != "none":
-        augmented = _predict(trained, images, settings, settings.tta)
-        metrics["tta"] = {"views": settings.tta, **measure(augmented, trained.classes)}
-    other_predictions = None if other is None else _predict(other, images, settings)
-    with report_unwritable(output_dir):
-        remove_files(output_dir, FILES)
+
+    def predict(network: TrainedRun, tta: str = "none") -> Predictions:
+        return Predictions(classifier_of(network, settings, tta)(images.images), images.labels)
+
+    default = trained.directory.path / _folder_name(trained, changes)
+    with output_folder(settings.output, default) as output_dir:
+        predictions = predict(trained)
+        metrics = _all_metrics(trained, data, settings, predictions)
+        if settings.tta != "none":
+            augmented = measure(predict(trained, settings.tta), trained.classes)
+            metrics["tta"] = {"views": settings.tta, **augmented}
+        other_predictions = predict(other) if other else None
+        # Those of an earlier evaluation would be taken for results of this one.
+        for name in FILES:
+            (output_dir / name).unlink(missing_ok=True)
         write_json(output_dir / METRICS, metrics)
         _write_predictions(output_dir / TABLE, predictions, images.names, trained.classes)
         _draw(output_dir, predictions, images, trained)
+        if other and other_predictions:
+            both = predictions, other_predictions
+            comparison = write_comparison(trained, other, images, both, output_dir)
     show_evaluation(metrics, trained, output_dir)
-    if other is not None and other_predictions is not None:
-        write_comparison(trained, other, images, predictions, other_predictions, output_dir)
+    if other:
+        show_comparison(comparison, output_dir / DISAGREEMENTS)
     return 0
 
 
@@ -73,11 +79,10 @@ def _folder_name(trained: TrainedRun, changes: list[Override]) -> str:
         words.append(trained.checkpoint.stem)
     if changes:
         words += [Path(str(item.value())).name for item in changes]
-        words.append(
-            hashlib.sha256("\n".join(sorted(map(_normalized, changes))).encode()).hexdigest()[:8]
-        )
-    names = ["".join(c if c.isalnum() or c in "-_." else "_" for c in word) for word in words]
-    return "-".join(name[:40] for name in names if name)
+        settings = "\n".join(sorted(map(_normalized, changes)))
+        words.append(hashlib.sha256(settings.encode()).hexdigest()[:8])
+    names = [re.sub(r"[^\w.-]", "_", word)[:40] for word in words]
+    return "-".join(filter(None, names))
 
 
 def _normalized(change: Override) -> str:
@@ -121,23 +126,6 @@ def _select_images(trained: TrainedRun, config: DataConfig, data: ImageData) -> 
 
 def _absolute_root(config: DataConfig) -> Path | None:
     return None if config.root is None else Path(config.root).expanduser().resolve()
-
-
-def _predict(
-    trained: TrainedRun, images: ImageSet, settings: EvaluateConfig, views: str = "none"
-) -> Predictions:
-    device, autocast = choose_device_and_dtype(
-        settings.accelerator, settings.precision, trained.precision
-    )
-    probabilities = classify(
-        trained.network.to(device),
-        images.images,
-        device=device,
-        autocast=autocast,
-        views=VIEWS[views],
-        batch_size=settings.batch_size,
-    )
-    return Predictions(probabilities, images.labels)
 
 
 def _all_metrics(

@@ -3,12 +3,13 @@
 import json
 import logging
 import warnings
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
+
+from src.console import quiet_loggers
 
 INPUT, OUTPUT = "images", "logits"
 
@@ -16,7 +17,7 @@ Metadata = Mapping[str, object]
 
 
 def write(format: str, network: nn.Module, example: Tensor, metadata: Metadata, path: Path) -> None:
-    """Write a network, including its normalisation.
+    """Write a network, including its normalisation, without the exporters' warnings and log lines.
 
     Args:
         format: a key of ``FORMATS``.
@@ -29,7 +30,9 @@ def write(format: str, network: nn.Module, example: Tensor, metadata: Metadata, 
         ImportError: a package of the format is not installed.
         OSError: the file cannot be written.
     """
-    with _quiet():
+    loggers = "torch.onnx", "onnxscript", "onnx_ir"
+    with quiet_loggers(*loggers, level=logging.ERROR), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
         FORMATS[format](network, example, metadata, path)
 
 
@@ -48,8 +51,7 @@ def _onnx(network: nn.Module, example: Tensor, metadata: Metadata, path: Path) -
         verbose=False,
     )
     model = onnx.load(path)
-    texts = {key: _text(value) for key, value in metadata.items()}
-    onnx.helper.set_model_props(model, texts)
+    onnx.helper.set_model_props(model, _texts(metadata))
     onnx.save(model, path)
 
 
@@ -65,7 +67,7 @@ def _safetensors(network: nn.Module, example: Tensor, metadata: Metadata, path: 
 
     # safetensors stores contiguous tensors only.
     weights = {name: value.contiguous() for name, value in network.state_dict().items()}
-    save_file(weights, path, {key: _text(value) for key, value in metadata.items()})
+    save_file(weights, path, _texts(metadata))
 
 
 FORMATS: dict[str, Callable[[nn.Module, Tensor, Metadata, Path], None]] = {
@@ -75,21 +77,8 @@ FORMATS: dict[str, Callable[[nn.Module, Tensor, Metadata, Path], None]] = {
 }
 
 
-def _text(value: object) -> str:
-    return value if isinstance(value, str) else json.dumps(value)
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Silence the warnings and log lines of the exporters."""
-    logs = [logging.getLogger(name) for name in ("torch.onnx", "onnxscript", "onnx_ir")]
-    before = [log.level for log in logs]
-    for log in logs:
-        log.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        for log, level in zip(logs, before, strict=True):
-            log.setLevel(level)
+def _texts(metadata: Metadata) -> dict[str, str]:
+    return {
+        key: value if isinstance(value, str) else json.dumps(value)
+        for key, value in metadata.items()
+    }

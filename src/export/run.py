@@ -107,13 +107,12 @@ def _random_images(trained: TrainedRun) -> Images:
 
 def _metadata(trained: TrainedRun) -> dict[str, Any]:
     height, width, channels = trained.image_shape
-    colors = "RGB" if channels == 3 else "grey"
+    pixels = f"{'RGB' if channels == 3 else 'grey'}, 0..255, not normalised"
     with as_user_errors(ValueError):
         tested = read_json(trained.directory.metrics).get("test/acc")
     return {
         "classes": list(trained.classes),
-        "input": f"{INPUT}: float32 (N, {channels}, {height}, {width}), {colors}, 0..255, "
-        "not normalised",
+        "input": f"{INPUT}: float32 (N, {channels}, {height}, {width}), {pixels}",
         "output": f"{OUTPUT}: float32 (N, {len(trained.classes)}), before softmax",
         "run": trained.directory.path.name,
         "checkpoint": trained.checkpoint.name,
@@ -122,8 +121,7 @@ def _metadata(trained: TrainedRun) -> dict[str, Any]:
 
 
 def _show_table(engines: dict[str, Engine], differences: dict[str, float], images: Images) -> None:
-    table = Table()
-    table.add_column("computed by")
+    table = Table("computed by")
     table.add_column("difference", justify="right")
     for size in BATCHES:
         table.add_column(f"ms/image, {size} at a time", justify="right")

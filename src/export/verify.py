@@ -24,7 +24,7 @@ def torch_engine(network: nn.Module) -> Engine:
 
     @torch.inference_mode()
     def run(images: Images) -> NDArray[np.float32]:
-        return np.asarray(network(torch.from_numpy(images)).numpy())
+        return np.asarray(network(torch.from_numpy(images)))
 
     return run
 

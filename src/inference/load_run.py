@@ -13,7 +13,7 @@ from torch import nn
 
 from src.config.compose import composed
 from src.config.fields import LENIENT, typed
-from src.config.schema import RunChoice, TrainConfig
+from src.config.schema import DataConfig, RunChoice, TrainConfig
 from src.config.validate import CONF, check
 from src.errors import ConfigError, UserError, as_user_errors, one_line
 from src.factory import build_backbone, without_pretrained_weights
@@ -52,9 +52,6 @@ class TrainedRun:
     """A trained network and the run that trained it.
 
     Attributes:
-        directory: run directory.
-        checkpoint: file of the weights.
-        config: configuration of the run.
         network: images (N, C, H, W) in 0..255 to logits (N, classes); includes the normalisation.
         classes: name of each label.
         image_shape: height, width and channels of the training images.
@@ -89,11 +86,10 @@ def load_run(run: str | Path, which: str = "best", *, trust: tuple[str, ...] = (
         raise UserError(f"{directory.record}: {error}") from error
     shape, classes = facts.data.image_shape, facts.data.classes
     channels = shape[2]
+    model = without_pretrained_weights(config.model)
     network = nn.Sequential()
     network.add_module("normalize", Normalize([0.0] * channels, [1.0] * channels))
-    network.add_module(
-        "backbone", build_backbone(without_pretrained_weights(config.model), len(classes), channels)
-    )
+    network.add_module("backbone", build_backbone(model, len(classes), channels))
     _load_weights(network, checkpoint)
     precision = facts.compute.precision
     return TrainedRun(directory, checkpoint, config, network.eval(), classes, shape, precision)
@@ -141,8 +137,8 @@ def _load_weights(network: nn.Module, checkpoint: Path) -> None:
         raise UserError(f"{checkpoint}: not of the network of this run: {reason}") from error
 
 
-def override_data(trained: TrainedRun, changes: list[Override]) -> TrainConfig:
-    """The run's configuration with other images, at the size and channels of its own."""
+def override_data(trained: TrainedRun, changes: list[Override]) -> DataConfig:
+    """The data settings of a run with changes, at the size and channels of its own images."""
     cfg = read_config(trained.directory)
     height, _, channels = trained.image_shape
     # data=<option> comes first, because it replaces the whole group.
@@ -157,8 +153,7 @@ def override_data(trained: TrainedRun, changes: list[Override]) -> TrainConfig:
             raise ConfigError(f"{key}: no such setting (accepted: {', '.join(map(str, cfg.data))})")
         else:
             OmegaConf.update(cfg, key, value)
-    config = check(cfg)
+    data = check(cfg).data
     if not changes:
-        return config
-    size = config.data.image_size or height
-    return replace(config, data=replace(config.data, image_size=size, channels=channels))
+        return data
+    return replace(data, image_size=data.image_size or height, channels=channels)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -9,13 +10,14 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from src.config.schema import InferenceConfig
 from src.errors import RunFailed
+from src.inference.load_run import TrainedRun
+from src.training.hardware import choose_device_and_dtype
 
 View = Callable[[Tensor], Tensor]
-
-
-def _mirrored(images: Tensor) -> Tensor:
-    return images.flip(3)
+Classifier = Callable[[NDArray[np.uint8]], NDArray[np.float64]]
+"""Images, uint8 (N, H, W, C), to the probability of each class, (N, classes)."""
 
 
 def _shifted(down: int, right: int) -> View:
@@ -29,12 +31,13 @@ def _shifted(down: int, right: int) -> View:
     return shift
 
 
-_CORNERS = [_shifted(down, right) for down, right in ((-1, -1), (-1, 1), (1, -1), (1, 1))]
-
 VIEWS: dict[str, tuple[View, ...]] = {
     "none": (lambda images: images,),
-    "flip": (lambda images: images, _mirrored),
-    "shift": (lambda images: images, *_CORNERS),
+    "flip": (lambda images: images, lambda images: images.flip(3)),
+    "shift": (
+        lambda images: images,
+        *(_shifted(down, right) for down in (-1, 1) for right in (-1, 1)),
+    ),
 }
 """Test-time augmentation: views of an image, whose probabilities are averaged."""
 
@@ -107,3 +110,18 @@ def classify(
         # On the CPU, because MPS has no float64.
         batches.append(F.softmax(logits.cpu().double(), dim=2).mean(dim=0).numpy())
     return np.concatenate(batches)
+
+
+def classifier_of(trained: TrainedRun, settings: InferenceConfig, tta: str = "none") -> Classifier:
+    """:func:`classify` by a run's network, on the device and in the precision of the settings."""
+    device, autocast = choose_device_and_dtype(
+        settings.accelerator, settings.precision, trained.precision
+    )
+    return partial(
+        classify,
+        trained.network.to(device),
+        device=device,
+        autocast=autocast,
+        views=VIEWS[tta],
+        batch_size=settings.batch_size,
+    )

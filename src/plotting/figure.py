@@ -1,4 +1,4 @@
-"""Matplotlib figures without a window.
+"""Matplotlib figures without a window, and images in a grid.
 
 Matplotlib is imported with the first figure, because it takes half a second, which a
 configuration error need not wait for.
@@ -7,10 +7,10 @@ configuration error need not wait for.
 import io
 import logging
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,16 @@ if TYPE_CHECKING:
 
 
 log = logging.getLogger(__name__)
+
+DPI = 110
+
+COLUMNS = 8
+"""Images in a row."""
+MIN_TILE_WIDTH = 96
+"""In pixels; smaller images are magnified by a whole number."""
+LINE_HEIGHT = 14  # pixels
+SEAM = 4  # pixels between images
+GRID_DPI = 100
 
 
 @contextmanager
@@ -38,7 +48,7 @@ def warn_if_fails(what: object) -> Iterator[None]:
         log.debug("the error", exc_info=True)
 
 
-def new_figure(width: float, height: float, **options: Any) -> "Figure":
+def new_figure(width: float, height: float, dpi: float = DPI, **options: Any) -> "Figure":
     """New figure of a size in inches; ``options`` are those of matplotlib's ``Figure``."""
     from matplotlib import rcParams
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -46,7 +56,7 @@ def new_figure(width: float, height: float, **options: Any) -> "Figure":
 
     # A $ in the name of a class or a file does not start a formula.
     rcParams["text.parse_math"] = False
-    figure = Figure(figsize=(width, height), **options)
+    figure = Figure(figsize=(width, height), dpi=dpi, **options)
     FigureCanvasAgg(figure)
     return figure
 
@@ -54,36 +64,53 @@ def new_figure(width: float, height: float, **options: Any) -> "Figure":
 def as_pixels(figure: "Figure") -> NDArray[np.uint8]:
     """Rendered figure: RGB, uint8 (height, width, 3)."""
     canvas: Any = figure.canvas
-    with _no_glyph_warnings():
+    with warnings.catch_warnings():
+        # A letter that the font lacks is drawn as a box.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         canvas.draw()
     return np.asarray(canvas.buffer_rgba())[..., :3].copy()
 
 
-def as_png(figure: "Figure", dpi: float = 110) -> bytes:
-    """Rendered figure as the bytes of a PNG file."""
+def as_png(pixels: NDArray[np.uint8]) -> bytes:
+    """RGB uint8 (height, width, 3) as the bytes of a PNG file."""
+    from matplotlib.image import imsave
+
     file = io.BytesIO()
-    with _no_glyph_warnings():
-        figure.savefig(file, format="png", dpi=dpi)
+    imsave(file, pixels, format="png", dpi=DPI)
     return file.getvalue()
 
 
-def write_figure(path: Path, figure: "Figure", dpi: float = 110) -> None:
+def write_figure(path: Path, figure: "Figure") -> None:
     """Write a figure as PNG."""
-    with replacing(path, "wb") as file:
-        file.write(as_png(figure, dpi))
+    write_picture(path, as_pixels(figure))
 
 
 def write_picture(path: Path, pixels: NDArray[np.uint8]) -> None:
     """Write RGB uint8 (height, width, 3) as PNG."""
-    from matplotlib.image import imsave
-
     with replacing(path, "wb") as file:
-        imsave(cast(BinaryIO, file), pixels, format="png")
+        file.write(as_png(pixels))
 
 
-@contextmanager
-def _no_glyph_warnings() -> Iterator[None]:
-    """Suppress a warning on stderr for each letter that the font lacks; it is drawn as a box."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
-        yield
+def image_grid(images: NDArray[np.uint8], labels: Sequence[str]) -> NDArray[np.uint8]:
+    """Draw images with a label each, eight in a row: RGB uint8 (height, width, 3).
+
+    ``images`` are uint8 (N, H, W, 1 or 3), at least one; ``labels`` have one or more lines. Pixels
+    are copied or repeated, never interpolated, so that colors stay exact.
+    """
+    times = -(-MIN_TILE_WIDTH // images.shape[2])
+    tiles = images.repeat(times, axis=1).repeat(times, axis=2)
+    strip = LINE_HEIGHT * max(label.count("\n") + 1 for label in labels) + SEAM
+    tile_height, tile_width = tiles.shape[1:3]
+    down, right = tile_height + strip + SEAM, tile_width + SEAM
+    rows, columns = -(-len(tiles) // COLUMNS), min(COLUMNS, len(tiles))
+    height, width = SEAM + rows * down, SEAM + columns * right
+    picture = np.full((height, width, 3), 255, np.uint8)
+    figure = new_figure(width / GRID_DPI, height / GRID_DPI, dpi=GRID_DPI)
+    for number, (tile, label) in enumerate(zip(tiles, labels, strict=True)):
+        row, column = divmod(number, COLUMNS)
+        top, left = SEAM + row * down, SEAM + column * right
+        picture[top : top + tile_height, left : left + tile_width] = tile
+        center = (left + tile_width / 2) / width, 1 - (top + tile_height + strip / 2) / height
+        figure.text(*center, label, ha="center", va="center", fontsize=8)
+    figure.figimage(picture)
+    return as_pixels(figure)

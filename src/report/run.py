@@ -7,7 +7,7 @@ from hydra.core.override_parser.types import Override
 from rich.console import Console
 
 from src.errors import ConfigError, UserError, as_user_errors
-from src.files import replacing, report_unwritable
+from src.files import output_folder, replacing
 from src.report import tables
 from src.report.charts import picture
 from src.report.comparison import Comparison, build_comparison
@@ -62,8 +62,7 @@ def write_report(
     output = output or sweeps[0] / "report"
     with as_user_errors():
         report = build_comparison(sweeps, metric, output)
-    with report_unwritable(output):
-        output.mkdir(parents=True, exist_ok=True)
+    with output_folder(None, output):
         for name, make in files.items():
             with replacing(output / name, "wb") as file:
                 content = make(report)

@@ -1,4 +1,4 @@
-"""Figures: names as they are, no word on stderr, and no run that ends for a picture."""
+"""Figures and images in a grid: names and pixels as they are, no run that ends for a picture."""
 
 import logging
 import warnings
@@ -8,8 +8,15 @@ import cv2
 import numpy as np
 import pytest
 
-from src.plotting.figure import as_pixels, new_figure, warn_if_fails, write_figure
-from src.plotting.image_grid import image_grid
+from src.plotting.figure import (
+    COLUMNS,
+    SEAM,
+    as_pixels,
+    image_grid,
+    new_figure,
+    warn_if_fails,
+    write_figure,
+)
 from src.text import shorten
 
 ODD = ["$a_$", "$", "a_b^{", "\\frac", "東京", "a\x1bb", "b\udcff"]
@@ -34,8 +41,8 @@ def test_an_old_picture_stays_when_a_new_one_cannot_be_drawn(tmp_path: Path) -> 
     path = tmp_path / "x.png"
     path.write_text("old")
     figure = new_figure(1, 1)
-    figure.savefig = None  # type: ignore[assignment]
-    with pytest.raises(TypeError):
+    figure.canvas = None  # type: ignore[assignment]
+    with pytest.raises(AttributeError):
         write_figure(path, figure)
     assert [item.name for item in tmp_path.iterdir()] == ["x.png"]
     assert path.read_text() == "old"
@@ -50,3 +57,22 @@ def test_what_is_optional_is_a_warning_with_the_reason(caplog: pytest.LogCapture
 def test_ctrl_c_is_no_picture_that_fails() -> None:
     with pytest.raises(KeyboardInterrupt), warn_if_fails("curves.png"):
         raise KeyboardInterrupt
+
+
+def test_tiles_stand_in_order_and_pixels_are_only_repeated() -> None:
+    images = np.random.default_rng(0).integers(0, 256, (COLUMNS + 1, 32, 32, 3), dtype=np.uint8)
+    picture = image_grid(images, ["x"] * len(images))
+    large = images.repeat(3, axis=1).repeat(3, axis=2)
+    for number, tile in enumerate(large[:COLUMNS]):
+        left = SEAM + number * (96 + SEAM)
+        assert (picture[SEAM : SEAM + 96, left : left + 96] == tile).all()
+    below = picture[SEAM + 96 :, SEAM : SEAM + 96]
+    rows = [row for row in range(len(below) - 95) if (below[row : row + 96] == large[-1]).all()]
+    assert len(rows) == 1, "the ninth begins the second row"
+
+
+def test_grey_images_are_grey() -> None:
+    images = np.full((1, 100, 100, 1), 77, np.uint8)
+    picture = image_grid(images, [""])
+    assert picture.shape[2] == 3
+    assert (picture[SEAM : SEAM + 100, SEAM : SEAM + 100] == 77).all()

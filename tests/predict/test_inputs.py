@@ -56,15 +56,15 @@ def test_no_permission(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Path, "iterdir", closed_folder)
     found = find_images(str(tmp_path))
     assert found.problems == [f"{tmp_path / 'c'} cannot be read: Permission denied"]
-    (batch,) = read_batches(found.files, size=(8, 4), channels=1, batch_size=9)
+    (batch,) = read_batches(found.files, (8, 4, 1), batch_size=9)
     assert batch.problems == [f"{tmp_path / 'b.png'} cannot be read: Permission denied"]
     assert batch.files == [tmp_path / "a.png"]
-    assert batch.images.shape == (1, 8, 4, 1)
+    assert [image.shape for image in batch.images] == [(8, 4, 1)]
 
 
 def test_a_thumbnail_keeps_proportions_and_colours(tmp_path: Path) -> None:
     write_files(tmp_path, {"a.png": encode(random_images(1)[0].repeat(16, 0).repeat(8, 1))})
-    (batch,) = read_batches([tmp_path / "a.png"], size=(8, 8), channels=1, batch_size=1)
+    (batch,) = read_batches([tmp_path / "a.png"], (8, 8, 1), batch_size=1)
     assert batch.thumbnails[0].shape == (128, 64, 3)
 
 

@@ -8,8 +8,7 @@ import torch
 from lightning.pytorch.loggers import TensorBoardLogger
 from torch import Tensor
 
-from src.plotting.figure import warn_if_fails
-from src.plotting.image_grid import image_grid
+from src.plotting.figure import image_grid, warn_if_fails
 from src.text import shorten
 from src.training.classifier import ImageClassifier
 
