@@ -1,7 +1,7 @@
 """Allowlist of the ``_target_`` classes that a run's configuration may build."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +19,11 @@ PACKAGES = ("torch.nn.", "torchvision.models.", "timm.", "torch.optim.")
 """Packages whose modules and optimizers may be built."""
 
 
-def check_targets(path: Path, settings: Any, trust: tuple[str, ...]) -> None:
+def check_targets(path: Path, settings: Any, trust: Sequence[str]) -> None:
     """Refuse settings of a network or an optimizer that name a class off the allowlist.
 
-    Args:
-        path: file that the settings are from.
-        settings: a dictionary; a dataclass of this project is accepted as it is.
-        trust: further targets that may be built, and names that may be fetched.
+    Settings from the file ``path`` that are a dataclass of this project are accepted as they are.
+    ``trust`` are further targets that may be built, and names that may be fetched.
     """
     for key, value in _walk(settings):
         if not _is_safe(key, value, trust):
@@ -60,7 +58,7 @@ def _walk(node: Any) -> Iterator[tuple[str, Any]]:
         yield from _walk(value)
 
 
-def _is_safe(key: str, value: Any, trust: tuple[str, ...]) -> bool:
+def _is_safe(key: str, value: Any, trust: Sequence[str]) -> bool:
     """Whether a setting builds and fetches only what it may.
 
     Hydra builds what a ``_target_`` names, at any depth, and calls functions as well as classes;

@@ -10,15 +10,6 @@ def nearest(name: object, names: Iterable[str]) -> str:
     return f"; did you mean {matches[0]}?" if matches else ""
 
 
-def check_choice(key: str, name: object, accepted: Iterable[str]) -> None:
-    """Raise ValueError, with a suggestion, unless ``name`` is accepted."""
-    accepted = tuple(accepted)
-    if name not in accepted:
-        raise ValueError(
-            f"{key} must be one of {', '.join(accepted)}, got {name!r}{nearest(name, accepted)}"
-        )
-
-
 def printable(text: object) -> str:
     r"""Text for the terminal: control characters and undecodable bytes as ``\n``, ``\x1b``…"""
     return "".join(
@@ -30,8 +21,7 @@ def printable(text: object) -> str:
 def shorten(name: str, letters: int, *, keep_end: bool = False) -> str:
     """At most ``letters`` printable letters of a name (2 or more), with … for those left out.
 
-    Args:
-        keep_end: leave out the middle instead of the end.
+    The end is left out, or the middle with ``keep_end``.
     """
     name = printable(name)
     if len(name) <= letters:

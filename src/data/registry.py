@@ -2,8 +2,6 @@
 
 from dataclasses import dataclass
 
-from src.text import check_choice
-
 
 def _names(text: str) -> tuple[str, ...]:
     return tuple(text.split())
@@ -165,6 +163,5 @@ def list_datasets() -> list[str]:
 
 
 def get_dataset(name: str) -> DatasetInfo:
-    """The entry of a data set. Raises ValueError, with the nearest names, for an unknown one."""
-    check_choice("data.name", name, _BY_NAME)
+    """The entry of a data set."""
     return _BY_NAME[name]

@@ -22,7 +22,7 @@ def load_other_run(settings: EvaluateConfig, trained: TrainedRun) -> TrainedRun 
     """The run of ``against=``, if given; it must have the same classes and image shape."""
     if settings.against is None:
         return None
-    other = load_run(settings.against, settings.checkpoint, trust=tuple(settings.trust))
+    other = load_run(settings.against, settings.checkpoint, trust=settings.trust)
     if other.image_shape != trained.image_shape:
         raise UserError(
             f"against={settings.against}: trained on images of {other.image_shape}, not of "

@@ -112,15 +112,14 @@ def _select_images(trained: TrainedRun, config: DataConfig, data: ImageData) -> 
             f"{data.source}: images of {channels} channels, and the network takes "
             f"{trained.image_shape[2]}; set data.channels={trained.image_shape[2]}"
         )
-    present = [data.classes[label] for label in np.unique(images.labels)]
-    unknown = [name for name in present if name not in trained.classes]
-    if unknown:
+    known = {name: label for label, name in enumerate(trained.classes)}
+    labels = np.array([known.get(name, -1) for name in data.classes])[images.labels]
+    if (labels < 0).any():
+        unknown = [data.classes[label] for label in np.unique(images.labels[labels < 0])]
         raise UserError(
             f"{data.source}: the network knows no class {', '.join(map(printable, unknown[:12]))}; "
             f"it knows {', '.join(map(printable, trained.classes[:12]))}"
         )
-    known = {name: number for number, name in enumerate(trained.classes)}
-    labels = np.array([known.get(name, -1) for name in data.classes])[images.labels]
     return ImageSet(images.images, labels, images.names)
 
 

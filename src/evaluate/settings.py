@@ -1,8 +1,8 @@
 """Settings of ``src.evaluate``."""
 
-from typing import Literal, cast
+from functools import partial
+from typing import Literal
 
-from omegaconf import DictConfig
 from pydantic.dataclasses import dataclass
 
 from src.config.fields import STRICT
@@ -19,6 +19,4 @@ class EvaluateConfig(InferenceConfig):
     tta: Literal["none", "flip", "shift"]
 
 
-def check_evaluate(cfg: DictConfig) -> EvaluateConfig:
-    """Check the settings of an evaluation."""
-    return cast(EvaluateConfig, check_run_choice(EvaluateConfig, cfg, also={"data"}))
+check_evaluate = partial(check_run_choice, EvaluateConfig, also={"data"})

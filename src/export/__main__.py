@@ -10,8 +10,7 @@ def main() -> None:
         from src.export.settings import check_export
     except KeyboardInterrupt:
         sys.exit(130)
-    paths = ("run", "ckpt", "output")
-    command("export", check_export, "src.export.run", paths=paths)
+    command("export", check_export, "src.export.run", paths=("run", "ckpt", "output"))
 
 
 if __name__ == "__main__":

@@ -20,11 +20,9 @@ def write(format: str, network: nn.Module, example: Tensor, metadata: Metadata, 
     """Write a network, including its normalisation, without the exporters' warnings and log lines.
 
     Args:
-        format: a key of ``FORMATS``.
-        network: in evaluation mode, on the CPU; images (N, C, H, W), float32 in 0..255, to logits.
-        example: such images; N is dynamic in the file, C, H and W are fixed.
+        network: in evaluation mode, on the CPU.
+        example: images (N, C, H, W), float32 in 0..255; the file takes any N, but this size.
         metadata: JSON values, stored in the file.
-        path: file to write.
 
     Raises:
         ImportError: a package of the format is not installed.

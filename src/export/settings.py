@@ -1,8 +1,8 @@
 """Settings of ``src.export``."""
 
-from typing import Literal, cast
+from functools import partial
+from typing import Literal
 
-from omegaconf import DictConfig
 from pydantic.dataclasses import dataclass
 
 from src.config.fields import STRICT
@@ -18,6 +18,4 @@ class ExportConfig(RunChoice):
     output: str | None
 
 
-def check_export(cfg: DictConfig) -> ExportConfig:
-    """Check the settings of an export."""
-    return cast(ExportConfig, check_run_choice(ExportConfig, cfg))
+check_export = partial(check_run_choice, ExportConfig)

@@ -1,5 +1,6 @@
 """Load a trained network from its run directory."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Literal
@@ -67,13 +68,11 @@ class TrainedRun:
     precision: str
 
 
-def load_run(run: str | Path, which: str = "best", *, trust: tuple[str, ...] = ()) -> TrainedRun:
+def load_run(run: str | Path, which: str = "best", *, trust: Sequence[str] = ()) -> TrainedRun:
     """Build the network of a run and load its weights, without executing code from its files.
 
-    Args:
-        run: a run directory, or a checkpoint file in the ``checkpoints`` of one.
-        which: ``best`` or ``last``, when ``run`` is a directory.
-        trust: classes to allow in the configuration, see :mod:`src.target_allowlist`.
+    ``run`` is a run directory, of which the weights ``which`` (``best`` or ``last``) are loaded, or
+    a checkpoint file in one; ``trust`` is that of :func:`src.target_allowlist.check_targets`.
     """
     directory, checkpoint = _locate(Path(run).expanduser(), which)
     config = check(read_config(directory))
@@ -98,7 +97,7 @@ def load_run(run: str | Path, which: str = "best", *, trust: tuple[str, ...] = (
 def load_chosen_run(settings: RunChoice) -> TrainedRun:
     """Load the run or checkpoint that a command's settings name."""
     path = settings.ckpt or settings.run or ""
-    return load_run(path, settings.checkpoint, trust=tuple(settings.trust))
+    return load_run(path, settings.checkpoint, trust=settings.trust)
 
 
 def _locate(path: Path, which: str) -> tuple[RunDirectory, Path]:

@@ -95,10 +95,7 @@ def classify(
     Args:
         network: maps images (N, C, H, W) in 0..255 to logits (N, classes).
         images: uint8 (N, H, W, C).
-        device: device of the network.
         autocast: dtype of autocast; None computes in the dtype of the weights.
-        views: test-time augmentation, over which the probabilities are averaged.
-        batch_size: images in a batch.
     """
     network.eval()
     batches = []

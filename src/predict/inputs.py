@@ -138,10 +138,7 @@ def read_batches(
 ) -> Iterator[InputBatch]:
     """Read images in batches, with few of them at full size in memory at any time.
 
-    Args:
-        files: paths.
-        shape: height, width and channels (3 for RGB, 1 for gray) to convert the images to.
-        batch_size: files in a batch; fewer images where some cannot be read.
+    ``shape`` is the height, width and channels (3 for RGB, 1 for gray) that they are converted to.
     """
 
     def read(path: Path) -> tuple[Image, Image] | str:

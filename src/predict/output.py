@@ -3,19 +3,18 @@
 import math
 import os
 import sys
-from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from rich.console import Console
 from rich.table import Table
-from rich.text import Text
 
+from src.console import plain_console
 from src.inference.load_run import TrainedRun
 from src.plotting.figure import COLUMNS, new_figure, write_figure
-from src.predict.inputs import InputBatch
+from src.predict.inputs import Image, InputBatch
 from src.predict.settings import PredictConfig
 from src.text import printable, shorten
 
@@ -29,25 +28,19 @@ class Results:
     """Predictions for the first images, which are shown, and totals.
 
     Attributes:
-        files: paths of the first images.
-        thumbnails: uint8 (h, w, 1 or 3) of each, gray or RGB.
-        probabilities: float64 (classes,) of each.
+        shown: path, thumbnail and probabilities, float64 (classes,), of each of the first images.
         count: number of all classified images.
         unreadable: number of unreadable files and folders.
     """
 
-    files: list[Path] = field(default_factory=list)
-    thumbnails: list[NDArray[np.uint8]] = field(default_factory=list)
-    probabilities: list[NDArray[np.float64]] = field(default_factory=list)
+    shown: list[tuple[Path, Image, NDArray[np.float64]]] = field(default_factory=list)
     count: int = 0
     unreadable: int = 0
 
     def add(self, batch: InputBatch, probabilities: NDArray[np.float64]) -> None:
         """Count a batch, and keep its images while there is room."""
-        room = SHEET - len(self.files)
-        self.files += batch.files[:room]
-        self.thumbnails += batch.thumbnails[:room]
-        self.probabilities += list(probabilities[:room])
+        images = zip(batch.files, batch.thumbnails, probabilities, strict=True)
+        self.shown += islice(images, SHEET - len(self.shown))
         self.count += len(batch.files)
 
     def report(self, problems: list[str]) -> None:
@@ -61,56 +54,50 @@ def show_predictions(
     results: Results, trained: TrainedRun, settings: PredictConfig, output_dir: Path
 ) -> None:
     """Print a row for each of the first images, totals, and where the results are."""
-    console = Console()
-    if results.files:
+    console = plain_console()
+    if results.shown:
         console.print(_table(results, trained.classes, settings))
-    for line in _totals(results, trained, output_dir):
-        console.print(Text(printable(line)), soft_wrap=True)
-
-
-def _totals(results: Results, trained: TrainedRun, output_dir: Path) -> Iterator[str]:
-    if results.count > len(results.files):
-        yield (
-            f"the first {len(results.files)} of {results.count:,} images, here and in "
-            "predictions.png; all of them are in predictions.csv"
+    if results.count > len(results.shown):
+        console.print(
+            f"the first {len(results.shown)} of {results.count:,} images, here and in "
+            "predictions.png; all of them are in predictions.csv",
+            soft_wrap=True,
         )
-    unreadable = f", {results.unreadable:,} unreadable" if results.unreadable else ""
     images = "image" if results.count == 1 else "images"
-    yield f"{results.count:,} {images} classified by {trained.checkpoint}{unreadable}"
-    yield f"results in {output_dir}"
+    unreadable = f", {results.unreadable:,} unreadable" if results.unreadable else ""
+    total = f"{results.count:,} {images} classified by {trained.checkpoint}{unreadable}"
+    console.print(printable(total), soft_wrap=True)
+    console.print(printable(f"results in {output_dir}"), soft_wrap=True)
 
 
 def _table(results: Results, classes: tuple[str, ...], settings: PredictConfig) -> Table:
     # Names are relative to the input, or to the common folder of its files.
     top = Path(str(settings.input)).expanduser()
     if not top.is_dir():
-        top = Path(os.path.commonpath([file.parent for file in results.files]))
+        top = Path(os.path.commonpath([file.parent for file, *_ in results.shown]))
     table = Table()
     table.add_column("file", overflow="fold")
     for name in ("prediction", "probability", "next best"):
         table.add_column(name, justify="right" if name == "probability" else "left")
-    for file, row in zip(results.files, results.probabilities, strict=True):
+    for file, _, row in results.shown:
         # Of equally probable classes the lower label comes first.
         best, *others = np.argsort(-row, kind="stable")[: settings.top].tolist()
         rest = ", ".join(f"{printable(classes[other])} {row[other]:.1%}" for other in others)
         name = printable(file.relative_to(top))
-        cells = (name, printable(classes[best]), f"{row[best]:.1%}", rest)
-        # Text, not a string: brackets in a name are no markup.
-        table.add_row(*(Text(cell) for cell in cells))
+        table.add_row(name, printable(classes[best]), f"{row[best]:.1%}", rest)
     return table
 
 
 def draw_contact_sheet(path: Path, results: Results, classes: tuple[str, ...]) -> None:
     """Draw the first images, at least one, each over its name, under its class and probability."""
-    count = len(results.files)
+    count = len(results.shown)
     columns = min(COLUMNS, max(2, math.ceil(math.sqrt(count))))
     rows = -(-count // columns)
     figure = new_figure(1.5 * columns, 1.85 * rows + 0.3, layout="constrained")
     panels = figure.subplots(rows, columns, squeeze=False).ravel()
     for panel in panels:
         panel.set_axis_off()
-    shown = zip(panels, results.thumbnails, results.files, results.probabilities, strict=False)
-    for panel, image, file, row in shown:
+    for panel, (file, image, row) in zip(panels, results.shown, strict=False):
         # A gray image, (h, w, 1), is repeated over the colors.
         panel.imshow(np.broadcast_to(image, (*image.shape[:2], 3)))
         predicted = shorten(classes[row.argmax()], MAX_LETTERS - 5, keep_end=True)

@@ -47,7 +47,7 @@ def run(settings: PredictConfig, changes: list[Override]) -> int:
                     for file, row in zip(batch.files, probabilities, strict=True):
                         writer.writerow(_csv_row(file, row, trained.classes))
         (output_dir / PICTURE).unlink(missing_ok=True)
-        if results.files:
+        if results.shown:
             with warn_if_fails(output_dir / PICTURE):
                 draw_contact_sheet(output_dir / PICTURE, results, trained.classes)
     show_predictions(results, trained, settings, output_dir)

@@ -1,6 +1,6 @@
 """Settings of ``src.predict``."""
 
-from typing import Annotated, cast
+from typing import Annotated
 
 from annotated_types import Ge
 from omegaconf import DictConfig
@@ -23,7 +23,7 @@ class PredictConfig(InferenceConfig):
 
 def check_predict(cfg: DictConfig) -> PredictConfig:
     """Check the settings of a prediction."""
-    settings = cast(PredictConfig, check_run_choice(PredictConfig, cfg))
+    settings: PredictConfig = check_run_choice(PredictConfig, cfg)
     if not settings.input:
         raise ConfigError("which images? give input=<file, folder or pattern>")
     return settings
