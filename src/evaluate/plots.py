@@ -86,8 +86,7 @@ def worst_mistakes(
 ) -> NDArray[np.uint8]:
     """Draw the most confident mistakes, at most 24, with their predicted and true classes.
 
-    ``images`` are uint8 (N, H, W, 1 or 3), gray or RGB, and may be memory-mapped; the result is RGB
-    uint8 (height, width, 3).
+    ``images`` are uint8 (N, H, W, 1 or 3); the result is RGB uint8 (height, width, 3).
     """
     wrong = np.flatnonzero(~predictions.correct)
     worst = wrong[np.argsort(-predictions.confidence[wrong], kind="stable")][:MAX_MISTAKES]

@@ -94,8 +94,8 @@ def write_picture(path: Path, pixels: NDArray[np.uint8]) -> None:
 def image_grid(images: NDArray[np.uint8], labels: Sequence[str]) -> NDArray[np.uint8]:
     """Draw images with a label each, eight in a row: RGB uint8 (height, width, 3).
 
-    ``images`` are uint8 (N, H, W, 1 or 3), at least one; ``labels`` have one or more lines. Pixels
-    are copied or repeated, never interpolated, so that colors stay exact.
+    ``images`` are uint8 (N, H, W, 1 or 3), at least one. Pixels are copied or repeated, never
+    interpolated, so that colors stay exact.
     """
     times = -(-MIN_TILE_WIDTH // images.shape[2])
     tiles = images.repeat(times, axis=1).repeat(times, axis=2)

@@ -98,8 +98,7 @@ def draw_contact_sheet(path: Path, results: Results, classes: tuple[str, ...]) -
     for panel in panels:
         panel.set_axis_off()
     for panel, (file, image, row) in zip(panels, results.shown, strict=False):
-        # A gray image, (h, w, 1), is repeated over the colors.
-        panel.imshow(np.broadcast_to(image, (*image.shape[:2], 3)))
+        panel.imshow(image, cmap="gray", vmin=0, vmax=255)
         predicted = shorten(classes[row.argmax()], MAX_LETTERS - 5, keep_end=True)
         panel.set_title(f"{predicted} {row.max():.0%}", fontsize=8)
         name = shorten(file.name, MAX_LETTERS, keep_end=True)
