@@ -10,7 +10,6 @@ from pathlib import Path
 
 from rich.progress import wrap_file
 
-from src.data.readers.folder_layout import seen_from_here
 from src.data.registry import DatasetInfo, RemoteFile, get_dataset, list_datasets
 from src.files import replacing
 
@@ -118,12 +117,18 @@ def locate_or_download(
     mistyped = folder == root and root.name.lower().endswith(_ARCHIVE_ENDINGS)
     if root.is_file() or (root.is_dir() and (_is_there(root, info) or not _is_free(root))):
         return root
-    reason = _lacking(folder, info) or f"there is nothing at data.root={root}{seen_from_here(root)}"
+    nothing = f"there is nothing at data.root={root}{_seen_from_here(root)}"
+    reason = _lacking(folder, info) or nothing
     if info.files and not mistyped:
         if allow_download:
             return _download(info, folder, reason)
         reason += " and downloading is off (data.download=false)"
     raise ValueError(f"{reason}: {_ways_out(info, folder)}")
+
+
+def _seen_from_here(root: Path) -> str:
+    """Where a path that is not absolute begins, for a message; nothing for an absolute one."""
+    return "" if root.is_absolute() else f" (in the current directory, {Path.cwd()})"
 
 
 def _lacking(folder: Path, info: DatasetInfo) -> str | None:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from src.data.decode import decode, resize, resize_and_convert, single_threaded_opencv
-from src.data.readers.file_selection import (
+from src.data.readers.image_folder import (
     IMAGE_SUFFIXES,
     is_hidden,
     is_image,

@@ -8,7 +8,7 @@ import numpy as np
 from hydra.core.override_parser.types import Override
 from numpy.typing import NDArray
 
-from src.data.readers.file_selection import not_read
+from src.data.readers.image_folder import not_read
 from src.errors import ConfigError, as_user_errors
 from src.files import output_folder, table
 from src.inference.load_run import load_chosen_run

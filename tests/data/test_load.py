@@ -48,7 +48,7 @@ def test_a_name_and_a_path(cifar10: Path):
     assert data.classes == CIFAR10_CLASSES
 
 
-def test_the_format_is_recognised_whatever_the_name(folder: Path, tmp_path: Path):
+def test_the_format_is_recognized_whatever_the_name(folder: Path, tmp_path: Path):
     assert load_images("cifar10", folder, num_classes=None).classes == ("cat", "dog")
     archive = write_archive(tmp_path / "x.tar.xz", class_folder_files())
     assert load_images("cifar100", archive, num_classes=None).classes == ("cat", "dog")

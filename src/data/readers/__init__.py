@@ -1,14 +1,11 @@
-"""Readers of image data, one a file format, and :func:`open_source` to tell them apart."""
+"""Readers of image data, one a file format; :func:`open_reader` detects the format."""
 
 from pathlib import Path, PurePosixPath
 
-from src.data.readers import idx
+from src.data.readers import cifar, idx
 from src.data.readers.archive import archive_kind, member_names
 from src.data.readers.base import Reader
-from src.data.readers.cifar import CifarBinary, CifarPython
-from src.data.readers.file_selection import is_image
-from src.data.readers.folder_layout import EXPECTED, seen_from_here
-from src.data.readers.image_folder import ImageArchive, ImageFolder
+from src.data.readers.image_folder import EXPECTED, ImageArchive, ImageFolder, is_image
 from src.data.registry import get_dataset, list_datasets
 
 _KNOWN = (
@@ -24,7 +21,7 @@ def open_reader(
     dataset: str | None = None,
     exclude: tuple[str, ...] = (),
 ) -> Reader:
-    """Recognise the format of what is at a path.
+    """A reader for what is at an existing path, whose format is detected.
 
     Args:
         root: a file or a folder. A folder may also hold a known data set's archive or folder.
@@ -34,31 +31,19 @@ def open_reader(
         exclude: patterns of files and folders of images that are left out.
 
     Raises:
-        ValueError: there is nothing at the path, nothing that is recognised, or nothing that
-            patterns apply to.
+        ValueError: there is nothing of a known format, or nothing that patterns apply to.
     """
-    root = Path(root)
-    if not root.exists():
-        raise ValueError(
-            f"data.root={root} does not exist{seen_from_here(root)}; {_KNOWN} is expected there"
+    for place in _places(root, dataset):
+        names = _file_names(place)
+        reader = cifar.detect(place, names, fine_labels) or idx.detect(
+            place, names, fashion=dataset == "fashion_mnist"
         )
-    source = _open(root, fine_labels, dataset, exclude)
-    if exclude and not isinstance(source, ImageArchive | ImageFolder):
-        raise ValueError(f"data.exclude is for images in folders, not for {source.description}")
-    return source
-
-
-def _open(root: Path, fine_labels: bool, dataset: str | None, exclude: tuple[str, ...]) -> Reader:
-    if not root.is_dir():
-        return _open_file(root, fine_labels, exclude)
-    wanted = [dataset] if dataset else list_datasets()
-    inside = [root / name for known in wanted for name in get_dataset(known).accepted]
-    for folder in [root, *filter(Path.is_dir, inside)]:
-        source = _open_batches(folder, fine_labels, dataset)
-        if source is not None:
-            return source
-    for archive in filter(Path.is_file, inside):
-        return _open_file(archive, fine_labels, exclude)
+        if reader and exclude:
+            raise ValueError(f"data.exclude is for images in folders, not for {reader.description}")
+        if reader:
+            return reader
+        if place.is_file():
+            return ImageArchive(place, exclude)
     images = ImageFolder.scan(root, exclude)
     if not images.files:
         left_out = "".join(f"; {note}" for note in images.left_out)
@@ -68,27 +53,22 @@ def _open(root: Path, fine_labels: bool, dataset: str | None, exclude: tuple[str
     return images
 
 
-def _open_batches(folder: Path, fine_labels: bool, dataset: str | None) -> Reader | None:
-    names = {entry.name for entry in folder.iterdir() if entry.is_file()}
-    return (
-        CifarPython.recognise(folder, names, fine_labels)
-        or CifarBinary.recognise(folder, names, fine_labels)
-        or idx.recognise(folder, names, fashion=dataset == "fashion_mnist")
-    )
+def _places(root: Path, dataset: str | None) -> list[Path]:
+    """The path itself, then the folders and then the archives of known data sets in it."""
+    wanted = [dataset] if dataset else list_datasets()
+    inside = [root / name for known in wanted for name in get_dataset(known).accepted]
+    return [root, *filter(Path.is_dir, inside), *filter(Path.is_file, inside)]
 
 
-def _open_file(path: Path, fine_labels: bool, exclude: tuple[str, ...]) -> Reader:
-    if archive_kind(path) is None:
+def _file_names(place: Path) -> set[str]:
+    """The names of a folder's files; of an archive only the first that tells the format."""
+    if place.is_dir():
+        return {entry.name for entry in place.iterdir() if entry.is_file()}
+    if archive_kind(place) is None:
         raise ValueError(
-            f"data.root={path} is a file of no known format; {_KNOWN} is expected, in a folder or "
+            f"data.root={place} is a file of no known format; {_KNOWN} is expected, in a folder or "
             "an archive (.tar, .tar.gz, .tar.xz, .tar.bz2, .zip)"
         )
-    layouts = CifarPython.layouts + CifarBinary.layouts
-    batches = {name for layout in layouts for name in layout.batches}
-    files = (PurePosixPath(name).name for name in member_names(path))
-    first = {next((name for name in files if is_image(name) or name in batches), "")}
-    return (
-        CifarPython.recognise(path, first, fine_labels)
-        or CifarBinary.recognise(path, first, fine_labels)
-        or ImageArchive(path, exclude)
-    )
+    names = (PurePosixPath(name).name for name in member_names(place))
+    first = next((name for name in names if name in cifar.BATCH_FILES or is_image(name)), "")
+    return {first}

@@ -1,8 +1,5 @@
-"""Entries of tar and zip files in one pass, with bounds on what they unpack to."""
+"""Members of tar and zip files in one pass, with bounds on what they unpack to."""
 
-import bz2
-import gzip
-import lzma
 import re
 import stat
 import tarfile
@@ -11,26 +8,38 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import IO, Any, NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 from src.text import printable
 
+FILE_LIMIT = 64 << 20
+TOTAL_LIMIT = 64 << 30
 # Images are compressed already: archives of them, and CIFAR's, unpack to less than twice their
 # size, and flat drawings in BMP to some fifty times. gzip alone reaches 1,032 times, with zeros.
 _RATIO = 200
 _FREE = 256 << 20  # a second's work, whatever the ratio
-_HEADER_LIMIT = 1 << 20
-_PIECE = 4096
-_UTF8 = 0x800  # zip's flag of a name in UTF-8; other names are taken for code page 437
-_CHUNK = 1 << 20
+_CHUNK, _PIECE = 1 << 20, 4096
+_EXTENSION_TYPES = (
+    *(tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK),
+    *(tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE),
+)
+_EXTENSION_LIMIT = 1 << 20
+_UTF8_FLAG = 0x800  # of a zip entry's name; zipfile takes other names for code page 437
+
+_MAGIC = {b"\xfd7zXZ\0": "tar.xz", b"\x1f\x8b": "tar.gz", b"BZh": "tar.bz2", b"PK\x03\x04": "zip"}
+_TAR_MAGIC, _TAR_MAGIC_AT = b"ustar", 257
+_LEADS_OUT = re.compile(r"^[/\\]|^[A-Za-z]:|(^|[/\\])\.\.([/\\]|$)")
 
 
-class RefusedError(ValueError):
-    """An archive that is not damaged, but holds what is not accepted."""
+class Member(NamedTuple):
+    """A file of an archive, or a folder, whose content is None."""
+
+    name: str
+    content: bytes | None
 
 
-class Entry(NamedTuple):
-    """A file, a folder or something else in an archive.
+class _Entry(NamedTuple):
+    """A member that is not read yet.
 
     Attributes:
         name: as it is stored.
@@ -47,151 +56,8 @@ class Entry(NamedTuple):
     read: Callable[[], bytes]
 
 
-def unpacked_limit(path: Path) -> int:
-    """The most bytes a compressed file may unpack to before it is taken for a trap."""
-    return max(_FREE, _RATIO * path.stat().st_size)
-
-
-class _Bounded:
-    """The stream as tarfile reads headers from it.
-
-    tarfile loads a header's extension whole, whatever length it declares.
-    """
-
-    def __init__(self, stream: IO[bytes], path: Path):
-        self._stream, self._path = stream, path
-        self.seek, self.tell = stream.seek, stream.tell
-
-    def read(self, size: int) -> bytes:
-        if size > _HEADER_LIMIT:
-            raise RefusedError(f"{self._path} holds a header of {size} bytes: too many to be right")
-        return self._stream.read(size)
-
-
-class _StrictTarInfo(tarfile.TarInfo):
-    """A header that tarfile would silently take for the archive's end is an error."""
-
-    @classmethod
-    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
-        try:
-            info = super().frombuf(buf, encoding, errors)
-        except tarfile.HeaderError as error:
-            # A block of zeros is how an archive ends; a missing or damaged block is not.
-            if len(buf) == tarfile.BLOCKSIZE and not any(buf):
-                raise
-            raise tarfile.ReadError(str(error)) from error
-        if info.size < 0:
-            raise tarfile.ReadError("an entry of negative size")
-        return info
-
-
-def _open_tar(path: Path, kind: str) -> IO[bytes]:
-    # The library's own streams check lengths and checksums; tarfile's "r|gz" does not.
-    openers: dict[str, Any] = {"tar.xz": lzma.open, "tar.gz": gzip.open, "tar.bz2": bz2.open}
-    return openers[kind](path) if kind in openers else path.open("rb")
-
-
-def tar_entries(path: Path, kind: str, total_limit: int) -> Iterator[Entry]:
-    """The entries of a tar file in their order.
-
-    Args:
-        path: the file.
-        kind: how it is compressed: ``tar``, ``tar.gz``, ``tar.xz`` or ``tar.bz2``.
-        total_limit: the most bytes it may unpack to.
-
-    Raises:
-        RefusedError: it unpacks to more, or to more than :func:`unpacked_limit`.
-        Exception: of any kind, if it is damaged.
-    """
-    # Entries are read in their order, so every seek goes forward: a compressed stream can do
-    # that, and tarfile is twice as fast on a file as on its own kind of stream ("r|").
-    limit = total_limit if kind == "tar" else min(total_limit, unpacked_limit(path))
-    too_much = f"{path} unpacks to more than {limit} bytes"
-    with _open_tar(path, kind) as stream:
-        file: Any = _Bounded(stream, path)
-        with tarfile.open(fileobj=file, mode="r:", tarinfo=_StrictTarInfo) as archive:
-            for info in archive:
-                # Where the entry ends; it has not been unpacked yet.
-                if archive.offset > limit:
-                    raise RefusedError(f"{too_much}: it holds {info.name!r} of {info.size} bytes")
-                if info.size < 0 or archive.offset <= info.offset:
-                    raise tarfile.ReadError(f"{info.name!r} ends before it begins")
-                plain = (info.isreg() and not info.issparse()) or info.isdir()
-                read = partial(_read_tar, stream, info)
-                yield Entry(info.name, info.size, plain, info.isdir(), read)
-            room = limit - archive.offset
-        # To the end of the file, where the compressed formats keep their checksum.
-        while kind != "tar" and (rest := stream.read(_CHUNK)):
-            room -= len(rest)
-            if room < 0:
-                raise RefusedError(too_much)
-
-
-def _read_tar(stream: IO[bytes], info: tarfile.TarInfo) -> bytes:
-    stream.seek(info.offset_data)
-    content = stream.read(info.size)
-    if len(content) < info.size:
-        raise tarfile.ReadError("unexpected end of data")
-    return content
-
-
-def zip_entries(path: Path, total_limit: int) -> Iterator[Entry]:
-    """The entries of a zip file in the order of its directory; as :func:`tar_entries`."""
-    limit = min(total_limit, unpacked_limit(path))
-    with zipfile.ZipFile(path) as archive:
-        infos = archive.infolist()
-        if sum(info.file_size for info in infos) > limit:
-            largest = max(infos, key=lambda info: info.file_size)
-            raise RefusedError(
-                f"{path} unpacks to more than {limit} bytes: it holds {largest.filename!r} of "
-                f"{largest.file_size} bytes"
-            )
-        if sum(info.compress_size for info in infos) > path.stat().st_size:
-            largest = max(infos, key=lambda info: info.compress_size)
-            raise RefusedError(
-                f"{path} holds entries that lie over each other, such as {largest.filename!r}"
-            )
-        # Old Windows tools separate folders by backslashes, which is against the format.
-        windows = not any("/" in info.filename for info in infos)
-        for info in infos:
-            name = _name(info)
-            name = name.replace("\\", "/") if windows else name
-            kind = stat.S_IFMT(info.external_attr >> 16)
-            plain = kind in (0, stat.S_IFREG, stat.S_IFDIR)
-            read = partial(_read_zip, archive, info)
-            yield Entry(name, info.file_size, plain, name.endswith("/"), read)
-
-
-def _name(info: zipfile.ZipInfo) -> str:
-    """A name in UTF-8 where it is, though many tools do not set the flag that says so."""
-    if info.flag_bits & _UTF8:
-        return info.filename
-    try:
-        return info.filename.encode("cp437").decode("utf-8")
-    except UnicodeError:
-        return info.filename
-
-
-def _read_zip(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
-    # In pieces: asked for all, zipfile unpacks all there is and then looks at the size declared.
-    # It stops there and checks the checksum.
-    with archive.open(info) as file:
-        return b"".join(iter(partial(file.read, _PIECE), b""))
-
-
-FILE_LIMIT = 64 << 20
-TOTAL_LIMIT = 64 << 30
-
-_MAGIC = {b"\xfd7zXZ\0": "tar.xz", b"\x1f\x8b": "tar.gz", b"BZh": "tar.bz2", b"PK\x03\x04": "zip"}
-_TAR_MAGIC, _TAR_MAGIC_AT = b"ustar", 257
-_LEADS_OUT = re.compile(r"^[/\\]|^[A-Za-z]:|(^|[/\\])\.\.([/\\]|$)")
-
-
-class Member(NamedTuple):
-    """A file of an archive, or a folder, whose content is None."""
-
-    name: str
-    content: bytes | None
+class _RefusedError(ValueError):
+    """An archive that is not damaged, but holds what is not accepted."""
 
 
 def archive_kind(path: Path) -> str | None:
@@ -201,7 +67,12 @@ def archive_kind(path: Path) -> str | None:
     for magic, kind in _MAGIC.items():
         if start.startswith(magic):
             return kind
-    return "tar" if start[_TAR_MAGIC_AT:].startswith(_TAR_MAGIC) else None
+    return "tar" if start.startswith(_TAR_MAGIC, _TAR_MAGIC_AT) else None
+
+
+def unpacked_limit(path: Path) -> int:
+    """The most bytes that a compressed file may unpack to; more are a decompression bomb."""
+    return max(_FREE, _RATIO * path.stat().st_size)
 
 
 def read_members(
@@ -215,7 +86,7 @@ def read_members(
 
     Args:
         path: the archive: tar, plain or compressed by gzip, xz or bzip2, or zip.
-        wanted: says of a file's name whether to read it.
+        wanted: whether to read the file of a name.
         file_limit: the most bytes a wanted file may have.
         total_limit: the most bytes the archive may unpack to.
 
@@ -238,7 +109,7 @@ def read_members(
 
 
 def member_names(path: Path) -> Iterator[str]:
-    """The names of an archive's files, as far as they are asked for.
+    """The names of an archive's files, read only as far as they are asked for.
 
     Raises:
         ValueError: as :func:`read_members`.
@@ -246,11 +117,29 @@ def member_names(path: Path) -> Iterator[str]:
     return (entry.name for entry in _entries(path, TOTAL_LIMIT) if not entry.folder)
 
 
+def _entries(path: Path, total_limit: int) -> Iterator[_Entry]:
+    kind = archive_kind(path)
+    if kind is None:
+        raise ValueError(f"{path} is no archive: .tar, .tar.gz, .tar.xz, .tar.bz2 or .zip expected")
+    limit = total_limit if kind == "tar" else min(total_limit, unpacked_limit(path))
+    stored = _zip_entries(path, limit) if kind == "zip" else _tar_entries(path, kind, limit)
+    with _damage_named(str(path)):
+        for entry in stored:
+            if not entry.plain:
+                raise _RefusedError(
+                    f"{path} holds {entry.name!r}, a link or device or a file with holes; only "
+                    "plain files are accepted"
+                )
+            if _LEADS_OUT.search(entry.name):
+                raise _RefusedError(f"{path} holds {entry.name!r}, which leads out of the archive")
+            yield entry
+
+
 @contextmanager
 def _damage_named(where: str) -> Iterator[None]:
     try:
         yield
-    except RefusedError:
+    except _RefusedError:
         raise
     except Exception as error:  # the libraries fail in any way at damaged bytes
         raise ValueError(
@@ -258,20 +147,92 @@ def _damage_named(where: str) -> Iterator[None]:
         ) from error
 
 
-def _entries(path: Path, total_limit: int) -> Iterator[Entry]:
-    kind = archive_kind(path)
-    if kind is None:
-        raise ValueError(f"{path} is no archive: .tar, .tar.gz, .tar.xz, .tar.bz2 or .zip expected")
-    listing = (
-        zip_entries(path, total_limit) if kind == "zip" else tar_entries(path, kind, total_limit)
-    )
-    with _damage_named(str(path)):
-        for entry in listing:
-            if not entry.plain:
-                raise RefusedError(
-                    f"{path} holds {entry.name!r}, a link or device or a file with holes; only "
-                    "plain files are accepted"
-                )
-            if _LEADS_OUT.search(entry.name):
-                raise RefusedError(f"{path} holds {entry.name!r}, which leads out of the archive")
-            yield entry
+class _StrictTarInfo(tarfile.TarInfo):
+    """A header that is checked: tarfile takes a damaged one for the archive's end."""
+
+    @classmethod
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
+        try:
+            info = super().frombuf(buf, encoding, errors)
+        except tarfile.HeaderError as error:
+            # A block of zeros is how an archive ends; a missing or damaged block is not.
+            if len(buf) == tarfile.BLOCKSIZE and not any(buf):
+                raise
+            raise tarfile.ReadError(str(error)) from error
+        if info.size < 0:
+            raise tarfile.ReadError("an entry of negative size")
+        # tarfile loads a header's extension whole, whatever size it declares.
+        if info.type in _EXTENSION_TYPES and info.size > _EXTENSION_LIMIT:
+            raise tarfile.ReadError(f"a header of {info.size} bytes: too many to be right")
+        return info
+
+
+def _tar_entries(path: Path, kind: str, limit: int) -> Iterator[_Entry]:
+    # "r:gz" and not "r|gz", which is half as fast and checks neither lengths nor checksums. Every
+    # seek goes forward, as entries are read in their order.
+    too_much = f"{path} unpacks to more than {limit} bytes"
+    mode: Any = f"r:{kind.partition('.')[2]}"
+    with tarfile.open(path, mode, tarinfo=_StrictTarInfo) as archive:
+        for info in archive:
+            # Where the entry ends; it has not been unpacked yet.
+            if archive.offset > limit:
+                raise _RefusedError(f"{too_much}: it holds {info.name!r} of {info.size} bytes")
+            if info.size < 0 or archive.offset <= info.offset:
+                raise tarfile.ReadError(f"{info.name!r} ends before it begins")
+            plain = (info.isreg() and not info.issparse()) or info.isdir()
+            read = partial(_read_tar, archive, info)
+            yield _Entry(info.name, info.size, plain, info.isdir(), read)
+        # To the end of the file, where the compressed formats keep their checksum.
+        room = limit - archive.offset
+        while kind != "tar" and (rest := archive.fileobj.read(_CHUNK)):
+            room -= len(rest)
+            if room < 0:
+                raise _RefusedError(too_much)
+
+
+def _read_tar(archive: tarfile.TarFile, info: tarfile.TarInfo) -> bytes:
+    file = archive.extractfile(info)
+    assert file is not None, "extractfile gives None for what is no file alone"
+    return file.read()
+
+
+def _zip_entries(path: Path, limit: int) -> Iterator[_Entry]:
+    with zipfile.ZipFile(path) as archive:
+        infos = archive.infolist()
+        if sum(info.file_size for info in infos) > limit:
+            largest = max(infos, key=lambda info: info.file_size)
+            raise _RefusedError(
+                f"{path} unpacks to more than {limit} bytes: it holds {largest.filename!r} of "
+                f"{largest.file_size} bytes"
+            )
+        if sum(info.compress_size for info in infos) > path.stat().st_size:
+            largest = max(infos, key=lambda info: info.compress_size)
+            raise _RefusedError(
+                f"{path} holds entries that lie over each other, such as {largest.filename!r}"
+            )
+        # Old Windows tools separate folders by backslashes, which is against the format.
+        windows = not any("/" in info.filename for info in infos)
+        for info in infos:
+            name = _decoded_name(info)
+            name = name.replace("\\", "/") if windows else name
+            file_type = stat.S_IFMT(info.external_attr >> 16)
+            plain = file_type in (0, stat.S_IFREG, stat.S_IFDIR)
+            read = partial(_read_zip, archive, info)
+            yield _Entry(name, info.file_size, plain, name.endswith("/"), read)
+
+
+def _decoded_name(info: zipfile.ZipInfo) -> str:
+    """A name in UTF-8 where it is, though many tools do not set the flag that says so."""
+    if info.flag_bits & _UTF8_FLAG:
+        return info.filename
+    try:
+        return info.filename.encode("cp437").decode("utf-8")
+    except UnicodeError:
+        return info.filename
+
+
+def _read_zip(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
+    # In pieces: asked for all, zipfile unpacks all there is and then looks at the size declared.
+    # It stops there and checks the checksum.
+    with archive.open(info) as file:
+        return b"".join(iter(partial(file.read, _PIECE), b""))

@@ -12,11 +12,11 @@ from src.data.types import ImageData
 
 @dataclass(frozen=True)
 class ReadOptions:
-    """How to decode; sources whose files hold plain arrays have nothing to decode.
+    """How images are decoded; formats of plain pixels have nothing to decode.
 
     Attributes:
         size: (height, width) to resize to while decoding; None: as the files are.
-        channels: 3 for RGB, 1 for grey; None: as the files are.
+        channels: 3 for RGB, 1 for gray; None: as the files are.
         skip_bad: leave out images that cannot be decoded instead of raising.
         seed: decides which images are held out where there is no test set.
         training: whether every class must have training images; what is read does not depend on
@@ -35,21 +35,21 @@ class Reader(Protocol):
 
     @property
     def description(self) -> str:
-        """What it was recognised as, and where: one line."""
+        """The format and the place in one line."""
 
     @property
     def location(self) -> Path | None:
         """The file or folder it is read from; None if it is not read from any."""
 
     def fingerprint(self) -> str:
-        """Changes whenever what :meth:`read` returns may change; cheap."""
+        """A hash that changes whenever what :meth:`read` returns may change; cheap."""
 
     def read(self, options: ReadOptions) -> ImageData:
         """Read every image. Raises ValueError, naming the file, for what is damaged or lacking."""
 
 
 def fingerprint_of(files: Iterable[tuple[str, stat_result]], *facts: object) -> str:
-    """Fingerprint of files by name, size and time of change, and of any other facts."""
+    """Hash of files by name, size and time of change, and of any other facts."""
     digest = hashlib.sha256(repr(facts).encode())
     for name, status in files:
         line = f"{name}\0{status.st_size}\0{status.st_mtime_ns}\n"

@@ -4,31 +4,20 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
-from src.data.readers.file_selection import IMAGE_SUFFIXES
 from src.text import printable
 
-EXPECTED = (
-    "expected are train/<class>/<image> and test/<class>/<image>, or <class>/<image>, with images "
-    f"in {', '.join(IMAGE_SUFFIXES)}"
-)
-_PARTS = {
-    "train": ("train", "training"),
-    "validation": ("validation", "valid", "val", "dev"),
-    "test": ("test", "testing", "eval", "evaluation"),
+PARTS = ("train", "validation", "test")
+# The words that Hugging Face's data folders recognize the parts of a data set by.
+_PART_WORDS = {
+    **dict.fromkeys(("train", "training"), "train"),
+    **dict.fromkeys(("validation", "valid", "val", "dev"), "validation"),
+    **dict.fromkeys(("test", "testing", "eval", "evaluation"), "test"),
 }
-"""The words that Hugging Face's data folders recognise the parts of a data set by."""
-
 _SEPARATORS = re.compile(r"[-._ 0-9]+")
-_NAMED = 3  # examples in a note
+_EXAMPLES = 3  # names in a message
 
 _Path = tuple[str, ...]
-
-
-def seen_from_here(root: Path) -> str:
-    """Where a path that is not absolute begins, for a message; nothing for an absolute one."""
-    return "" if root.is_absolute() else f" (in the current directory, {Path.cwd()})"
 
 
 @dataclass(frozen=True)
@@ -37,57 +26,15 @@ class FolderLayout:
 
     Attributes:
         classes: of all parts, sorted alphabetically.
-        labels: for each image its class, -1 where it takes no part.
-        parts: for each image ``train``, ``validation`` or ``test``, empty where it takes no part.
-        notes: how the folders were understood, and what is not used.
+        labels: index of the class of each image that belongs to a part, by the image's name.
+        parts: ``train``, ``validation`` or ``test`` of the same images.
+        notes: how the folders were understood, then what is not used.
     """
 
     classes: tuple[str, ...]
-    labels: list[int]
-    parts: list[str]
+    labels: dict[str, int]
+    parts: dict[str, str]
     notes: list[str]
-
-
-def part_named(folder: str) -> str | None:
-    """``train``, ``validation`` or ``test``: that of the words in a folder's name, if it is one."""
-    words = set(_words(folder))
-    parts = [part for part, known in _PARTS.items() if words.intersection(known)]
-    return parts[0] if len(parts) == 1 else None
-
-
-def _words(folder: str) -> list[str]:
-    return [word for word in _SEPARATORS.split(folder.lower()) if word]
-
-
-@dataclass(frozen=True)
-class _Top:
-    """A folder at the top.
-
-    Attributes:
-        name: of the folder.
-        direct: how many images lie in it directly.
-        folders: how many images lie in, or below, each folder in it.
-    """
-
-    name: str
-    direct: int
-    folders: Counter[str]
-
-    @property
-    def part(self) -> str | None:
-        """The part that its name says, if most of its images lie in folders of classes."""
-        return part_named(self.name) if self.folders.total() > self.direct else None
-
-    @property
-    def named_exactly(self) -> bool:
-        """Whether its name is that of a part and nothing else."""
-        return any(self.name.lower() in known for known in _PARTS.values())
-
-    @property
-    def rest_of_name(self) -> tuple[str, ...]:
-        """The words of its name that are not those of a part: ``pets`` of ``pets_train``."""
-        keywords = {word for known in _PARTS.values() for word in known}
-        return tuple(word for word in _words(self.name) if word not in keywords)
 
 
 def parse_folder_layout(names: Sequence[str], folders: Iterable[str], where: str) -> FolderLayout:
@@ -101,102 +48,151 @@ def parse_folder_layout(names: Sequence[str], folders: Iterable[str], where: str
         folders: the paths of the folders below the root, so that empty ones are noticed.
         where: the root, for errors.
 
+    Returns:
+        The layout; without classes if there are no images in folders.
+
     Raises:
-        ValueError: there are no images in class folders, or it cannot be told whether folders are
-            classes or parts; the message has both readings.
+        ValueError: it cannot be told whether folders are classes or parts; the message has both
+            readings.
     """
-    paths: dict[int, _Path] = {i: tuple(name.split("/")) for i, name in enumerate(names)}
+    paths = {name: tuple(name.split("/")) for name in names}
     notes = _empty(paths.values(), folders)
     paths = _parts_first(_without_wrappers(_in_folders(paths)))
     if not paths:
-        raise ValueError(f"{where} holds no images in folders of classes; {EXPECTED}")
-    strays = [name for i, name in enumerate(names) if i not in paths]
+        return FolderLayout((), {}, {}, notes)
+    strays = [name for name in names if name not in paths]
     tops = _tops(paths.values())
     parts = {top.name: part for top in tops if (part := top.part)}
     if parts:
         others = [top for top in tops if not top.part]
         _check_others(parts, tops, others, where)
-        notes[:0] = [_listed(parts)]
-        notes += [f"not used: {', '.join(_counted(top) for top in others)}"] if others else []
+        notes.insert(0, _listed(parts))
+        notes += [f"not used: {', '.join(map(_counted, others))}"] if others else []
         paths = _without_inner_wrappers(paths, parts)
-        strays += [names[i] for i, path in paths.items() if len(path) == 2 and path[0] in parts]
-        placed = {
-            i: (parts[path[0]], path[1])
-            for i, path in paths.items()
-            if path[0] in parts and len(path) > 2
-        }
+        paths = {name: path for name, path in paths.items() if path[0] in parts}
+        strays += [name for name, path in paths.items() if len(path) == 2]
+        placed = {n: (parts[path[0]], path[1]) for n, path in paths.items() if len(path) > 2}
     else:
         _check_classes(tops, where)
-        notes[:0] = ["class folders"]
-        placed = {i: ("train", path[0]) for i, path in paths.items()}
+        notes.insert(0, "class folders")
+        placed = {name: ("train", path[0]) for name, path in paths.items()}
     if strays:
-        notes.append(f"in no class folder: {_shortened(sorted(strays))}")
-    classes = tuple(sorted({name for _, name in placed.values()}))
-    numbers = {name: number for number, name in enumerate(classes)}
+        notes.append(f"in no class folder: {first_names(sorted(strays))}")
+    classes = tuple(sorted({class_name for _, class_name in placed.values()}))
+    index = {class_name: label for label, class_name in enumerate(classes)}
     return FolderLayout(
         classes,
-        [numbers[placed[i][1]] if i in placed else -1 for i in range(len(names))],
-        [placed[i][0] if i in placed else "" for i in range(len(names))],
+        {name: index[class_name] for name, (_, class_name) in placed.items()},
+        {name: part for name, (part, _) in placed.items()},
         notes,
     )
 
 
-def _in_folders(paths: Mapping[int, _Path]) -> dict[int, _Path]:
-    return {i: path for i, path in paths.items() if len(path) > 1}
+def first_names(names: Sequence[str]) -> str:
+    """``a, b, c and 2 more``: the first names of a list, for a message."""
+    shown = ", ".join(map(printable, names[:_EXAMPLES]))
+    return shown + (f" and {len(names) - _EXAMPLES} more" if len(names) > _EXAMPLES else "")
+
+
+def _part_named(folder: str) -> str | None:
+    """The part that a word in a folder's name means; None if there are none or several."""
+    parts = {_PART_WORDS[word] for word in _words(folder) if word in _PART_WORDS}
+    return parts.pop() if len(parts) == 1 else None
+
+
+def _words(folder: str) -> list[str]:
+    return [word for word in _SEPARATORS.split(folder.lower()) if word]
+
+
+@dataclass(frozen=True)
+class _Top:
+    """A folder at the top.
+
+    Attributes:
+        name: of the folder.
+        direct: number of images that lie in it directly.
+        folders: number of images that lie in, or below, each folder in it.
+    """
+
+    name: str
+    direct: int
+    folders: Counter[str]
+
+    @property
+    def part(self) -> str | None:
+        """The part that its name means, if most of its images lie in folders of classes."""
+        return _part_named(self.name) if self.folders.total() > self.direct else None
+
+    @property
+    def named_exactly(self) -> bool:
+        """Whether its name is that of a part and nothing else."""
+        return self.name.lower() in _PART_WORDS
+
+    @property
+    def rest_of_name(self) -> tuple[str, ...]:
+        """The words of its name that are not those of a part: ``pets`` of ``pets_train``."""
+        return tuple(word for word in _words(self.name) if word not in _PART_WORDS)
 
 
 def _tops(paths: Iterable[_Path]) -> list[_Top]:
     direct, inside = Counter[str](), defaultdict[str, Counter[str]](Counter)
-    for path in paths:
-        if len(path) == 2:
-            direct[path[0]] += 1
+    for top, second, *deeper in paths:
+        if deeper:
+            inside[top][second] += 1
         else:
-            inside[path[0]][path[1]] += 1
+            direct[top] += 1
     return [_Top(name, direct[name], inside[name]) for name in sorted({*direct, *inside})]
 
 
-def _without_wrappers(paths: Mapping[int, _Path]) -> dict[int, _Path]:
+def _in_folders(paths: Mapping[str, _Path]) -> dict[str, _Path]:
+    return {name: path for name, path in paths.items() if len(path) > 1}
+
+
+def _without_wrappers(paths: dict[str, _Path]) -> dict[str, _Path]:
     """Take off single folders around everything, which archives often have."""
     tops = _tops(paths.values())
     if len(tops) != 1 or tops[0].direct >= tops[0].folders.total():
-        return dict(paths)
-    inside = _in_folders({i: path[1:] for i, path in paths.items()})
+        return paths
+    inside = _in_folders({name: path[1:] for name, path in paths.items()})
     within = _tops(inside.values())
     # cat/train/1.png is an image of the class cat; data/train/cat/1.png is in a wrapper.
-    parts_of_a_class = all(part_named(top.name) and not top.part for top in within)
+    parts_of_a_class = all(_part_named(top.name) and not top.part for top in within)
     is_part = tops[0].part and (tops[0].named_exactly or not all(top.part for top in within))
     if parts_of_a_class or is_part:
-        return dict(paths)
+        return paths
     return _without_wrappers(inside)
 
 
-def _parts_first(paths: dict[int, _Path]) -> dict[int, _Path]:
+def _parts_first(paths: dict[str, _Path]) -> dict[str, _Path]:
     """Bring ``class/part/image`` into the order of ``part/class/image``."""
     tops = _tops(paths.values())
     deep = any(len(path) > 3 for path in paths.values())
-    if deep or any(top.direct for top in tops) or all(part_named(top.name) for top in tops):
+    if deep or any(top.direct for top in tops) or all(_part_named(top.name) for top in tops):
         return paths
-    if not all(part_named(name) for top in tops for name in top.folders):
+    if not all(_part_named(name) for top in tops for name in top.folders):
         return paths
-    return {i: (path[1], path[0], *path[2:]) for i, path in paths.items()}
+    return {name: (path[1], path[0], *path[2:]) for name, path in paths.items()}
 
 
 def _without_inner_wrappers(
-    paths: Mapping[int, _Path], parts: Mapping[str, str]
-) -> dict[int, _Path]:
+    paths: Mapping[str, _Path], parts: Mapping[str, str]
+) -> dict[str, _Path]:
     """Take off a folder around all classes of a part: ``seg_train/seg_train/<class>/<image>``."""
-    inner: dict[str, str] = {}
-    for top in _tops(paths.values()):
-        if top.name in parts and len(top.folders) == 1 and not top.direct:
-            (inner[top.name],) = top.folders
     shallow = {path[0] for path in paths.values() if len(path) == 3}
+    inner = {
+        top.name: next(iter(top.folders))
+        for top in _tops(paths.values())
+        if top.name in parts and len(top.folders) == 1 and not top.direct
+    }
     of_train = {inner[top] for top in inner if parts[top] == "train" and top not in shallow}
-    result = dict(paths)
-    for part, name in inner.items():
-        same_part = part_named(name) == parts[part] and part not in shallow
-        if name in of_train or same_part:
-            result |= {i: (part, *path[2:]) for i, path in paths.items() if path[0] == part}
-    return result
+    wrapped = {
+        top
+        for top, name in inner.items()
+        if name in of_train or (_part_named(name) == parts[top] and top not in shallow)
+    }
+    return {
+        name: (path[0], *path[2:]) if path[0] in wrapped else path for name, path in paths.items()
+    }
 
 
 def _check_others(
@@ -216,7 +212,7 @@ def _check_others(
                 f"{where}: {other}/ is a class of {part}/, and there is no train/; put the classes "
                 "to train on into a folder called train"
             )
-        unlabelled = bool(part_named(top.name)) or exact
+        unlabelled = bool(_part_named(top.name)) or exact
         clear = certain or (top.direct and unlabelled)
         if classes.intersection(top.folders) or not clear:
             raise ValueError(
@@ -229,18 +225,18 @@ def _check_others(
 
 def _check_classes(tops: Sequence[_Top], where: str) -> None:
     """Refuse top folders that may be the parts of a data set, or hold parts."""
-    listed = f"{_shortened([top.name + '/' for top in tops])}"
+    listed = first_names([f"{top.name}/" for top in tops])
     as_classes = "if they are classes, put all of them into a folder called train"
-    if all(part_named(top.name) for top in tops):
+    if all(_part_named(top.name) for top in tops):
         raise ValueError(
             f"{where}: most images of {listed} lie in no folder of a class. If these are parts, "
             f"put the images of each into folders of their classes; {as_classes}"
         )
     for top in tops:
-        inside = {part: name for name in sorted(top.folders) if (part := part_named(name))}
+        inside = {part: name for name in sorted(top.folders) if (part := _part_named(name))}
         if "train" in inside or len(inside) > 1:
             name, part = printable(top.name), printable(inside.get("train", min(inside.values())))
-            others = _shortened([other.name + "/" for other in tops if other is not top])
+            others = first_names([f"{other.name}/" for other in tops if other is not top])
             raise ValueError(
                 f"{where}: {name}/{part}/ may be a part of the data, and {name}/ a class as "
                 f"{others} may be. If they are parts, take {where}/{name} or put train/, val/ and "
@@ -250,7 +246,7 @@ def _check_classes(tops: Sequence[_Top], where: str) -> None:
     deep = all(top.folders.total() > top.direct for top in tops)
     if len(tops) > 1 and len(shared) > 1 and deep:
         raise ValueError(
-            f"{where}: {listed} hold folders of the same names ({_shortened(sorted(shared))}). If "
+            f"{where}: {listed} hold folders of the same names ({first_names(sorted(shared))}). If "
             f"they are parts of the data, call them train, val and test; {as_classes}"
         )
 
@@ -258,18 +254,16 @@ def _check_classes(tops: Sequence[_Top], where: str) -> None:
 def _empty(paths: Iterable[_Path], folders: Iterable[str]) -> list[str]:
     """A note of the outermost folders without any image."""
     used = {path[:depth] for path in paths for depth in range(1, len(path))}
-    split = {tuple(folder.split("/")) for folder in folders if folder}
+    split = {tuple(folder.split("/")) for folder in folders}
     empty = sorted(f for f in split if f not in used and (len(f) == 1 or f[:-1] in used))
-    return [f"without images: {_shortened(['/'.join(f) + '/' for f in empty])}"] if empty else []
+    return [f"without images: {first_names(['/'.join(f) + '/' for f in empty])}"] if empty else []
 
 
 def _listed(parts: Mapping[str, str]) -> str:
     """``train/ and test/``, ``Training/ as train, val/ as validation``, in this order."""
     words = [
         f"{printable(name)}/" + ("" if name == part else f" as {part}")
-        for kind in _PARTS
-        for name, part in parts.items()
-        if part == kind
+        for name, part in sorted(parts.items(), key=lambda item: PARTS.index(item[1]))
     ]
     return " and ".join(filter(None, (", ".join(words[:-1]), words[-1])))
 
@@ -277,8 +271,3 @@ def _listed(parts: Mapping[str, str]) -> str:
 def _counted(top: _Top) -> str:
     count = top.direct + top.folders.total()
     return f"{printable(top.name)}/ ({count:,} image{'s' if count > 1 else ''})"
-
-
-def _shortened(names: Sequence[str]) -> str:
-    shown = ", ".join(map(printable, names[:_NAMED]))
-    return shown + (f" and {len(names) - _NAMED} more" if len(names) > _NAMED else "")

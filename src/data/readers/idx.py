@@ -22,33 +22,30 @@ from src.data.safe_read import FILE_LIMIT, check_regular_file, read_bounded
 from src.data.types import ImageData, ImageSet
 
 _UBYTE = 0x08
-_FILES = tuple(
-    f"{part}-{kind}"
-    for part in ("train", "t10k")
-    for kind in ("images-idx3-ubyte", "labels-idx1-ubyte")
+_FILES = (
+    *("train-images-idx3-ubyte", "train-labels-idx1-ubyte"),
+    *("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"),
 )
 _FASHION = {file.content_sha256 for file in get_dataset("fashion_mnist").files}
 
 
-def _present(name: str, names: set[str]) -> str | None:
-    """How a file is called here: gzipped or plain, with a dash or, as some unpack it, a dot."""
-    spellings = (name, f"{name}.gz", name.replace("-idx", ".idx"))
-    return next((spelling for spelling in spellings if spelling in names), None)
-
-
-def recognise(root: Path, names: set[str], *, fashion: bool = False) -> "Idx | None":
-    """The source, if the names of the files in the folder ``root`` are those of the format.
+def detect(root: Path, names: set[str], *, fashion: bool = False) -> "Idx | None":
+    """A reader of the folder ``root``, if some of the names of its files are those of the format.
 
     Raises:
         ValueError: some of the four files are there and others are not.
     """
-    found = [_present(name, names) for name in _FILES]
-    if not any(found):
+    found = {}
+    for name in _FILES:
+        # Plain or gzipped, with a dash or, as some programs unpack it, a dot.
+        spellings = (name, f"{name}.gz", name.replace("-idx", ".idx"))
+        if present := [spelling for spelling in spellings if spelling in names]:
+            found[name] = present[0]
+    if not found:
         return None
-    missing = [name for name, spelling in zip(_FILES, found, strict=True) if spelling is None]
-    if missing:
+    if missing := [name for name in _FILES if name not in found]:
         raise ValueError(f"{root} lacks {', '.join(missing)} (plain or .gz)")
-    return Idx(root, tuple(str(name) for name in found), fashion)
+    return Idx(root, tuple(found.values()), fashion)
 
 
 @dataclass(frozen=True)
@@ -57,7 +54,7 @@ class Idx:
 
     Attributes:
         location: the folder.
-        files: the names of the training images and labels and the test images and labels.
+        files: names of the training images and labels and the test images and labels.
         fashion: the classes are Fashion-MNIST's whatever the files' checksums say.
     """
 
@@ -67,27 +64,20 @@ class Idx:
 
     @property
     def description(self) -> str:
-        """What it was recognised as, and where."""
         title = "Fashion-MNIST" if self.fashion else "MNIST"
         return f"{title} format (idx), {self.location}"
 
     def fingerprint(self) -> str:
-        """Changes with what the images depend on."""
         paths = [self.location / name for name in self.files]
         return fingerprint_of([(str(path), path.stat()) for path in paths], self.fashion)
 
     def read(self, options: ReadOptions) -> ImageData:
-        """Read the four files; there is nothing to decode, so the options do not matter.
-
-        Raises:
-            ValueError: a file is damaged, or its magic number or size is wrong.
-        """
         contents = [_unpacked(self.location / name) for name in self.files]
         fashion = self.fashion or any(
             hashlib.sha256(content).hexdigest() in _FASHION for content in contents
         )
-        train = self._set(0, contents)
-        test = self._set(2, contents)
+        train = self._image_set(self.files[:2], contents[:2])
+        test = self._image_set(self.files[2:], contents[2:])
         if train.images.shape[1:] != test.images.shape[1:]:
             raise ValueError(
                 f"{self.location}: training images are {train.images.shape[1:3]}, test images "
@@ -97,10 +87,9 @@ class Idx:
         title = "Fashion-MNIST" if fashion else "MNIST"
         return ImageData(train, test, classes, f"{title} (idx), {self.location}")
 
-    def _set(self, first: int, contents: list[bytes]) -> ImageSet:
-        names = self.files[first : first + 2]
-        images = _array(contents[first], 3, self.location / names[0])
-        labels = _array(contents[first + 1], 1, self.location / names[1])
+    def _image_set(self, names: tuple[str, ...], contents: list[bytes]) -> ImageSet:
+        images = _array(contents[0], 3, self.location / names[0])
+        labels = _array(contents[1], 1, self.location / names[1])
         if len(images) != len(labels):
             raise ValueError(
                 f"{self.location}: {names[0]} holds {len(images)} images, {names[1]} "

@@ -1,163 +1,134 @@
 """Images in class folders, in a directory or in an archive."""
 
 import os
-from collections.abc import Iterator, Sequence
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 
 from src.data.decode_many import Decoded, decode_files
 from src.data.readers.archive import read_members
 from src.data.readers.base import ReadOptions, fingerprint_of
-from src.data.readers.file_selection import Selection
-from src.data.readers.folder_layout import EXPECTED, FolderLayout, parse_folder_layout
+from src.data.readers.folder_layout import PARTS, FolderLayout, first_names, parse_folder_layout
 from src.data.split import stratified_split
 from src.data.types import ImageData, ImageSet
 from src.data.validate import check_classes, count_contradictions
 from src.text import printable
 
+IMAGE_SUFFIXES = (
+    *(".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".jp2", ".webp", ".avif", ".gif"),
+    *(".bmp", ".dib", ".tif", ".tiff", ".ppm", ".pgm", ".pbm", ".pnm"),
+)
+"""What is taken from folders, archives and patterns: what OpenCV 5.0 reads in 8 or 16 bits."""
+
+EXPECTED = (
+    "expected are train/<class>/<image> and test/<class>/<image>, or <class>/<image>, with images "
+    f"in {', '.join(IMAGE_SUFFIXES)}"
+)
 _TEST_FRACTION = 0.1  # where there is no folder of test images
-_NAMED = 3  # examples of skipped files
-DEPTH = 64
-"""Folders within each other that are followed: more than anybody sorts images into."""
+_MAX_DEPTH = 64  # folders within each other: more than anybody sorts images into
+
+_HIDDEN = re.compile(r"(^|/)(\.|__MACOSX(/|$))")
+_SYSTEM_FOLDERS = {
+    *("@eadir", "@recycle", "@recently-snapshot", "#recycle", "#snapshot"),  # of NAS devices
+    *("$recycle.bin", "recycler", "system volume information", "lost+found", "thumbnails"),
+}
 
 
-def _assemble(
-    decoded: Decoded,
-    layout: FolderLayout,
-    names: list[str],
-    where: str,
-    options: ReadOptions,
-    left_out: Sequence[str],
-) -> ImageData:
-    """Sort decoded images into the parts of a data set; alike for folders and archives.
+def is_system_folder(name: str) -> bool:
+    """Whether a folder's name is one that NAS devices or operating systems make: thumbnails, …"""
+    return name.lower() in _SYSTEM_FOLDERS
+
+
+def is_hidden(name: str) -> bool:
+    """Whether a path or a folder above it is hidden, or is macOS's metadata."""
+    return _HIDDEN.search(name) is not None
+
+
+def is_image(name: str) -> bool:
+    """Whether a path is a visible image, by its suffix."""
+    return name.lower().endswith(IMAGE_SUFFIXES) and not is_hidden(name)
+
+
+def not_read(names: Iterable[str]) -> str:
+    """``not read: 20 .heic, 3 .txt``, the most frequent suffix first; empty for no names."""
+    counts = Counter(PurePosixPath(name).suffix.lower() or "without suffix" for name in names)
+    listed = ", ".join(f"{count} {suffix}" for suffix, count in counts.most_common())
+    return f"not read: {listed}" if listed else ""
+
+
+class Selection:
+    """Which files and folders below a root are read, and notes of the others.
+
+    Hidden files and folders, folders that operating systems and NAS devices make, and what matches
+    an excluded pattern are left out; so is a file that is no image by its suffix.
 
     Args:
-        decoded: the images.
-        layout: of ``names``.
-        names: of the images, the skipped ones and those that take no part.
-        where: the root, for messages.
-        options: how the images are read.
-        left_out: notes of what is not among ``names``.
-    """
-    index = {name: number for number, name in enumerate(names)}
-    places = [index[name] for name in decoded.names]
-    count = len(places)
-    labels = np.array([layout.labels[place] for place in places], dtype=np.int64)
-    # By name, not by place in an archive: packing the same files anew changes nothing.
-    order = np.array(sorted(range(count), key=decoded.names.__getitem__), dtype=np.int64)
-    parts = np.array([layout.parts[place] for place in places], dtype=object)[order]
-    train, validation, test = (order[parts == part] for part in ("train", "validation", "test"))
-    held_out = not len(test)
-    if held_out and len(train) and np.unique(labels[train], return_counts=True)[1].min() > 1:
-        kept, chosen = stratified_split(labels[train], _TEST_FRACTION, options.seed)
-        train, test = train[kept], train[chosen]
-
-    def picked(indices: np.ndarray) -> ImageSet:
-        names = [decoded.names[index] for index in indices]
-        return ImageSet(decoded.images[indices], labels[indices], names)
-
-    skipped = _skipped(decoded.skipped)
-    return ImageData(
-        picked(train),
-        picked(test),
-        layout.classes,
-        f"images in {where}",
-        validation=picked(validation) if len(validation) else None,
-        test_held_out=held_out,
-        warnings=_warnings(decoded, labels, where, [*layout.notes[1:], *skipped]),
-        notes=(*layout.notes, *skipped, *left_out),
-    )
-
-
-def _skipped(names: list[str]) -> list[str]:
-    if not names:
-        return []
-    examples = ", ".join(map(printable, sorted(names)[:_NAMED]))
-    more = ", ..." if len(names) > _NAMED else ""
-    plural = "s" if len(names) > 1 else ""
-    return [f"{len(names)} unreadable image{plural} skipped: {examples}{more}"]
-
-
-def _warnings(
-    decoded: Decoded, labels: np.ndarray, where: str, notes: list[str]
-) -> tuple[str, ...]:
-    warnings = [f"{where}: {note}" for note in notes]
-    if twice := count_contradictions(decoded.images, labels):
-        warnings.append(f"{where}: {twice} images lie in two or more classes, pixel for pixel")
-    if decoded.peak is not None and decoded.peak < 2**15:
-        warnings.append(
-            f"{where}: no sample of the 16-bit images is above {decoded.peak} of 65535, so that "
-            f"none is above {round(decoded.peak / 257)} of 255 in 8 bits; scale the files to the "
-            "whole range"
-        )
-    return tuple(warnings)
-
-
-def _decode(files: Iterator[tuple[str, bytes | Path]], options: ReadOptions) -> Decoded:
-    return decode_files(files, channels=options.channels, size=options.size, skip=options.skip_bad)
-
-
-@dataclass(frozen=True)
-class ImageArchive:
-    """An archive of images in class folders.
-
-    Attributes:
-        location: the file.
-        exclude: patterns of what is left out, see :class:`Selection`.
+        root: for errors.
+        exclude: patterns for files and folders, as ``pathlib``'s ``match`` understands them: one
+            without a slash is for a name anywhere, one with slashes for the end of a path.
     """
 
-    location: Path
-    exclude: tuple[str, ...] = ()
+    def __init__(self, root: Path, exclude: Sequence[str]):
+        if not all(exclude):
+            raise ValueError("data.exclude: an empty pattern")
+        self._root = root
+        self._entered: dict[str, bool] = {"": True}
+        self._others: list[str] = []
+        self._system: set[str] = set()
+        self._excluded = Counter[str](dict.fromkeys(exclude, 0))
+
+    def enters(self, folder: str) -> bool:
+        """Whether a folder, by its path below the root, and all above it are looked into."""
+        if folder not in self._entered:
+            if folder.count("/") >= _MAX_DEPTH:
+                where = printable(self._root / folder[:200])
+                raise ValueError(f"{where}: over {_MAX_DEPTH} folders within each other")
+            above, _, name = folder.rpartition("/")
+            self._entered[folder] = self.enters(above) and self._is_wanted(folder, name)
+        return self._entered[folder]
+
+    def takes(self, file: str) -> bool:
+        """Whether a file, by its path below the root, is an image that is wanted."""
+        folder = file.rpartition("/")[0]
+        if not self.enters(folder) or is_hidden(file) or self._is_excluded(file):
+            return False
+        if not is_image(file):
+            self._others.append(file)
+            return False
+        return True
+
+    def _is_wanted(self, folder: str, name: str) -> bool:
+        if is_system_folder(name):
+            self._system.add(name)
+            return False
+        return not is_hidden(folder) and not self._is_excluded(folder)
+
+    def _is_excluded(self, path: str) -> bool:
+        pattern = next((p for p in self._excluded if PurePosixPath(path).match(p)), None)
+        if pattern is not None:
+            self._excluded[pattern] += 1
+        return pattern is not None
 
     @property
-    def description(self) -> str:
-        """What it was recognised as, and where."""
-        return f"images in {self.location}"
+    def folders(self) -> tuple[str, ...]:
+        """The paths of the folders that were looked into, sorted."""
+        return tuple(sorted(path for path, entered in self._entered.items() if entered and path))
 
-    def fingerprint(self) -> str:
-        """Changes with what the images depend on."""
-        return fingerprint_of([(str(self.location), self.location.stat())], self.exclude)
-
-    def read(self, options: ReadOptions) -> ImageData:
-        """Decode every image while the archive is being unpacked.
-
-        Raises:
-            ValueError: the archive or an image is damaged, images differ in size, or the folders
-                are not understood (:func:`src.data.readers.folder_layout.parse_folder_layout`).
-        """
-        folders: list[str] = []
-        selection = Selection(self.exclude)
-        decoded = _decode(self._files(folders, selection), options)
-        names, where = [*decoded.names, *decoded.skipped], str(self.location)
-        if not names:
-            left_out = "".join(f"; {note}" for note in selection.notes)
-            raise ValueError(f"{where} holds no images{left_out}; {EXPECTED}")
-        layout = parse_folder_layout(names, folders, where)
-        return _assemble(decoded, layout, names, where, options, selection.notes)
-
-    def _files(self, folders: list[str], selection: Selection) -> Iterator[tuple[str, bytes]]:
-        def wanted(stored: str) -> bool:
-            return selection.reaches(_plain(stored)) and selection.takes(_plain(stored))
-
-        seen: set[str] = set()
-        for stored, content in read_members(self.location, wanted):
-            name = _plain(stored)
-            if content is None:
-                folder = name.rstrip("/")
-                if folder and selection.reaches(f"{folder}/"):
-                    folders.append(folder)
-                continue
-            if name in seen:
-                raise ValueError(f"{self.location} holds {printable(name)} twice")
-            seen.add(name)
-            yield name, content
-
-
-def _plain(name: str) -> str:
-    """Without the ``./`` that some archives begin every name with; it hides nothing."""
-    return name.removeprefix("./")
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was left out, for the log; hidden files are not worth a word."""
+        others = not_read(self._others)
+        system = ", ".join(map(printable, sorted(self._system)))
+        excluded = ", ".join(f"{printable(p)} ({n:,})" for p, n in self._excluded.items())
+        return (
+            *([others] if others else []),
+            *([f"folders of the system passed over: {system}"] if system else []),
+            *([f"excluded: {excluded}"] if excluded else []),
+        )
 
 
 @dataclass(frozen=True)
@@ -174,75 +145,56 @@ class ImageFolder:
     location: Path
     files: tuple[tuple[str, os.stat_result], ...]
     folders: tuple[str, ...]
-    left_out: tuple[str, ...] = ()
+    left_out: tuple[str, ...]
 
     @classmethod
-    def scan(cls, root: Path, exclude: tuple[str, ...] = ()) -> "ImageFolder":
+    def scan(cls, root: Path, exclude: Sequence[str] = ()) -> "ImageFolder":
         """List the images below a directory; links to folders are followed.
 
         Args:
             root: the directory.
             exclude: patterns of what is left out, see :class:`Selection`.
         """
-        files: list[tuple[str, os.stat_result]] = []
-        folders: list[str] = []
-        selection = Selection(exclude)
-        _walk(root, "", (), files, folders, selection)
-        files.sort(key=lambda file: file[0])
-        return cls(root, tuple(files), tuple(sorted(folders)), tuple(selection.notes))
+        selection = Selection(root, exclude)
+        files = sorted(_walk(root, selection), key=lambda file: file[0])
+        return cls(root, tuple(files), selection.folders, selection.notes)
 
     @property
     def description(self) -> str:
-        """What it was recognised as, and where."""
         return f"images in {self.location}"
 
     def fingerprint(self) -> str:
-        """Changes with what the images depend on."""
         return fingerprint_of(self.files, str(self.location), self.folders)
 
     def read(self, options: ReadOptions) -> ImageData:
-        """Decode every image.
-
-        Raises:
-            ValueError: an image is damaged, images differ in size, or the folders are not
-                understood (:func:`src.data.readers.folder_layout.parse_folder_layout`).
-        """
         where = str(self.location)
-        names = [name for name, _ in self.files]
-        layout = parse_folder_layout(names, self.folders, where)
+        layout = _parse_layout([name for name, _ in self.files], self.folders, where)
         if options.training:  # before an hour of decoding rather than after
-            pairs = zip(layout.labels, layout.parts, strict=True)
-            labels = np.array([label for label, part in pairs if part == "train"], dtype=np.int64)
-            check_classes(layout.classes, labels, "test" not in layout.parts, where)
-        used = [name for name, label in zip(names, layout.labels, strict=True) if label >= 0]
-        decoded = _decode(((name, self.location / name) for name in used), options)
+            train = [layout.labels[name] for name, part in layout.parts.items() if part == "train"]
+            held_out = "test" not in layout.parts.values()
+            check_classes(layout.classes, np.array(train, dtype=np.int64), held_out, where)
+        used = ((name, self.location / name) for name, _ in self.files if name in layout.labels)
+        decoded = _decode(used, options)
         # What is left out may change without the images: it is added at every start.
-        return _assemble(decoded, layout, names, where, options, ())
+        return _assemble(decoded, layout, where, options, left_out=())
 
 
 def _walk(
-    folder: Path,
-    prefix: str,
-    above: tuple[tuple[int, int], ...],
-    files: list[tuple[str, os.stat_result]],
-    folders: list[str],
-    selection: Selection,
-) -> None:
+    folder: Path, selection: Selection, prefix: str = "", above: tuple[tuple[int, int], ...] = ()
+) -> Iterator[tuple[str, os.stat_result]]:
+    """Path, which ``prefix`` begins, and status of each selected file below a folder."""
     status = folder.stat()
     here = (status.st_dev, status.st_ino)
     if here in above:  # a link to a folder it lies in
         return
-    if len(above) > DEPTH:
-        raise ValueError(f"{printable(folder)}: over {DEPTH} folders within each other")
     with os.scandir(folder) as entries:
         for entry in entries:
-            name = prefix + entry.name
-            if not _is_folder(entry):
-                if selection.takes(name):
-                    files.append((name, _status(entry)))
-            elif selection.enters(name):
-                folders.append(name)
-                _walk(Path(entry.path), f"{name}/", (*above, here), files, folders, selection)
+            path = prefix + entry.name
+            if _is_folder(entry):
+                if selection.enters(path):
+                    yield from _walk(Path(entry.path), selection, f"{path}/", (*above, here))
+            elif selection.takes(path):
+                yield path, _status(entry)
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:
@@ -257,3 +209,127 @@ def _status(entry: os.DirEntry[str]) -> os.stat_result:
         return entry.stat()
     except OSError:  # a link to nothing, which is named when it is to be read
         return entry.stat(follow_symlinks=False)
+
+
+@dataclass(frozen=True)
+class ImageArchive:
+    """An archive of images in class folders.
+
+    Attributes:
+        location: the file.
+        exclude: patterns of what is left out, see :class:`Selection`.
+    """
+
+    location: Path
+    exclude: tuple[str, ...] = ()
+
+    @property
+    def description(self) -> str:
+        return f"images in {self.location}"
+
+    def fingerprint(self) -> str:
+        return fingerprint_of([(str(self.location), self.location.stat())], self.exclude)
+
+    def read(self, options: ReadOptions) -> ImageData:
+        selection = Selection(self.location, self.exclude)
+        decoded = _decode(self._files(selection), options)
+        names, where = [*decoded.names, *decoded.skipped], str(self.location)
+        layout = _parse_layout(names, selection.folders, where, selection.notes)
+        return _assemble(decoded, layout, where, options, selection.notes)
+
+    def _files(self, selection: Selection) -> Iterator[tuple[str, bytes]]:
+        """Path and content of each selected file, while the archive is being unpacked."""
+        seen: set[str] = set()
+        for stored, content in read_members(self.location, lambda n: selection.takes(_plain(n))):
+            name = _plain(stored)
+            if content is None:
+                selection.enters(name.rstrip("/"))  # which notes a folder without images
+                continue
+            if name in seen:
+                raise ValueError(f"{self.location} holds {printable(name)} twice")
+            seen.add(name)
+            yield name, content
+
+
+def _plain(stored: str) -> str:
+    """A name without the ``./`` that some archives begin every name with; it hides nothing."""
+    return stored.removeprefix("./")
+
+
+def _decode(files: Iterator[tuple[str, bytes | Path]], options: ReadOptions) -> Decoded:
+    return decode_files(files, channels=options.channels, size=options.size, skip=options.skip_bad)
+
+
+def _parse_layout(
+    names: Sequence[str], folders: Sequence[str], where: str, left_out: Sequence[str] = ()
+) -> FolderLayout:
+    layout = parse_folder_layout(names, folders, where)
+    if not layout.labels:
+        placed = " in folders of classes" if names else ""
+        notes = "".join(f"; {note}" for note in left_out)
+        raise ValueError(f"{where} holds no images{placed}{notes}; {EXPECTED}")
+    return layout
+
+
+def _assemble(
+    decoded: Decoded,
+    layout: FolderLayout,
+    where: str,
+    options: ReadOptions,
+    left_out: Sequence[str],
+) -> ImageData:
+    """Sort decoded images into the parts of a data set; alike for folders and archives.
+
+    Args:
+        decoded: the images.
+        layout: of their names.
+        where: the root, for messages.
+        options: how the images are read.
+        left_out: notes of files that were not decoded.
+    """
+    names = decoded.names
+    labels = np.array([layout.labels.get(name, -1) for name in names], dtype=np.int64)
+    # By name, not by place in an archive: packing the same files anew changes nothing.
+    order = np.array(sorted(range(len(names)), key=names.__getitem__), dtype=np.int64)
+    parts = np.array([layout.parts.get(names[index], "") for index in order], dtype=object)
+    train, validation, test = (order[parts == part] for part in PARTS)
+    held_out = not len(test)
+    if held_out and len(train) and np.unique(labels[train], return_counts=True)[1].min() > 1:
+        kept, chosen = stratified_split(labels[train], _TEST_FRACTION, options.seed)
+        train, test = train[kept], train[chosen]
+
+    def picked(indices: np.ndarray) -> ImageSet:
+        return ImageSet(decoded.images[indices], labels[indices], [names[i] for i in indices])
+
+    skipped = _skipped(decoded.skipped)
+    return ImageData(
+        picked(train),
+        picked(test),
+        layout.classes,
+        f"images in {where}",
+        validation=picked(validation) if len(validation) else None,
+        test_held_out=held_out,
+        warnings=_warnings(decoded, labels, where, [*layout.notes[1:], *skipped]),
+        notes=(*layout.notes, *skipped, *left_out),
+    )
+
+
+def _skipped(names: list[str]) -> list[str]:
+    plural = "s" if len(names) > 1 else ""
+    told = f"{len(names)} unreadable image{plural} skipped: {first_names(sorted(names))}"
+    return [told] if names else []
+
+
+def _warnings(
+    decoded: Decoded, labels: np.ndarray, where: str, notes: list[str]
+) -> tuple[str, ...]:
+    warnings = [f"{where}: {note}" for note in notes]
+    if twice := count_contradictions(decoded.images, labels):
+        warnings.append(f"{where}: {twice} images lie in two or more classes, pixel for pixel")
+    if decoded.peak is not None and decoded.peak < 2**15:
+        warnings.append(
+            f"{where}: no sample of the 16-bit images is above {decoded.peak} of 65535, so that "
+            f"none is above {round(decoded.peak / 257)} of 255 in 8 bits; scale the files to the "
+            "whole range"
+        )
+    return tuple(warnings)

@@ -1,7 +1,7 @@
-"""The standard library's unpickler, reduced to numpy arrays of numbers and plain values.
+"""The standard library's unpickler, reduced to NumPy arrays of numbers and plain values.
 
 A pickle is a program: its instructions name functions to call while it loads. The official CIFAR
-batches name three of numpy's, which functions of this file stand for; any other name, and any
+batches name three of NumPy's, for which functions of this file stand in; any other name, and any
 instruction that no batch needs, is refused. No array or string is larger than the file.
 """
 
@@ -35,7 +35,7 @@ class _RefusedError(ValueError):
 
 
 class _DType:
-    """Stands for ``numpy.dtype``."""
+    """Stand-in for ``numpy.dtype``."""
 
     def __init__(self, code: Any, *_: Any):
         self.code = code.decode("latin1") if isinstance(code, bytes) else code
@@ -44,26 +44,27 @@ class _DType:
         self.dtype: np.dtype[Any] = np.dtype(self.code)
 
     def __setstate__(self, state: Any) -> None:
-        """Take the byte order of numpy's (version, order, ...)."""
-        order = state[1].decode() if isinstance(state[1], bytes) else state[1]
+        _, order, *_ = state  # NumPy's (version, byte order, ...)
+        order = order.decode() if isinstance(order, bytes) else order
         if order not in _ORDERS:
             raise ValueError("an array of unknown byte order")
         self.dtype = np.dtype(f"{order}{self.code}")
 
 
 class _Array:
-    """A ``numpy.ndarray`` that takes no memory before its bytes are there."""
+    """Stand-in for ``numpy.ndarray`` that takes no memory before its bytes are there."""
 
     value: NDArray[Any] | None = None
 
     def __setstate__(self, state: Any) -> None:
-        """Take numpy's (version, shape, dtype, Fortran order, bytes)."""
-        _, shape, dtype, fortran, content = state
+        _, shape, dtype, fortran, content = state  # of which the first is a version
         if not isinstance(dtype, _DType) or not isinstance(content, bytes):
             raise ValueError("an array without its type or its bytes")
-        if type(shape) is not tuple or len(shape) > _MAX_DIMENSIONS:
-            raise ValueError("an array of no shape")
-        if not all(type(side) is int and 0 <= side <= _MAX_LENGTH for side in shape):
+        if (
+            type(shape) is not tuple
+            or len(shape) > _MAX_DIMENSIONS
+            or not all(type(side) is int and 0 <= side <= _MAX_LENGTH for side in shape)
+        ):
             raise ValueError("an array of no shape")
         if math.prod(shape) * dtype.dtype.itemsize != len(content):
             raise ValueError("an array of another size than its shape says")
@@ -72,12 +73,12 @@ class _Array:
 
 
 def _ndarray(*_: Any) -> Any:
-    """Stands for ``numpy.ndarray``, which is an argument of ``_reconstruct`` and never called."""
+    """Stand-in for ``numpy.ndarray``, an argument of ``_reconstruct`` that is never called."""
     raise _RefusedError("wants something called that makes no array, so the file is refused")
 
 
 def _reconstruct(kind: Any, *_: Any) -> _Array:
-    """Stands for ``numpy.core.multiarray._reconstruct``, which makes an empty array."""
+    """Stand-in for ``numpy.core.multiarray._reconstruct``, which makes an empty array."""
     return _Array() if kind is _ndarray else _ndarray()
 
 
@@ -89,7 +90,7 @@ _GLOBALS = {
 
 
 class _StringDict(dict[bytes | str, Any]):
-    """A dictionary that hashes strings alone: the hash of tuples in tuples may take for ever."""
+    """A dictionary with strings for keys: hashing tuples of tuples may take for ever."""
 
     def __setitem__(self, key: Any, value: Any) -> None:
         if type(key) not in (bytes, str):
@@ -98,7 +99,7 @@ class _StringDict(dict[bytes | str, Any]):
 
 
 class _Dispatch(dict[int, Any]):
-    """What the unpickler does at an instruction; refuses others, and more than a million."""
+    """The unpickler's method for each instruction; refuses others, and more than a million."""
 
     lookups = 0
 
@@ -120,13 +121,15 @@ _Base: Any = pickle._Unpickler  # whose methods typeshed does not declare
 
 
 class _Unpickler(_Base):
-    """The library's unpickler in Python, with fewer instructions; three of its methods are ours."""
+    """The library's unpickler in Python, with fewer instructions and stricter methods."""
 
     def __init__(self, content: bytes):
         super().__init__(io.BytesIO(content), encoding="bytes")
-        codes = [getattr(pickle, name)[0] for name in _INSTRUCTIONS.split()]
-        methods = {code: _Base.dispatch[code].__name__ for code in codes}
-        self.dispatch = _Dispatch({c: getattr(_Unpickler, name) for c, name in methods.items()})
+        self.dispatch = _Dispatch()
+        for instruction in _INSTRUCTIONS.split():
+            (opcode,) = getattr(pickle, instruction)
+            # By name, so that the methods below take the place of the library's.
+            self.dispatch[opcode] = getattr(_Unpickler, _Base.dispatch[opcode].__name__)
 
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) not in _GLOBALS:
@@ -153,19 +156,16 @@ class _Unpickler(_Base):
 
 
 def load_pickle(content: bytes, name: str) -> dict[str, Any]:
-    """Load the dictionary a batch file holds.
+    """Load the dictionary in a batch file's content.
 
-    Python 2's strings arrive as bytes, except for the keys, which are decoded; arrays are
-    read-only.
+    Python 2's strings stay bytes, except for the keys; arrays are read-only.
 
     Args:
         content: the file's bytes.
-        name: what to call it in an error.
+        name: the file's name for errors.
 
     Raises:
-        ValueError: the pickle is damaged, is no dictionary with strings for keys, has an array of
-            something else than numbers, holds an instruction that no batch needs, or names any
-            global besides numpy.core.multiarray._reconstruct, numpy.ndarray and numpy.dtype.
+        ValueError: the pickle is damaged, refused, or no dictionary with strings for keys.
     """
     try:
         loaded = _Unpickler(content).load()
@@ -176,9 +176,8 @@ def load_pickle(content: bytes, name: str) -> dict[str, Any]:
         raise ValueError(f"{name} is no readable pickle, it may be damaged ({why})") from error
     if not isinstance(loaded, dict):
         raise ValueError(f"{name} holds a {type(loaded).__name__}; a CIFAR batch is a dict")
-    return {
-        key.decode("latin1") if isinstance(key, bytes) else key: (
-            value.value if isinstance(value, _Array) else value
-        )
-        for key, value in loaded.items()
-    }
+    batch = {}
+    for key, value in loaded.items():
+        text = key.decode("latin1") if isinstance(key, bytes) else key
+        batch[text] = value.value if isinstance(value, _Array) else value
+    return batch
