@@ -167,6 +167,14 @@ def test_folders_without_images_are_noted(
         assert "without images:" in caplog.text and f"{name}/" in data.description
 
 
+@pytest.mark.parametrize("kind", ["folder", ".tar", ".zip"])
+def test_folders_of_other_files_are_noted(kind: str, tmp_path: Path) -> None:
+    files = tree("cat", "dog") | {"docs/notes.txt": b""}
+    place = tmp_path / f"root{kind}"
+    root = write_files(place, files) if kind == "folder" else write_archive(place, files)
+    assert "without images: docs/" in load_images("folder", root).description
+
+
 def test_a_test_folder_without_labels_is_no_test_set(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

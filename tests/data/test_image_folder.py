@@ -187,11 +187,18 @@ def test_fingerprint_follows_the_listing(tmp_path: Path):
     assert len(seen) == 4
 
 
-def test_folders_without_end_are_refused(tmp_path: Path):
-    deep = tmp_path.joinpath("cat", *["in"] * 70)
-    deep.mkdir(parents=True)
-    with pytest.raises(ValueError, match="over 64 folders within each other"):
-        open_reader(tmp_path)
+@pytest.mark.parametrize("kind", KINDS)
+def test_folders_without_end_are_refused(kind: str, tmp_path: Path):
+    files = class_folder_files() | {f"cat/{'in/' * 70}x.png": PIXEL}
+    with pytest.raises(ValueError, match=r"root.*: over 64 folders within each other"):
+        read(store(tmp_path, kind, files))
+
+
+def test_a_name_of_thousands_of_folders_in_an_archive(tmp_path: Path):
+    root = store(tmp_path, ".tar", class_folder_files() | {f"{'in/' * 5000}x.png": PIXEL})
+    with pytest.raises(ValueError, match="over 64 folders within each other") as error:
+        read(root)
+    assert len(str(error.value)) < 600
 
 
 @pytest.mark.parametrize("kind", ["folder", ".tar", ".zip"])

@@ -39,21 +39,13 @@ class Member(NamedTuple):
 
 
 class _Entry(NamedTuple):
-    """A member that is not read yet.
-
-    Attributes:
-        name: as it is stored.
-        size: bytes of its content, as declared.
-        plain: whether it is neither a link nor a device nor a file with holes.
-        folder: whether it is a folder.
-        read: gives the content, if asked before the next entry is.
-    """
+    """A member that is not read yet."""
 
     name: str
-    size: int
-    plain: bool
+    size: int  # of its content, as declared
+    plain: bool  # neither a link nor a device nor a file with holes
     folder: bool
-    read: Callable[[], bytes]
+    read: Callable[[], bytes]  # to be called before the next entry is asked for
 
 
 class _RefusedError(ValueError):
@@ -91,8 +83,7 @@ def read_members(
         total_limit: the most bytes the archive may unpack to.
 
     Raises:
-        ValueError: the archive is damaged, truncated, encrypted or too large, or holds a member
-            that is refused, which is named.
+        ValueError: the archive is damaged, encrypted or too large, or a member is refused.
     """
     for entry in _entries(path, total_limit):
         if entry.folder:
@@ -109,11 +100,7 @@ def read_members(
 
 
 def member_names(path: Path) -> Iterator[str]:
-    """The names of an archive's files, read only as far as they are asked for.
-
-    Raises:
-        ValueError: as :func:`read_members`.
-    """
+    """The names of an archive's files, read as far as they are asked for. Raises as above."""
     return (entry.name for entry in _entries(path, TOTAL_LIMIT) if not entry.folder)
 
 

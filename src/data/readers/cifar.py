@@ -6,7 +6,7 @@ Format: https://www.cs.toronto.edu/~kriz/cifar.html
 import os
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,55 +27,37 @@ class Version:
     """One data set in one format.
 
     Attributes:
-        title: the data set and the format.
+        dataset: ``CIFAR-10``, or ``CIFAR-100``, whose images have a coarse and a fine label each.
+        format: ``python``: a batch is a pickled dictionary; ``binary``: rows of labels and pixels.
         train, test: names of the batch files, all of which are needed.
         meta: names of the files of class names, which may be missing.
-        pickled: whether a batch is a pickled dictionary; False: rows of label bytes and pixels.
-        cifar100: whether each image has a coarse and a fine label, rather than one.
     """
 
-    title: str
+    dataset: Literal["CIFAR-10", "CIFAR-100"]
+    format: Literal["python", "binary"]
     train: tuple[str, ...]
     test: tuple[str, ...]
     meta: tuple[str, ...]
-    pickled: bool
-    cifar100: bool
+
+    @property
+    def title(self) -> str:
+        return f"{self.dataset}, {self.format} version"
 
     @property
     def batches(self) -> tuple[str, ...]:
-        """The files that make it this version."""
         return self.train + self.test
 
 
+_TRAIN = tuple(f"data_batch_{number}" for number in range(1, 6))
+_TRAIN_BIN = tuple(f"{name}.bin" for name in _TRAIN)
+_FINE_AND_COARSE = ("fine_label_names.txt", "coarse_label_names.txt")
 _VERSIONS = (
-    Version(
-        "CIFAR-10, python version",
-        tuple(f"data_batch_{number}" for number in range(1, 6)),
-        ("test_batch",),
-        ("batches.meta",),
-        pickled=True,
-        cifar100=False,
-    ),
-    Version(
-        "CIFAR-100, python version", ("train",), ("test",), ("meta",), pickled=True, cifar100=True
-    ),
-    Version(
-        "CIFAR-10, binary version",
-        tuple(f"data_batch_{number}.bin" for number in range(1, 6)),
-        ("test_batch.bin",),
-        ("batches.meta.txt",),
-        pickled=False,
-        cifar100=False,
-    ),
-    Version(
-        "CIFAR-100, binary version",
-        ("train.bin",),
-        ("test.bin",),
-        ("fine_label_names.txt", "coarse_label_names.txt"),
-        pickled=False,
-        cifar100=True,
-    ),
+    Version("CIFAR-10", "python", _TRAIN, ("test_batch",), ("batches.meta",)),
+    Version("CIFAR-100", "python", ("train",), ("test",), ("meta",)),
+    Version("CIFAR-10", "binary", _TRAIN_BIN, ("test_batch.bin",), ("batches.meta.txt",)),
+    Version("CIFAR-100", "binary", ("train.bin",), ("test.bin",), _FINE_AND_COARSE),
 )
+_CLASSES = {"": CIFAR10_CLASSES, "fine_": CIFAR100_CLASSES, "coarse_": CIFAR100_COARSE_CLASSES}
 BATCH_FILES = frozenset(name for version in _VERSIONS for name in version.batches)
 
 
@@ -89,17 +71,11 @@ def detect(root: Path, names: set[str], fine_labels: bool) -> "Cifar | None":
 
 @dataclass(frozen=True)
 class Cifar:
-    """A folder or an archive of batch files.
-
-    Attributes:
-        location: the folder or the archive.
-        version: its data set and format.
-        fine_labels: CIFAR-100's 100 classes; False: its 20.
-    """
+    """A folder or an archive of batch files."""
 
     location: Path
     version: Version
-    fine_labels: bool
+    fine_labels: bool  # CIFAR-100's 100 classes; False: its 20
 
     @property
     def description(self) -> str:
@@ -131,9 +107,9 @@ class Cifar:
     def _batch(self, name: str, content: bytes) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
         """The pixels (N, 3072) and the labels (N,) of a batch file."""
         where = f"{self.location}: {name}"
-        if self.version.pickled:
+        if self.version.format == "python":
             return _unpickled_batch(content, where, f"{self._label_prefix}labels")
-        label_bytes = 2 if self.version.cifar100 else 1  # coarse and fine
+        label_bytes = 2 if self.version.dataset == "CIFAR-100" else 1
         row = label_bytes + _PIXELS
         if not content or len(content) % row:
             raise ValueError(
@@ -147,12 +123,8 @@ class Cifar:
     def _classes(self, contents: dict[str, bytes]) -> tuple[str, ...]:
         meta = self.version.meta[0 if self.fine_labels else -1]
         if meta not in contents:
-            return {
-                "": CIFAR10_CLASSES,
-                "fine_": CIFAR100_CLASSES,
-                "coarse_": CIFAR100_COARSE_CLASSES,
-            }[self._label_prefix]
-        if not self.version.pickled:
+            return _CLASSES[self._label_prefix]
+        if self.version.format == "binary":
             return tuple(contents[meta].decode("latin1").split())
         where, key = f"{self.location}: {meta}", f"{self._label_prefix}label_names"
         names = load_pickle(contents[meta], where).get(key)
@@ -163,7 +135,7 @@ class Cifar:
     @property
     def _label_prefix(self) -> str:
         """What the keys of the wanted labels begin with in pickled files."""
-        if not self.version.cifar100:
+        if self.version.dataset == "CIFAR-10":
             return ""
         return "fine_" if self.fine_labels else "coarse_"
 
@@ -200,15 +172,12 @@ def _unpickled_batch(
         keys = [entry[:40] for entry in sorted(batch)[:10]]
         raise ValueError(f"{where} has no {' and no '.join(missing)}; it has {keys}")
     rows, labels = batch["data"], batch[key]
-    if not (isinstance(rows, np.ndarray) and rows.dtype == np.uint8 and rows.ndim == 2) or (
-        rows.shape[1] != _PIXELS
-    ):
+    if not isinstance(rows, np.ndarray) or rows.dtype != np.uint8 or rows.shape[1:] != (_PIXELS,):
         raise ValueError(f"{where}: data is {_kind(rows)}; uint8 rows of {_PIXELS} are expected")
     if isinstance(labels, list) and all(type(n) is int and n.bit_length() < 64 for n in labels):
         labels = np.array(labels, np.int64)
-    if not (isinstance(labels, np.ndarray) and labels.dtype.kind in "iu") or (
-        labels.shape != (len(rows),)
-    ):
+    integers = isinstance(labels, np.ndarray) and labels.dtype.kind in "iu"
+    if not integers or labels.shape != rows.shape[:1]:
         raise ValueError(
             f"{where}: {key} is {_kind(labels)}; an integer for each of the {len(rows)} rows is "
             "expected"

@@ -1,9 +1,8 @@
 """Class and part (train, validation, test) of an image, by its file's path."""
 
 import re
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 
 from src.text import printable
 
@@ -17,8 +16,6 @@ _PART_WORDS = {
 _SEPARATORS = re.compile(r"[-._ 0-9]+")
 _EXAMPLES = 3  # names in a message
 
-_Path = tuple[str, ...]
-
 
 @dataclass(frozen=True)
 class FolderLayout:
@@ -26,14 +23,12 @@ class FolderLayout:
 
     Attributes:
         classes: of all parts, sorted alphabetically.
-        labels: index of the class of each image that belongs to a part, by the image's name.
-        parts: ``train``, ``validation`` or ``test`` of the same images.
+        places: part and label of each image that is used, by the image's name.
         notes: how the folders were understood, then what is not used.
     """
 
     classes: tuple[str, ...]
-    labels: dict[str, int]
-    parts: dict[str, str]
+    places: dict[str, tuple[str, int]]
     notes: list[str]
 
 
@@ -55,37 +50,28 @@ def parse_folder_layout(names: Sequence[str], folders: Iterable[str], where: str
         ValueError: it cannot be told whether folders are classes or parts; the message has both
             readings.
     """
-    paths = {name: tuple(name.split("/")) for name in names}
-    notes = _empty(paths.values(), folders)
-    paths = _parts_first(_without_wrappers(_in_folders(paths)))
-    if not paths:
-        return FolderLayout((), {}, {}, notes)
-    strays = [name for name in names if name not in paths]
-    tops = _tops(paths.values())
-    parts = {top.name: part for top in tops if (part := top.part)}
+    root = _parts_first(_without_wrappers(_tree(names)))
+    tops = sorted(root.folders.values(), key=lambda top: top.name)
+    if not tops:
+        return FolderLayout((), {}, [])
+    parts = [top for top in tops if top.part]
+    others = [top for top in tops if not top.part] if parts else []
     if parts:
-        others = [top for top in tops if not top.part]
-        _check_others(parts, tops, others, where)
-        notes.insert(0, _listed(parts))
-        notes += [f"not used: {', '.join(map(_counted, others))}"] if others else []
-        paths = _without_inner_wrappers(paths, parts)
-        paths = {name: path for name, path in paths.items() if path[0] in parts}
-        strays += [name for name, path in paths.items() if len(path) == 2]
-        placed = {n: (parts[path[0]], path[1]) for n, path in paths.items() if len(path) > 2}
+        _check_others(parts, others, where)
+        placed = _place_in_parts(parts)
     else:
         _check_classes(tops, where)
-        notes.insert(0, "class folders")
-        placed = {name: ("train", path[0]) for name, path in paths.items()}
-    if strays:
-        notes.append(f"in no class folder: {first_names(sorted(strays))}")
-    classes = tuple(sorted({class_name for _, class_name in placed.values()}))
-    index = {class_name: label for label, class_name in enumerate(classes)}
-    return FolderLayout(
-        classes,
-        {name: index[class_name] for name, (_, class_name) in placed.items()},
-        {name: part for name, (part, _) in placed.items()},
-        notes,
-    )
+        placed = {image: ("train", top.name) for top in tops for image in top.all_images()}
+    notes = [_listed(parts) if parts else "class folders", *_empty(names, folders)]
+    if others:
+        notes.append(f"not used: {', '.join(map(_counted, others))}")
+    known = {*placed, *(image for top in others for image in top.all_images())}
+    if strays := sorted(set(names) - known):
+        notes.append(f"in no class folder: {first_names(strays)}")
+    classes = tuple(sorted({folder for _, folder in placed.values()}))
+    labels = {folder: label for label, folder in enumerate(classes)}
+    places = {name: (part, labels[folder]) for name, (part, folder) in placed.items()}
+    return FolderLayout(classes, places, notes)
 
 
 def first_names(names: Sequence[str]) -> str:
@@ -94,126 +80,138 @@ def first_names(names: Sequence[str]) -> str:
     return shown + (f" and {len(names) - _EXAMPLES} more" if len(names) > _EXAMPLES else "")
 
 
-def _part_named(folder: str) -> str | None:
-    """The part that a word in a folder's name means; None if there are none or several."""
+def _part_named(folder: str) -> str:
+    """The part that words in a folder's name mean; empty if they mean none or several."""
     parts = {_PART_WORDS[word] for word in _words(folder) if word in _PART_WORDS}
-    return parts.pop() if len(parts) == 1 else None
+    return parts.pop() if len(parts) == 1 else ""
+
+
+def _rest_of_name(folder: str) -> tuple[str, ...]:
+    """The words in a folder's name that mean no part: ``pets`` of ``pets_train``."""
+    return tuple(word for word in _words(folder) if word not in _PART_WORDS)
 
 
 def _words(folder: str) -> list[str]:
     return [word for word in _SEPARATORS.split(folder.lower()) if word]
 
 
-@dataclass(frozen=True)
-class _Top:
-    """A folder at the top.
-
-    Attributes:
-        name: of the folder.
-        direct: number of images that lie in it directly.
-        folders: number of images that lie in, or below, each folder in it.
-    """
+@dataclass
+class _Folder:
+    """A folder with images in it or below."""
 
     name: str
-    direct: int
-    folders: Counter[str]
+    images: list[str] = field(default_factory=list)  # paths of those directly in it
+    folders: dict[str, "_Folder"] = field(default_factory=dict)  # by their names
+
+    def all_images(self) -> list[str]:
+        below = [image for folder in self.folders.values() for image in folder.all_images()]
+        return self.images + below
+
+    def count(self) -> int:
+        return len(self.images) + sum(folder.count() for folder in self.folders.values())
 
     @property
-    def part(self) -> str | None:
+    def holds_folders(self) -> bool:
+        """Whether most of its images lie in folders in it."""
+        return self.count() > 2 * len(self.images)
+
+    @property
+    def part(self) -> str:
         """The part that its name means, if most of its images lie in folders of classes."""
-        return _part_named(self.name) if self.folders.total() > self.direct else None
+        return _part_named(self.name) if self.holds_folders else ""
+
+    @property
+    def only_folder(self) -> "_Folder | None":
+        """The folder in it, if it holds nothing else."""
+        alone = len(self.folders) == 1 and not self.images
+        return next(iter(self.folders.values())) if alone else None
 
     @property
     def named_exactly(self) -> bool:
         """Whether its name is that of a part and nothing else."""
         return self.name.lower() in _PART_WORDS
 
-    @property
-    def rest_of_name(self) -> tuple[str, ...]:
-        """The words of its name that are not those of a part: ``pets`` of ``pets_train``."""
-        return tuple(word for word in _words(self.name) if word not in _PART_WORDS)
+
+def _tree(names: Iterable[str]) -> _Folder:
+    root = _Folder("")
+    for path in names:
+        folder = root
+        for name in path.split("/")[:-1]:
+            if name not in folder.folders:
+                folder.folders[name] = _Folder(name)
+            folder = folder.folders[name]
+        folder.images.append(path)
+    return root
 
 
-def _tops(paths: Iterable[_Path]) -> list[_Top]:
-    direct, inside = Counter[str](), defaultdict[str, Counter[str]](Counter)
-    for top, second, *deeper in paths:
-        if deeper:
-            inside[top][second] += 1
-        else:
-            direct[top] += 1
-    return [_Top(name, direct[name], inside[name]) for name in sorted({*direct, *inside})]
+def _without_wrappers(root: _Folder) -> _Folder:
+    """The innermost of single folders around everything, which archives often have."""
+    while len(root.folders) == 1:
+        (top,) = root.folders.values()
+        within = top.folders.values()
+        # cat/train/1.png is an image of the class cat; data/train/cat/1.png is in a wrapper.
+        parts_of_a_class = all(_part_named(folder.name) and not folder.part for folder in within)
+        is_part = top.part and (top.named_exactly or not all(folder.part for folder in within))
+        if not top.holds_folders or parts_of_a_class or is_part:
+            break
+        root = top
+    return root
 
 
-def _in_folders(paths: Mapping[str, _Path]) -> dict[str, _Path]:
-    return {name: path for name, path in paths.items() if len(path) > 1}
-
-
-def _without_wrappers(paths: dict[str, _Path]) -> dict[str, _Path]:
-    """Take off single folders around everything, which archives often have."""
-    tops = _tops(paths.values())
-    if len(tops) != 1 or tops[0].direct >= tops[0].folders.total():
-        return paths
-    inside = _in_folders({name: path[1:] for name, path in paths.items()})
-    within = _tops(inside.values())
-    # cat/train/1.png is an image of the class cat; data/train/cat/1.png is in a wrapper.
-    parts_of_a_class = all(_part_named(top.name) and not top.part for top in within)
-    is_part = tops[0].part and (tops[0].named_exactly or not all(top.part for top in within))
-    if parts_of_a_class or is_part:
-        return paths
-    return _without_wrappers(inside)
-
-
-def _parts_first(paths: dict[str, _Path]) -> dict[str, _Path]:
+def _parts_first(root: _Folder) -> _Folder:
     """Bring ``class/part/image`` into the order of ``part/class/image``."""
-    tops = _tops(paths.values())
-    deep = any(len(path) > 3 for path in paths.values())
-    if deep or any(top.direct for top in tops) or all(_part_named(top.name) for top in tops):
-        return paths
-    if not all(_part_named(name) for top in tops for name in top.folders):
-        return paths
-    return {name: (path[1], path[0], *path[2:]) for name, path in paths.items()}
+    tops = root.folders.values()
+    seconds = [(top.name, folder) for top in tops for folder in top.folders.values()]
+    if (
+        any(top.images for top in tops)
+        or any(folder.folders for _, folder in seconds)
+        or all(_part_named(top.name) for top in tops)
+        or not all(_part_named(folder.name) for _, folder in seconds)
+    ):
+        return root
+    turned = _Folder(root.name)
+    for class_name, folder in seconds:
+        part = turned.folders.setdefault(folder.name, _Folder(folder.name))
+        part.folders[class_name] = _Folder(class_name, folder.images)
+    return turned
 
 
-def _without_inner_wrappers(
-    paths: Mapping[str, _Path], parts: Mapping[str, str]
-) -> dict[str, _Path]:
-    """Take off a folder around all classes of a part: ``seg_train/seg_train/<class>/<image>``."""
-    shallow = {path[0] for path in paths.values() if len(path) == 3}
-    inner = {
-        top.name: next(iter(top.folders))
-        for top in _tops(paths.values())
-        if top.name in parts and len(top.folders) == 1 and not top.direct
+def _place_in_parts(parts: Iterable[_Folder]) -> dict[str, tuple[str, str]]:
+    """Part and class of each image in a folder of a class."""
+    # seg_train/seg_train/<class>/<image>: the inner folder is around all classes of the part.
+    wrappers = {
+        inner.name
+        for top in parts
+        if top.part == "train" and (inner := top.only_folder) and not inner.images
     }
-    of_train = {inner[top] for top in inner if parts[top] == "train" and top not in shallow}
-    wrapped = {
-        top
-        for top, name in inner.items()
-        if name in of_train or (_part_named(name) == parts[top] and top not in shallow)
-    }
-    return {
-        name: (path[0], *path[2:]) if path[0] in wrapped else path for name, path in paths.items()
-    }
+    placed: dict[str, tuple[str, str]] = {}
+    for top in parts:
+        content = top
+        if inner := top.only_folder:
+            same_part = _part_named(inner.name) == top.part and not inner.images
+            content = inner if same_part or inner.name in wrappers else top
+        for folder in content.folders.values():
+            placed |= dict.fromkeys(folder.all_images(), (top.part, folder.name))
+    return placed
 
 
-def _check_others(
-    parts: Mapping[str, str], tops: Sequence[_Top], others: Sequence[_Top], where: str
-) -> None:
+def _check_others(parts: Sequence[_Folder], others: Sequence[_Folder], where: str) -> None:
     """Refuse folders beside parts that may be parts, or classes as the parts may be."""
-    parted = [top for top in tops if top.name in parts]
-    classes = {name for top in parted for name in top.folders}
+    kinds = {top.part for top in parts}
+    classes = {name for top in parts for name in top.folders}
     # pets_train and pets_test are parts; a steam train and a crash test may be classes.
-    certain = len(set(parts.values())) > 1 and len({top.rest_of_name for top in parted}) == 1
-    exact = all(top.named_exactly for top in parted)
-    part = printable(parted[0].name)
+    certain = len(kinds) > 1 and len({_rest_of_name(top.name) for top in parts}) == 1
+    exact = all(top.named_exactly for top in parts)
+    part = printable(parts[0].name)
     for top in others:
         other = printable(top.name)
-        if "train" not in parts.values() and top.name in classes:
+        if "train" not in kinds and top.name in classes:
             raise ValueError(
                 f"{where}: {other}/ is a class of {part}/, and there is no train/; put the classes "
                 "to train on into a folder called train"
             )
-        unlabelled = bool(_part_named(top.name)) or exact
-        clear = certain or (top.direct and unlabelled)
+        unlabeled = bool(_part_named(top.name)) or exact
+        clear = certain or (top.images and unlabeled)
         if classes.intersection(top.folders) or not clear:
             raise ValueError(
                 f"{where}: {part}/ may be a part of the data or a class, and so may {other}/. If "
@@ -223,7 +221,7 @@ def _check_others(
             )
 
 
-def _check_classes(tops: Sequence[_Top], where: str) -> None:
+def _check_classes(tops: Sequence[_Folder], where: str) -> None:
     """Refuse top folders that may be the parts of a data set, or hold parts."""
     listed = first_names([f"{top.name}/" for top in tops])
     as_classes = "if they are classes, put all of them into a folder called train"
@@ -243,7 +241,7 @@ def _check_classes(tops: Sequence[_Top], where: str) -> None:
                 f"test/ at the top; {as_classes}"
             )
     shared = set.intersection(*(set(top.folders) for top in tops))
-    deep = all(top.folders.total() > top.direct for top in tops)
+    deep = all(top.holds_folders for top in tops)
     if len(tops) > 1 and len(shared) > 1 and deep:
         raise ValueError(
             f"{where}: {listed} hold folders of the same names ({first_names(sorted(shared))}). If "
@@ -251,23 +249,29 @@ def _check_classes(tops: Sequence[_Top], where: str) -> None:
         )
 
 
-def _empty(paths: Iterable[_Path], folders: Iterable[str]) -> list[str]:
+def _empty(names: Iterable[str], folders: Iterable[str]) -> list[str]:
     """A note of the outermost folders without any image."""
-    used = {path[:depth] for path in paths for depth in range(1, len(path))}
-    split = {tuple(folder.split("/")) for folder in folders}
-    empty = sorted(f for f in split if f not in used and (len(f) == 1 or f[:-1] in used))
-    return [f"without images: {first_names(['/'.join(f) + '/' for f in empty])}"] if empty else []
+    used = {""}
+    for name in names:
+        folder = name.rpartition("/")[0]
+        while folder not in used:
+            used.add(folder)
+            folder = folder.rpartition("/")[0]
+    empty = [f"{f}/" for f in folders if f not in used and f.rpartition("/")[0] in used]
+    return [f"without images: {first_names(sorted(empty))}"] if empty else []
 
 
-def _listed(parts: Mapping[str, str]) -> str:
+def _listed(parts: Iterable[_Folder]) -> str:
     """``train/ and test/``, ``Training/ as train, val/ as validation``, in this order."""
     words = [
-        f"{printable(name)}/" + ("" if name == part else f" as {part}")
-        for name, part in sorted(parts.items(), key=lambda item: PARTS.index(item[1]))
+        f"{printable(top.name)}/" + ("" if top.name == part else f" as {part}")
+        for part in PARTS
+        for top in parts
+        if top.part == part
     ]
     return " and ".join(filter(None, (", ".join(words[:-1]), words[-1])))
 
 
-def _counted(top: _Top) -> str:
-    count = top.direct + top.folders.total()
+def _counted(top: _Folder) -> str:
+    count = top.count()
     return f"{printable(top.name)}/ ({count:,} image{'s' if count > 1 else ''})"

@@ -170,10 +170,10 @@ class ImageFolder:
         where = str(self.location)
         layout = _parse_layout([name for name, _ in self.files], self.folders, where)
         if options.training:  # before an hour of decoding rather than after
-            train = [layout.labels[name] for name, part in layout.parts.items() if part == "train"]
-            held_out = "test" not in layout.parts.values()
+            train = [label for part, label in layout.places.values() if part == "train"]
+            held_out = all(part != "test" for part, _ in layout.places.values())
             check_classes(layout.classes, np.array(train, dtype=np.int64), held_out, where)
-        used = ((name, self.location / name) for name, _ in self.files if name in layout.labels)
+        used = ((name, self.location / name) for name, _ in self.files if name in layout.places)
         decoded = _decode(used, options)
         # What is left out may change without the images: it is added at every start.
         return _assemble(decoded, layout, where, options, left_out=())
@@ -264,7 +264,7 @@ def _parse_layout(
     names: Sequence[str], folders: Sequence[str], where: str, left_out: Sequence[str] = ()
 ) -> FolderLayout:
     layout = parse_folder_layout(names, folders, where)
-    if not layout.labels:
+    if not layout.places:
         placed = " in folders of classes" if names else ""
         notes = "".join(f"; {note}" for note in left_out)
         raise ValueError(f"{where} holds no images{placed}{notes}; {EXPECTED}")
@@ -278,21 +278,16 @@ def _assemble(
     options: ReadOptions,
     left_out: Sequence[str],
 ) -> ImageData:
-    """Sort decoded images into the parts of a data set; alike for folders and archives.
-
-    Args:
-        decoded: the images.
-        layout: of their names.
-        where: the root, for messages.
-        options: how the images are read.
-        left_out: notes of files that were not decoded.
-    """
+    """Sort decoded images into the parts of a data set; alike for folders and archives."""
     names = decoded.names
-    labels = np.array([layout.labels.get(name, -1) for name in names], dtype=np.int64)
+    places = [layout.places.get(name, ("", -1)) for name in names]
+    labels = np.array([label for _, label in places], dtype=np.int64)
     # By name, not by place in an archive: packing the same files anew changes nothing.
-    order = np.array(sorted(range(len(names)), key=names.__getitem__), dtype=np.int64)
-    parts = np.array([layout.parts.get(names[index], "") for index in order], dtype=object)
-    train, validation, test = (order[parts == part] for part in PARTS)
+    order = sorted(range(len(names)), key=names.__getitem__)
+    train, validation, test = (
+        np.array([index for index in order if places[index][0] == part], dtype=np.int64)
+        for part in PARTS
+    )
     held_out = not len(test)
     if held_out and len(train) and np.unique(labels[train], return_counts=True)[1].min() > 1:
         kept, chosen = stratified_split(labels[train], _TEST_FRACTION, options.seed)

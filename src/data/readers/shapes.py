@@ -1,13 +1,14 @@
-"""``shapes``: ten classes of drawn figures, 32x32 in colour, made from a seed without any file.
+"""``shapes``: ten classes of drawn figures, 32x32 in color, made from a seed without any file.
 
 Every number comes from a hash of (seed, image, draw), and all arithmetic is on integers, from the
-turned outlines to the mixing of the colours, so the images are the same bytes everywhere. A
+turned outlines to the mixing of the colors, so the images are the same bytes everywhere. A
 figure is drawn by OpenCV four times too large, without its anti-aliasing, and averaged down.
 
-Place, size, angle and both colours are random, and the background may be the lighter or the
+Place, size, angle and both colors are random, and the background may be the lighter or the
 darker one, so no single pixel tells anything about the class; texture and noise cover the rest.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,7 +31,7 @@ _Point = tuple[int, int]
 
 
 def _around(*spokes: tuple[int, int]) -> NDArray[np.int64]:
-    """Corners given as (degrees, distance from the centre in percent of the radius)."""
+    """Corners given as (degrees, distance from the center in percent of the radius)."""
     return np.array(
         [(_COSINE[d % 360] * r // 100, _SINE[d % 360] * r // 100) for d, r in spokes], np.int64
     )
@@ -56,59 +57,56 @@ _POLYGONS = {
 }
 
 
-def _turned(
-    points: NDArray[np.int64], centre: _Point, radius: int, degrees: int
-) -> Sequence[_Point]:
-    """Outline points rotated, scaled and moved, rounded to whole pixels."""
-    sine, cosine = int(_SINE[degrees]), int(_COSINE[degrees])
-    turned = points @ np.array([[cosine, sine], [-sine, cosine]], dtype=np.int64)
-    half = 1 << 27  # rounds the shift by 28 bits, which undoes the two factors of _UNIT
-    placed = ((turned * radius + half) >> 28) + np.array(centre)
-    return [(int(x), int(y)) for x, y in placed]
-
-
 def figure_mask(
-    canvas: NDArray[np.uint8], name: str, centre: _Point, radius: int, degrees: int
+    canvas: NDArray[np.uint8], name: str, center: _Point, radius: int, degrees: int
 ) -> None:
     """Draw a figure as ones into a canvas of zeros.
 
     Args:
         canvas: uint8 (H, W), changed in place.
         name: one of the classes of ``shapes``.
-        centre: (x, y) in pixels.
+        center: (x, y) in pixels.
         radius: of the circle around the figure, in pixels.
         degrees: by which it is turned, 0..359.
     """
     if name in _POLYGONS:
-        fill_polygon(canvas, _turned(_POLYGONS[name], centre, radius, degrees))
+        fill_polygon(canvas, _turned(_POLYGONS[name], center, radius, degrees))
         return
     # A disc, or a disc without another: the whole of it, its middle, or its side.
-    fill_circle(canvas, centre, radius * 92 // 100)
+    fill_circle(canvas, center, radius * 92 // 100)
     if name == "ring":
-        fill_circle(canvas, centre, radius * 50 // 100, 0)
+        fill_circle(canvas, center, radius * 50 // 100, 0)
     elif name == "crescent":
-        ((x, y),) = _turned(_at((50, 0)), centre, radius, degrees)
+        ((x, y),) = _turned(_at((50, 0)), center, radius, degrees)
         fill_circle(canvas, (x, y), radius * 75 // 100, 0)
-    else:
-        assert name == "circle", name
 
 
-SIDE = 32  # pixels
-TRAIN_SIZE, TEST_SIZE = 10_000, 2_000
+def _turned(
+    points: NDArray[np.int64], center: _Point, radius: int, degrees: int
+) -> Sequence[_Point]:
+    """Outline points rotated, scaled and moved, rounded to whole pixels."""
+    sine, cosine = _SINE[degrees], _COSINE[degrees]
+    turned = points @ np.array([[cosine, sine], [-sine, cosine]])
+    half = 1 << 27  # rounds the shift by 28 bits, which undoes the two factors of _UNIT
+    placed = ((turned * radius + half) >> 28) + np.array(center)
+    return placed.tolist()
+
+
+_SIDE = 32  # pixels
 _SCALE = 4  # how much larger the figures are drawn
 _VERSION = 1  # of the drawings; a change makes every cached set stale
 _TEST_START = 1 << 32  # test images are numbered from here: no training set reaches them
 _BLOCK = 1000  # images drawn at a time
 
 # Streams of random words.
-_PLACE, _COLOUR, _TEXTURE, _NOISE = 16, 17, 18, 19
+_PLACE, _COLOR, _TEXTURE, _NOISE = 16, 17, 18, 19
 _SMALLEST, _LARGEST = 7 * _SCALE, 13 * _SCALE  # radius around a figure, in drawn pixels
 _DRAWS = 4096  # words an image may take from a stream
-_CANDIDATES = 16  # foreground colours to choose from
+_CANDIDATES = 16  # foreground colors to choose from
 _CONTRAST = 60  # least difference of brightness between figure and background, of 255
 _LUMA = np.array([77, 150, 29])  # ITU-R BT.601's 0.299, 0.587, 0.114 in 256ths
 _TEXTURE_CELL = 4  # pixels
-_TEXTURE_AMPLITUDE, _NOISE_AMPLITUDE = 48, 48  # of 255, peak to peak
+_AMPLITUDE = 48  # of texture and of noise, of 255, peak to peak
 
 
 def _below(words: NDArray[np.uint64], bound: int | NDArray[np.int64]) -> NDArray[np.int64]:
@@ -118,67 +116,59 @@ def _below(words: NDArray[np.uint64], bound: int | NDArray[np.int64]) -> NDArray
 
 
 def _words(seed: int, stream: int, numbers: NDArray[np.uint64], draws: int) -> NDArray[np.uint64]:
-    """Words (N, draws): a row for each image number."""
-    assert draws <= _DRAWS, draws
+    """Random words (N, draws), at most ``_DRAWS``: a row for each image number."""
     counters = numbers[:, None] * np.uint64(_DRAWS) + np.arange(draws).astype(np.uint64)
     return hash_words(seed, stream, counters)
 
 
-def _bytes(
-    seed: int, stream: int, numbers: NDArray[np.uint64], shape: tuple[int, ...]
+def _pattern(
+    seed: int, stream: int, numbers: NDArray[np.uint64], shape: tuple[int, int, int]
 ) -> NDArray[np.int16]:
-    """Random bytes (N, *shape) as int16, eight from each word; the shape's size divides by 8."""
-    words = _words(seed, stream, numbers, int(np.prod(shape)) // 8)
-    return words.astype("<u8").view(np.uint8).reshape(len(numbers), *shape).astype(np.int16)
+    """Random brightness (N, *shape), -24..23; a word has eight bytes, which must fill the shape."""
+    words = _words(seed, stream, numbers, math.prod(shape) // 8)
+    values = words.astype("<u8").view(np.uint8).reshape(len(numbers), *shape).astype(np.int16)
+    return ((values - 128) * _AMPLITUDE) >> 8
 
 
-def _colours(seed: int, numbers: NDArray[np.uint64]) -> tuple[NDArray[np.int64], ...]:
-    """Background and foreground colours (N, 3), 0..255, of different brightness."""
-    words = _words(seed, _COLOUR, numbers, 3 * (1 + _CANDIDATES))
-    colours = _below(words, 256).reshape(len(numbers), 1 + _CANDIDATES, 3)
-    luma = (colours @ _LUMA) >> 8
+def _colors(seed: int, numbers: NDArray[np.uint64]) -> tuple[NDArray[np.int64], ...]:
+    """Background and foreground colors (N, 3), 0..255, of different brightness."""
+    words = _words(seed, _COLOR, numbers, 3 * (1 + _CANDIDATES))
+    colors = _below(words, 256).reshape(len(numbers), 1 + _CANDIDATES, 3)
+    luma = (colors @ _LUMA) >> 8
     difference = np.abs(luma[:, 1:] - luma[:, :1])
     # The first candidate with enough contrast; where there is none, the best of them.
-    chosen = np.where(
-        (difference >= _CONTRAST).any(1),
-        (difference >= _CONTRAST).argmax(1),
-        difference.argmax(1),
-    )
-    return colours[:, 0], colours[np.arange(len(numbers)), 1 + chosen]
+    chosen = np.minimum(difference, _CONTRAST).argmax(1)
+    return colors[:, 0], colors[np.arange(len(numbers)), 1 + chosen]
 
 
-def _masks(seed: int, numbers: NDArray[np.uint64], labels: NDArray[np.int64]) -> NDArray[np.int64]:
-    """How much of each pixel the figure covers: (N, SIDE, SIDE), 0..16."""
+def _coverage(
+    seed: int, numbers: NDArray[np.uint64], labels: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """How much of each pixel the figure covers: (N, _SIDE, _SIDE), 0..16."""
     words = _words(seed, _PLACE, numbers, 4)
     radius = _SMALLEST + _below(words[:, 0], _LARGEST - _SMALLEST + 1)
-    room = SIDE * _SCALE - 2 * radius
+    room = _SIDE * _SCALE - 2 * radius
     left = radius + _below(words[:, 1], room)
     top = radius + _below(words[:, 2], room)
     degrees = _below(words[:, 3], 360)
-    large = np.zeros((len(numbers), SIDE * _SCALE, SIDE * _SCALE), dtype=np.uint8)
-    for index, label in enumerate(labels):
-        figure_mask(
-            large[index],
-            SHAPES_CLASSES[label],
-            (int(left[index]), int(top[index])),
-            int(radius[index]),
-            int(degrees[index]),
-        )
-    tiles = large.reshape(len(numbers), SIDE, _SCALE, SIDE, _SCALE)
+    places = np.stack([left, top, radius, degrees], axis=1).tolist()
+    large = np.zeros((len(numbers), _SIDE * _SCALE, _SIDE * _SCALE), dtype=np.uint8)
+    for canvas, label, (x, y, size, angle) in zip(large, labels, places, strict=True):
+        figure_mask(canvas, SHAPES_CLASSES[label], (x, y), size, angle)
+    tiles = large.reshape(len(numbers), _SIDE, _SCALE, _SIDE, _SCALE)
     return tiles.sum(axis=(2, 4), dtype=np.int64)
 
 
 def _draw(seed: int, numbers: NDArray[np.uint64], labels: NDArray[np.int64]) -> NDArray[np.uint8]:
-    background, foreground = _colours(seed, numbers)
-    cover = _masks(seed, numbers, labels)[..., None]
+    background, foreground = _colors(seed, numbers)
+    cover = _coverage(seed, numbers, labels)[..., None]
     most = _SCALE * _SCALE
     flat = (foreground[:, None, None] * cover + background[:, None, None] * (most - cover)) // most
-    cells = SIDE // _TEXTURE_CELL
-    texture = _bytes(seed, _TEXTURE, numbers, (cells, cells, 1)) - 128
+    cells = _SIDE // _TEXTURE_CELL
+    texture = _pattern(seed, _TEXTURE, numbers, (cells, cells, 1))
     texture = texture.repeat(_TEXTURE_CELL, axis=1).repeat(_TEXTURE_CELL, axis=2)
-    noise = _bytes(seed, _NOISE, numbers, (SIDE, SIDE, 3)) - 128
-    drawn = flat + ((texture * _TEXTURE_AMPLITUDE) >> 8) + ((noise * _NOISE_AMPLITUDE) >> 8)
-    return np.clip(drawn, 0, 255).astype(np.uint8)
+    noise = _pattern(seed, _NOISE, numbers, (_SIDE, _SIDE, 3))
+    return np.clip(flat + texture + noise, 0, 255).astype(np.uint8)
 
 
 def draw_shapes(count: int, seed: int, *, start: int = 0) -> ImageSet:
@@ -190,8 +180,8 @@ def draw_shapes(count: int, seed: int, *, start: int = 0) -> ImageSet:
         uint8 images (count, 32, 32, 3), RGB, with labels 0..9 and the numbers as names.
     """
     numbers = np.arange(start, start + count, dtype=np.uint64)
-    labels = ((numbers - np.uint64(start)) % np.uint64(len(SHAPES_CLASSES))).astype(np.int64)
-    images = np.empty((count, SIDE, SIDE, 3), dtype=np.uint8)
+    labels = np.arange(count) % len(SHAPES_CLASSES)
+    images = np.empty((count, _SIDE, _SIDE, 3), dtype=np.uint8)
     for first in range(0, count, _BLOCK):
         block = slice(first, first + _BLOCK)
         images[block] = _draw(seed, numbers[block], labels[block])
@@ -203,24 +193,21 @@ class Shapes:
     """A training and a test set of drawn figures; neither depends on the other's size."""
 
     seed: int = 0
-    train_size: int = TRAIN_SIZE
-    test_size: int = TEST_SIZE
+    train_size: int = 10_000
+    test_size: int = 2_000
     location: Path | None = None
 
     @property
     def description(self) -> str:
-        """What it was recognised as, and where."""
         return (
             f"shapes drawn from seed {self.seed}, {self.train_size} to train and "
             f"{self.test_size} to test on"
         )
 
     def fingerprint(self) -> str:
-        """Changes with what the images depend on."""
         return fingerprint_of([], "shapes", _VERSION, self.seed, self.train_size, self.test_size)
 
     def read(self, options: ReadOptions) -> ImageData:
-        """Draw every image; there is nothing to decode, so the options do not matter."""
         train = draw_shapes(self.train_size, self.seed)
         test = draw_shapes(self.test_size, self.seed, start=_TEST_START)
         return ImageData(train, test, SHAPES_CLASSES, self.description)
