@@ -29,7 +29,7 @@ _FILES = (
 _FASHION = {file.content_sha256 for file in get_dataset("fashion_mnist").files}
 
 
-def detect(root: Path, names: set[str], *, fashion: bool = False) -> "Idx | None":
+def detect(root: Path, names: set[str], *, fashion: bool) -> "Idx | None":
     """A reader of the folder ``root``, if some of the names of its files are those of the format.
 
     Raises:
@@ -50,17 +50,11 @@ def detect(root: Path, names: set[str], *, fashion: bool = False) -> "Idx | None
 
 @dataclass(frozen=True)
 class Idx:
-    """Four idx files in a folder.
-
-    Attributes:
-        location: the folder.
-        files: names of the training images and labels and the test images and labels.
-        fashion: the classes are Fashion-MNIST's whatever the files' checksums say.
-    """
+    """Four idx files in a folder."""
 
     location: Path
-    files: tuple[str, ...]
-    fashion: bool = False
+    files: tuple[str, ...]  # names of those of training images, training labels, test images, ...
+    fashion: bool  # the classes are Fashion-MNIST's whatever the files' checksums say
 
     @property
     def description(self) -> str:
@@ -83,8 +77,9 @@ class Idx:
                 f"{self.location}: training images are {train.images.shape[1:3]}, test images "
                 f"{test.images.shape[1:3]}; one size is expected"
             )
-        classes = FASHION_MNIST_CLASSES if fashion else MNIST_CLASSES
-        title = "Fashion-MNIST" if fashion else "MNIST"
+        title, classes = (
+            ("Fashion-MNIST", FASHION_MNIST_CLASSES) if fashion else ("MNIST", MNIST_CLASSES)
+        )
         return ImageData(train, test, classes, f"{title} (idx), {self.location}")
 
     def _image_set(self, names: tuple[str, ...], contents: list[bytes]) -> ImageSet:

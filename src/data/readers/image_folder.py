@@ -133,28 +133,16 @@ class Selection:
 
 @dataclass(frozen=True)
 class ImageFolder:
-    """A directory of images in class folders.
-
-    Attributes:
-        location: the directory.
-        files: path below it and status of each image, sorted by path.
-        folders: the paths of the folders below it.
-        left_out: notes of what is not taken.
-    """
+    """A directory of images in class folders."""
 
     location: Path
-    files: tuple[tuple[str, os.stat_result], ...]
-    folders: tuple[str, ...]
-    left_out: tuple[str, ...]
+    files: tuple[tuple[str, os.stat_result], ...]  # path below it and status of each, sorted
+    folders: tuple[str, ...]  # paths of those below it
+    left_out: tuple[str, ...]  # notes of other files
 
     @classmethod
-    def scan(cls, root: Path, exclude: Sequence[str] = ()) -> "ImageFolder":
-        """List the images below a directory; links to folders are followed.
-
-        Args:
-            root: the directory.
-            exclude: patterns of what is left out, see :class:`Selection`.
-        """
+    def scan(cls, root: Path, exclude: Sequence[str]) -> "ImageFolder":
+        """List what a :class:`Selection` takes; links to folders are followed."""
         selection = Selection(root, exclude)
         files = sorted(_walk(root, selection), key=lambda file: file[0])
         return cls(root, tuple(files), selection.folders, selection.notes)
@@ -213,15 +201,10 @@ def _status(entry: os.DirEntry[str]) -> os.stat_result:
 
 @dataclass(frozen=True)
 class ImageArchive:
-    """An archive of images in class folders.
-
-    Attributes:
-        location: the file.
-        exclude: patterns of what is left out, see :class:`Selection`.
-    """
+    """An archive of images in class folders; ``exclude`` as for :class:`Selection`."""
 
     location: Path
-    exclude: tuple[str, ...] = ()
+    exclude: tuple[str, ...]
 
     @property
     def description(self) -> str:
@@ -296,7 +279,10 @@ def _assemble(
     def picked(indices: np.ndarray) -> ImageSet:
         return ImageSet(decoded.images[indices], labels[indices], [names[i] for i in indices])
 
-    skipped = _skipped(decoded.skipped)
+    skipped = []
+    if count := len(decoded.skipped):
+        examples = first_names(sorted(decoded.skipped))
+        skipped = [f"{count} unreadable image{'s' if count > 1 else ''} skipped: {examples}"]
     return ImageData(
         picked(train),
         picked(test),
@@ -307,12 +293,6 @@ def _assemble(
         warnings=_warnings(decoded, labels, where, [*layout.notes[1:], *skipped]),
         notes=(*layout.notes, *skipped, *left_out),
     )
-
-
-def _skipped(names: list[str]) -> list[str]:
-    plural = "s" if len(names) > 1 else ""
-    told = f"{len(names)} unreadable image{plural} skipped: {first_names(sorted(names))}"
-    return [told] if names else []
 
 
 def _warnings(

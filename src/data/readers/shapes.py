@@ -60,11 +60,9 @@ _POLYGONS = {
 def figure_mask(
     canvas: NDArray[np.uint8], name: str, center: _Point, radius: int, degrees: int
 ) -> None:
-    """Draw a figure as ones into a canvas of zeros.
+    """Draw the figure of a class as ones into a canvas (H, W) of zeros.
 
     Args:
-        canvas: uint8 (H, W), changed in place.
-        name: one of the classes of ``shapes``.
         center: (x, y) in pixels.
         radius: of the circle around the figure, in pixels.
         degrees: by which it is turned, 0..359.
