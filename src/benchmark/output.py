@@ -51,14 +51,14 @@ def show_operations(title: str, profile: StepProfile) -> None:
     table.add_column("operation", overflow="fold")
     for name in ("ms", "share", "GFLOP", "MB", "limit, ms"):
         table.add_column(name, justify="right")
-    for row in profile.rows:
+    for row in profile.rows.itertuples():
         table.add_row(
             row.name,
             f"{row.milliseconds:.1f}",
             f"{row.milliseconds / profile.milliseconds:.1%}",
             f"{row.gigaflops:.1f}" if row.gigaflops else "",
             f"{row.megabytes:,.0f}" if row.megabytes else "",
-            f"{profile.least_milliseconds(row):.1f}" if row.megabytes else "",
+            f"{row.least_milliseconds:.1f}" if row.megabytes else "",
         )
     console = plain_console()
     console.print(table)
@@ -72,11 +72,7 @@ def show_operations(title: str, profile: StepProfile) -> None:
 
 
 def draw_race(path: Path, title: str, contenders: dict[str, Contender]) -> None:
-    """Draw every round as a point and the medians as bars.
-
-    Raises:
-        OSError: the picture cannot be written.
-    """
+    """Draw every round as a point and the medians as bars."""
     figure = new_figure(8, 0.9 + 0.6 * len(contenders), layout="constrained")
     axes = figure.subplots()
     shades = {"ours": "tab:blue", "bare": "0.7", "plain": "0.85"}

@@ -2,16 +2,15 @@
 
 import os
 import time
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from math import prod
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
-from numpy.typing import NDArray
 from torch.autograd import DeviceType
 from torch.autograd.profiler_util import FunctionEvent
 from torch.profiler import ProfilerActivity, profile
@@ -35,53 +34,28 @@ ITEM_SIZE = {"c10::BFloat16": 2, "c10::Half": 2, "unsigned char": 1, "bool": 1, 
 """Bytes, by the profiler's names; 4 for all others, lists of tensors among them."""
 
 
-@dataclass
-class Operation:
-    """Calls of one operation on tensors of the same sizes, in one step.
-
-    Attributes:
-        name: the operation and the sizes, without the batch.
-        calls: number of calls.
-        milliseconds: on the GPU where one computes, else on the CPU.
-        gigaflops: floating-point operations of matrix products and convolutions, in 1e9.
-        megabytes: memory read and written, in 1e6; the result counts as the largest input does.
-    """
-
-    name: str
-    calls: float = 0.0
-    milliseconds: float = 0.0
-    gigaflops: float = 0.0
-    megabytes: float = 0.0
+FIGURES = ["calls", "milliseconds", "gigaflops", "megabytes"]
 
 
 @dataclass
 class StepProfile:
-    """A step's operations and the machine's limits.
+    """A step's operations and the machine's limits."""
 
-    Attributes:
-        rows: the slowest operations first, then the small ones together, then what is between.
-        milliseconds: duration of a step while it was profiled.
-        untouched_milliseconds: duration of a step otherwise.
-        matrix_rate: 1e9 floating-point operations a second.
-        bandwidth: 1e9 bytes a second.
-    """
+    rows: pd.DataFrame
+    """One row for the calls on tensors of the same sizes, the slowest first, with name (without the
+    batch), calls, milliseconds (on the GPU where one computes), gigaflops (1e9 operations of matrix
+    products and convolutions), megabytes (1e6 bytes read and written; the result counts as the
+    largest input does) and least_milliseconds: the duration if the arithmetic, or the memory
+    traffic, were all that it takes."""
 
-    rows: list[Operation]
-    milliseconds: float
-    untouched_milliseconds: float
-    matrix_rate: float
-    bandwidth: float
-
-    def least_milliseconds(self, row: Operation) -> float:
-        """Duration if an operation's arithmetic, or its memory traffic, were all that it takes."""
-        return 1e3 * max(row.gigaflops / self.matrix_rate, row.megabytes / 1e3 / self.bandwidth)
+    milliseconds: float  # duration of a step while it was profiled
+    untouched_milliseconds: float  # duration of a step otherwise
+    matrix_rate: float  # 1e9 floating-point operations a second
+    bandwidth: float  # 1e9 bytes a second
 
     def as_json(self) -> dict[str, Any]:
         """Every figure."""
-        rows = [
-            {**asdict(row), "least_milliseconds": self.least_milliseconds(row)} for row in self.rows
-        ]
-        return {**asdict(self), "rows": rows}
+        return self.__dict__ | {"rows": self.rows.to_dict("records")}
 
 
 def profile_step(config: TrainConfig, compute: Compute, trace: Path) -> StepProfile:
@@ -96,13 +70,12 @@ def profile_step(config: TrainConfig, compute: Compute, trace: Path) -> StepProf
     with profile(activities=activities, record_shapes=True) as profiler:
         milliseconds = _milliseconds(loop, STEPS)
     profiler.export_chrome_trace(str(trace))
-    return StepProfile(
-        _slowest(_operations(profiler, on_gpu), milliseconds),
-        milliseconds,
-        untouched,
-        _matrix_rate(loop.device, loop.autocast or torch.float32) / 1e9,
-        _bandwidth(loop.device) / 1e9,
-    )
+    matrix_rate = _matrix_rate(loop.device, loop.autocast or torch.float32) / 1e9
+    bandwidth = _bandwidth(loop.device) / 1e9
+    rows = _slowest(_operations(profiler, on_gpu), milliseconds)
+    arithmetic, traffic = rows.gigaflops / matrix_rate, rows.megabytes / 1e3 / bandwidth
+    rows["least_milliseconds"] = 1e3 * np.maximum(arithmetic, traffic)
+    return StepProfile(rows, milliseconds, untouched, matrix_rate, bandwidth)
 
 
 def _milliseconds(loop: BareLoop, steps: int) -> float:
@@ -115,17 +88,17 @@ def _milliseconds(loop: BareLoop, steps: int) -> float:
     return 1e3 * (time.perf_counter() - start) / steps
 
 
-def _operations(profiler: profile, on_gpu: bool) -> list[Operation]:
+def _operations(profiler: profile, on_gpu: bool) -> pd.DataFrame:
     # FunctionEvent.input_dtypes is missing in torch 2.11.
     kineto = profiler.profiler.kineto_results.events()  # type: ignore[union-attr]
     types = {event.correlation_id(): event.dtypes() for event in kineto}
-    totals: dict[str, NDArray[np.float64]] = defaultdict(lambda: np.zeros(4))
+    calls = []
     on_cpu = (event for event in profiler.events() or [] if event.device_type == DeviceType.CPU)
     for event in _outermost(event for event in on_cpu if event.cpu_parent is None):
         microseconds = event.device_time_total if on_gpu else event.cpu_time_total
         moved = _bytes(event, types[event.id])
-        totals[_name(event)] += (1, microseconds / 1e3, _flops(event) / 1e9, moved / 1e6)
-    return [Operation(name, *(total / STEPS).tolist()) for name, total in totals.items()]
+        calls.append((_name(event), 1, microseconds / 1e3, _flops(event) / 1e9, moved / 1e6))
+    return pd.DataFrame(calls, columns=["name", *FIGURES]).groupby("name").sum() / STEPS
 
 
 def _outermost(events: Iterable[FunctionEvent]) -> Iterator[FunctionEvent]:
@@ -198,19 +171,12 @@ def _sizes(shape: Iterable[int]) -> str:
     return "×".join(map(str, shape))
 
 
-def _slowest(operations: list[Operation], milliseconds: float) -> list[Operation]:
-    operations.sort(key=lambda row: -row.milliseconds)
-    shown = [row for row in operations if row.milliseconds >= SMALL * milliseconds]
-    small = operations[len(shown) :]
-    rest = Operation(
-        "the rest",
-        calls=sum(row.calls for row in small),
-        milliseconds=sum(row.milliseconds for row in small),
-        gigaflops=sum(row.gigaflops for row in small),
-        megabytes=sum(row.megabytes for row in small),
-    )
-    between = milliseconds - sum(row.milliseconds for row in operations)
-    return [*shown, rest, Operation("between operations", milliseconds=between)]
+def _slowest(operations: pd.DataFrame, milliseconds: float) -> pd.DataFrame:
+    is_small = operations.milliseconds < SMALL * milliseconds
+    rows = operations[~is_small].sort_values("milliseconds", ascending=False)
+    rows.loc["the rest"] = operations[is_small].sum()
+    rows.loc["between operations"] = [0, milliseconds - operations.milliseconds.sum(), 0, 0]
+    return rows.reset_index()
 
 
 def _matrix_rate(device: torch.device, dtype: torch.dtype) -> float:

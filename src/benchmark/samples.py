@@ -7,12 +7,7 @@ from typing import Any
 
 @dataclass
 class Samples:
-    """The values of repeated measurements, in the order they were taken.
-
-    Attributes:
-        unit: of each.
-        values: numbers; at least one where they are summed up.
-    """
+    """The values of repeated measurements, in the order they were taken."""
 
     unit: str
     values: list[float] = field(default_factory=list)
@@ -23,22 +18,14 @@ class Samples:
         return median(self.values)
 
     def over(self, other: "Samples") -> "Samples":
-        """The ratio round by round: of values taken shortly after one another.
-
-        A machine whose speed drifts spoils each value, but hardly the ratio of neighbours.
-        """
+        """The ratio round by round, which a machine whose speed drifts hardly changes."""
         pairs = zip(self.values, other.values, strict=False)  # the last round may be half done
         return Samples("", [ours / theirs for ours, theirs in pairs])
 
     def as_json(self) -> dict[str, Any]:
         """Median, extremes and every value."""
-        return {
-            "median": self.median,
-            "min": min(self.values),
-            "max": max(self.values),
-            "unit": self.unit,
-            "values": self.values,
-        }
+        extremes = {"min": min(self.values), "max": max(self.values)}
+        return {"median": self.median, **extremes, "unit": self.unit, "values": self.values}
 
     def text(self, digits: int) -> str:
         """``median (min–max)``, or the only value."""
