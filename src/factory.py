@@ -1,33 +1,31 @@
-"""Network, optimizer and schedule from checked settings, without Lightning."""
+"""Network and optimizer from checked settings, without Lightning."""
 
+from collections.abc import Callable
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import Any
 
 import torch
 from hydra.errors import InstantiationException
 from hydra.utils import get_class, instantiate
 from torch import nn
-from torch.optim.lr_scheduler import LRScheduler
+from torch.optim import Optimizer
 
 from src.config.schema import ResNetConfig
 from src.errors import UserError, as_user_errors, one_line
 from src.models.resnet import build_model
-from src.training import optimizers
 from src.training.muon import muon
-from src.training.schedules import build_schedule
-
-if TYPE_CHECKING:
-    from src.training.classifier import OptimizerFactory, ScheduleFactory
+from src.training.optimizers import adam, custom, sgd
 
 
 def build_backbone(model: ResNetConfig | dict[str, Any], classes: int, channels: int) -> nn.Module:
     """Build the network that the settings name."""
     options = dict(model) if isinstance(model, dict) else asdict(model)
-    target = options.pop("_target_")
     for key, value in (("num_classes", classes), ("in_channels", channels)):
         # A network whose settings lack the key does not take it.
         if options.get(key, 0) in (None, "auto"):
             options[key] = value
+    target = options.pop("_target_")
     if isinstance(model, ResNetConfig):
         with as_user_errors():
             return build_model(**options)
@@ -64,45 +62,42 @@ def without_pretrained_weights(
     return model | {key: off for key, off in _NOT_PRETRAINED.items() if key in model}
 
 
-def optimizer_factory(settings: Any) -> "OptimizerFactory":
-    """A function that builds the optimizer of a module."""
-    options = dict(settings) if isinstance(settings, dict) else asdict(settings)
-    name = options.pop("name")
-    if "betas" in options:
-        options["betas"] = tuple(options["betas"])
-    if name == "custom":
-        target = options.pop("_target_")
-        try:
-            cls = get_class(target)
-        except Exception as error:
-            raise UserError(f"optimizer._target_={target}: {one_line(error)}") from error
-        if not (isinstance(cls, type) and issubclass(cls, torch.optim.Optimizer)):
-            raise UserError(f"optimizer._target_={target}: not a torch.optim.Optimizer")
-        if issubclass(cls, torch.optim.LBFGS):
-            raise UserError(
-                f"optimizer._target_={target}: evaluates several times a step, which training "
-                "does not support; choose another optimizer"
-            )
-        options["cls"] = cls
-    make = muon if name == "muon" else getattr(optimizers, name)
+_OPTIMIZERS: dict[str, Callable[..., Optimizer]] = {
+    "sgd": sgd,
+    "adam": adam,
+    "adamw": adam,
+    "muon": muon,
+}
 
-    def build(module: nn.Module) -> torch.optim.Optimizer:
+
+def optimizer_factory(settings: Any) -> Callable[[nn.Module], Optimizer]:
+    """A function that builds the optimizer of a module."""
+    make: Callable[..., Optimizer]
+    if isinstance(settings, dict):
+        options = {key: value for key, value in settings.items() if key not in ("name", "_target_")}
+        if "betas" in options:
+            options["betas"] = tuple(options["betas"])
+        make = partial(custom, cls=_optimizer_class(settings["_target_"]), **options)
+    else:
+        make = partial(_OPTIMIZERS[settings.name], s=settings)
+
+    def build(module: nn.Module) -> Optimizer:
         with as_user_errors(TypeError, ValueError):
-            return make(module, **options)
+            return make(module)
 
     return build
 
 
-def schedule_factory(settings: Any) -> "ScheduleFactory":
-    """A function that builds the learning-rate schedule of an optimizer."""
-    options = asdict(settings)
-    name = options.pop("name")
-
-    def make(
-        optimizer: torch.optim.Optimizer, total_steps: int, steps_per_epoch: int
-    ) -> LRScheduler:
-        with as_user_errors(ValueError):
-            lengths = {"total_steps": total_steps, "steps_per_epoch": steps_per_epoch}
-            return build_schedule(optimizer, name, **lengths, **options)
-
-    return make
+def _optimizer_class(target: str) -> type[Optimizer]:
+    try:
+        cls = get_class(target)
+    except Exception as error:
+        raise UserError(f"optimizer._target_={target}: {one_line(error)}") from error
+    if not (isinstance(cls, type) and issubclass(cls, Optimizer)):
+        raise UserError(f"optimizer._target_={target}: not a torch.optim.Optimizer")
+    if issubclass(cls, torch.optim.LBFGS):
+        raise UserError(
+            f"optimizer._target_={target}: evaluates several times a step, which training "
+            "does not support; choose another optimizer"
+        )
+    return cls

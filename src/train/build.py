@@ -2,6 +2,7 @@
 
 import logging
 from dataclasses import asdict
+from functools import partial
 
 from torch import nn
 
@@ -9,17 +10,13 @@ from src.augment.pipeline import Augment
 from src.config.schema import TrainConfig
 from src.data.module import ImageDataModule
 from src.errors import UserError, as_user_errors
-from src.factory import (
-    build_backbone,
-    optimizer_factory,
-    schedule_factory,
-    without_pretrained_weights,
-)
+from src.factory import build_backbone, optimizer_factory, without_pretrained_weights
 from src.models.resnet import ResNet
 from src.models.summary import ModelSummary, summarize
 from src.training.classifier import ImageClassifier
 from src.training.conv_weight_grad import use_matmul_weight_grad
 from src.training.hardware import Compute
+from src.training.schedules import build_schedule
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +47,7 @@ def build_classifier(
         mean=mean,
         std=std,
         optimizer=optimizer_factory(config.optimizer),
-        schedule=schedule_factory(config.scheduler),
+        schedule=partial(build_schedule, config.scheduler),
         loss=nn.CrossEntropyLoss(label_smoothing=config.run.label_smoothing),
         channels_last=config.trainer.channels_last,
     )

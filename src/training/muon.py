@@ -8,8 +8,9 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.optimizer import ParamsT
 
+from src.config.optimization import MuonConfig
 from src.training.optimizers import (
-    build_optimizer,
+    build_fused,
     match_memory_format,
     parameter_groups,
     with_strides_of,
@@ -71,13 +72,6 @@ class MuonWithAuxiliary(Optimizer):
         self._auxiliary = build_auxiliary(auxiliary_groups) if auxiliary_groups else None
         super().__init__(matrices, dict(self._muon.defaults))
         self._matrix_groups = len(self.param_groups)
-        for group in self.param_groups:
-            for parameter in group["params"]:
-                if parameter.ndim < 2:
-                    raise ValueError(
-                        "Muon trains parameters of at least two dimensions,"
-                        f" got one of shape {tuple(parameter.shape)}"
-                    )
         if self._auxiliary is not None:
             self.param_groups += self._auxiliary.param_groups
         self.register_load_state_dict_post_hook(match_memory_format)
@@ -122,39 +116,12 @@ class MuonWithAuxiliary(Optimizer):
         return matrix
 
 
-def muon(
-    model: nn.Module,
-    *,
-    lr: float = 0.02,
-    momentum: float = 0.95,
-    nesterov: bool = True,
-    weight_decay: float = 5e-4,
-    decay_on: str = "weights",
-    ns_steps: int = 5,
-    adjust_lr_fn: str = "original",
-    rest: str = "sgd",
-    rest_lr: float = 0.1,
-    rest_momentum: float = 0.9,
-    bias_lr_factor: float = 1.0,
-) -> MuonWithAuxiliary:
+def muon(model: nn.Module, s: MuonConfig) -> MuonWithAuxiliary:
     """Muon for convolutions and hidden matrices (`muon_parameters`), SGD or AdamW for the rest.
 
-    Muon's and AdamW's weight decay is decoupled (lr * weight_decay a step), SGD's an L2 term.
-
-    Args:
-        model: has a convolution, or at least two linear layers.
-        lr: of Muon; the spectral norm of an update, independent of the gradient's scale.
-        momentum: of Muon.
-        nesterov: of Muon, and of SGD with momentum.
-        weight_decay: of both optimizers.
-        decay_on: see `parameter_groups`.
-        ns_steps: Newton-Schulz iterations, 1..99.
-        adjust_lr_fn: scale of `lr` by a matrix's shape, as in `torch.optim.Muon`: "original" or
-            "match_rms_adamw".
-        rest: the auxiliary optimizer, "sgd" or "adamw".
-        rest_lr: its learning rate; 0.1 suits SGD, about 1e-3 AdamW.
-        rest_momentum: momentum of SGD, or first beta of AdamW.
-        bias_lr_factor: factor of `rest_lr` for biases, see `parameter_groups`.
+    Muon's and AdamW's weight decay is decoupled (lr * weight_decay a step), SGD's an L2 term. `lr`
+    is the spectral norm of an update, whatever the scale of the gradient; `nesterov` also applies
+    to SGD; `rest_momentum` is the momentum of SGD or the first beta of AdamW.
     """
     chosen = {id(weight) for weight in muon_parameters(model)}
     if not chosen:
@@ -162,30 +129,31 @@ def muon(
             "optimizer=muon needs a trainable convolution or hidden linear layer, and the model has"
             " none; take optimizer=sgd or adamw"
         )
+    groups = parameter_groups(
+        model, s.weight_decay, s.decay_on, lr=s.rest_lr, bias_lr_factor=s.bias_lr_factor
+    )
 
-    def split(wanted: bool) -> list[dict[str, Any]]:
-        groups = parameter_groups(
-            model, weight_decay, decay_on, lr=rest_lr, bias_lr_factor=bias_lr_factor
-        )
-        for group in groups:
-            group["params"] = [p for p in group["params"] if (id(p) in chosen) == wanted]
-        return [group for group in groups if group["params"]]
+    def select(by_muon: bool) -> list[dict[str, Any]]:
+        selected = [
+            group | {"params": [p for p in group["params"] if (id(p) in chosen) == by_muon]}
+            for group in groups
+        ]
+        return [group for group in selected if group["params"]]
 
-    def build_rest(groups: list[dict[str, Any]]) -> Optimizer:
-        if rest == "adamw":
-            return build_optimizer(
-                torch.optim.AdamW, groups, lr=rest_lr, betas=(rest_momentum, 0.999)
-            )
-        options = {"momentum": rest_momentum, "nesterov": nesterov and rest_momentum > 0}
-        return build_optimizer(torch.optim.SGD, groups, lr=rest_lr, **options)
+    def build_auxiliary(groups: list[dict[str, Any]]) -> Optimizer:
+        if s.rest == "adamw":
+            betas = (s.rest_momentum, 0.999)
+            return build_fused(torch.optim.AdamW, groups, lr=s.rest_lr, betas=betas)
+        options = {"momentum": s.rest_momentum, "nesterov": s.nesterov and s.rest_momentum > 0}
+        return build_fused(torch.optim.SGD, groups, lr=s.rest_lr, **options)
 
     return MuonWithAuxiliary(
-        split(True),
-        build_rest,
-        split(False),
-        lr=lr,
-        momentum=momentum,
-        nesterov=nesterov,
-        ns_steps=ns_steps,
-        adjust_lr_fn=adjust_lr_fn,
+        select(True),
+        build_auxiliary,
+        select(False),
+        lr=s.lr,
+        momentum=s.momentum,
+        nesterov=s.nesterov,
+        ns_steps=s.ns_steps,
+        adjust_lr_fn=s.adjust_lr_fn,
     )

@@ -6,11 +6,20 @@ k, counted from 0, uses factor(k).
 
 import logging
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
+
+from src.config.optimization import (
+    CosineConfig,
+    MultiStepConfig,
+    OneCycleConfig,
+    StepConfig,
+    WarmupConfig,
+)
+from src.errors import UserError
 
 log = logging.getLogger(__name__)
 
@@ -24,68 +33,68 @@ class RunLength(NamedTuple):
     steps_per_epoch: int
     warmup_steps: int
 
-    def steps(self, length: float, unit: str) -> int:
-        """Convert a length in epochs (fractions are allowed) or steps to whole steps."""
-        return round(length * (self.steps_per_epoch if unit == "epoch" else 1))
-
     def schedule_steps(self, total_epochs: float | None) -> int:
         """Length of a schedule in steps; None takes the length of the run."""
         return self.total_steps if total_epochs is None else self.steps(total_epochs, "epoch")
 
+    def steps(self, length: float, unit: str) -> int:
+        """Convert a length in epochs (fractions are allowed) or steps to whole steps."""
+        return round(length * (self.steps_per_epoch if unit == "epoch" else 1))
 
-def constant(run: RunLength) -> Factor:
+    def warn_if_never_reached(self, option: str, length: float, unit: str) -> None:
+        if self.steps(length, unit) >= self.total_steps:
+            log.warning(
+                "scheduler.%s: %s %g is never reached: the run ends after %g epochs, %d steps",
+                *(option, unit, length, self.total_steps / self.steps_per_epoch, self.total_steps),
+            )
+
+
+def constant(run: RunLength, s: WarmupConfig) -> Factor:
     """Constant learning rate."""
     return lambda step: 1.0
 
 
-def step(run: RunLength, *, step_size: float, gamma: float = 0.1, unit: str = "epoch") -> Factor:
+def step(run: RunLength, s: StepConfig) -> Factor:
     """Multiply by `gamma` every `step_size` epochs or steps, counted from the start of the run."""
-    period = max(1, run.steps(step_size, unit))
-    return lambda step: gamma ** (step // period)
+    run.warn_if_never_reached("step_size", s.step_size, s.unit)
+    period = max(1, run.steps(s.step_size, s.unit))
+    return lambda step: s.gamma ** (step // period)
 
 
-def multistep(
-    run: RunLength, *, milestones: Sequence[float], gamma: float = 0.1, unit: str = "epoch"
-) -> Factor:
+def multistep(run: RunLength, s: MultiStepConfig) -> Factor:
     """Multiply by `gamma` at each milestone, in epochs or steps from the start of the run."""
-    passed = [run.steps(milestone, unit) for milestone in milestones]
-    return lambda step: gamma ** sum(step >= milestone for milestone in passed)
+    for milestone in s.milestones:
+        run.warn_if_never_reached("milestones", milestone, s.unit)
+    passed = [run.steps(milestone, s.unit) for milestone in s.milestones]
+    return lambda step: s.gamma ** sum(step >= milestone for milestone in passed)
 
 
-def cosine(run: RunLength, *, final: float = 0.0, total_epochs: float | None = None) -> Factor:
+def cosine(run: RunLength, s: CosineConfig) -> Factor:
     """Fall along half a cosine from 1, after the warm-up, to `final` after the last step.
 
     Loshchilov and Hutter, "SGDR", equation 5 (arXiv:1608.03983), without restarts. `final` is the
     factor at `total_steps`, after the last update: an update at a rate of 0 would be wasted. Where
     `total_epochs` end before the run does, `final` holds from there on.
     """
-    length = max(1, run.schedule_steps(total_epochs) - run.warmup_steps)
-    return lambda step: _anneal("cos", 1.0, final, (step - run.warmup_steps) / length)
+    length = max(1, run.schedule_steps(s.total_epochs) - run.warmup_steps)
+    return lambda step: _anneal("cos", 1.0, s.final, (step - run.warmup_steps) / length)
 
 
-def onecycle(
-    run: RunLength,
-    *,
-    peak: float,
-    start: float,
-    final: float,
-    anneal: str,
-    total_epochs: float | None = None,
-) -> Factor:
+def onecycle(run: RunLength, s: OneCycleConfig) -> Factor:
     """Rise from `start` to 1 over the fraction `peak` of the steps, then fall to `final`.
 
     Smith and Topin, "Super-Convergence" (arXiv:1708.07120), with the steps of torch's OneCycleLR:
-    the last update has the factor `final`. `anneal` is "cos" or "linear". A warm-up precedes the
-    cycle and ends at `start`; `final` holds from the end of `total_epochs` on, as in `cosine`.
+    the last update has the factor `final`. A warm-up precedes the cycle and ends at `start`;
+    `final` holds from the end of `total_epochs` on, as in `cosine`.
     """
-    last = run.schedule_steps(total_epochs) - run.warmup_steps - 1
-    top = max(0.0, peak * (last + 1) - 1)
+    last = run.schedule_steps(s.total_epochs) - run.warmup_steps - 1
+    top = max(0.0, s.peak * (last + 1) - 1)
 
     def cycle(step: int) -> float:
         position = max(0, step - run.warmup_steps)
         if position < top:
-            return _anneal(anneal, start, 1.0, position / top)
-        return _anneal(anneal, 1.0, final, (position - top) / max(last - top, 1e-9))
+            return _anneal(s.anneal, s.start, 1.0, position / top)
+        return _anneal(s.anneal, 1.0, s.final, (position - top) / max(last - top, 1e-9))
 
     return cycle
 
@@ -98,7 +107,7 @@ def _anneal(shape: str, start: float, end: float, progress: float) -> float:
     return start + (end - start) * progress
 
 
-SCHEDULES: dict[str, Callable[..., Factor]] = {
+SCHEDULES: dict[str, Callable[[RunLength, Any], Factor]] = {
     "constant": constant,
     "step": step,
     "multistep": multistep,
@@ -107,55 +116,37 @@ SCHEDULES: dict[str, Callable[..., Factor]] = {
 }
 
 
-def build_factor(
-    name: str,
-    total_steps: int,
-    steps_per_epoch: int,
-    *,
-    warmup_epochs: float = 0.0,
-    warmup_start: float = 0.0,
-    **options: Any,
-) -> Factor:
-    """Build the factor of a schedule of `SCHEDULES`, with a linear warm-up in front.
+def build_factor(settings: WarmupConfig, total_steps: int, steps_per_epoch: int) -> Factor:
+    """Build the factor of a schedule, with a linear warm-up in front.
 
-    Args:
-        name: key of `SCHEDULES`.
-        total_steps: updates of the whole run, warm-up included.
-        steps_per_epoch: updates of an epoch.
-        warmup_epochs: epochs over which the factor rises.
-        warmup_start: share of the schedule's factor at the first step.
-        options: arguments of the schedule's function.
-
-    Raises:
-        ValueError: the warm-up is longer than the run.
+    `total_steps` are the updates of the whole run, warm-up included.
     """
-    warmup_steps = round(warmup_epochs * steps_per_epoch)
+    warmup_steps = round(settings.warmup_epochs * steps_per_epoch)
     if warmup_steps > total_steps:
-        raise ValueError(
-            f"scheduler.warmup_epochs={warmup_epochs:g}: longer than the run of "
+        raise UserError(
+            f"scheduler.warmup_epochs={settings.warmup_epochs:g}: longer than the run of "
             f"{total_steps / steps_per_epoch:g} epochs"
         )
-    base = SCHEDULES[name](RunLength(total_steps, steps_per_epoch, warmup_steps), **options)
+    run = RunLength(total_steps, steps_per_epoch, warmup_steps)
+    base = SCHEDULES[settings.name](run, settings)
 
     def warmed(step: int) -> float:
         if step >= warmup_steps:
             return base(step)
-        return base(step) * _anneal("linear", warmup_start, 1.0, step / warmup_steps)
+        return base(step) * _anneal("linear", settings.warmup_start, 1.0, step / warmup_steps)
 
     return warmed
 
 
 def build_schedule(
-    optimizer: Optimizer, name: str, *, total_steps: int, steps_per_epoch: int, **options: Any
+    settings: WarmupConfig, optimizer: Optimizer, total_steps: int, steps_per_epoch: int
 ) -> LambdaLR:
     """Build the scheduler of a schedule, to be stepped once after each optimizer step.
 
-    All parameter groups are scaled by the same factor. Arguments and errors are those of
-    `build_factor`. A warning names the parts of the schedule beyond the end of the run.
+    All parameter groups are scaled by the same factor.
     """
-    factor = build_factor(name, total_steps, steps_per_epoch, **options)
-    _warn_of_unreached_steps(RunLength(total_steps, steps_per_epoch, 0), options)
-    epochs = options.get("total_epochs") or total_steps / steps_per_epoch
+    factor = build_factor(settings, total_steps, steps_per_epoch)
+    epochs = getattr(settings, "total_epochs", None) or total_steps / steps_per_epoch
     return FactorSchedule(optimizer, factor, epochs)
 
 
@@ -191,15 +182,3 @@ class FactorSchedule(LambdaLR):
                 "scheduler.total_epochs=%s keeps the schedule as it was",
                 *(self.last_epoch + 1, groups[0]["lr"], epochs, old, keep),
             )
-
-
-def _warn_of_unreached_steps(run: RunLength, options: dict[str, Any]) -> None:
-    unit = options.get("unit", "epoch")
-    for option in ("step_size", "milestones"):
-        lengths = options.get(option, [])
-        for length in lengths if isinstance(lengths, Sequence) else [lengths]:
-            if run.steps(length, unit) >= run.total_steps:
-                log.warning(
-                    "scheduler.%s: %s %g is never reached: the run ends after %g epochs, %d steps",
-                    *(option, unit, length, run.total_steps / run.steps_per_epoch, run.total_steps),
-                )

@@ -14,6 +14,7 @@ from src.training.callbacks import metrics_logger as training_log
 from src.training.classifier import ImageClassifier
 from src.training.schedules import build_factor
 from tests.fixtures.cli import TINY, Cli
+from tests.fixtures.options import scheduler_settings
 
 SMALL = ["model=resnet20", "data.batch_size=64", "logger=csv", *TINY]
 WHOLE = [f"trainer.limit_{part}_batches=null" for part in ("train", "val", "test")]
@@ -58,7 +59,7 @@ def test_the_rate_in_the_log_is_the_one_that_the_step_was_made_with(
     done = cli(cifar, *words, "optimizer.lr=0.1", f"hydra.run.dir={run.path}")
     assert done.code == 0, done.err
     options = {"peak": 0.2, "start": 0.04, "final": 1e-4, "anneal": "linear"}
-    factor = build_factor("onecycle", 12, 6, **options)
+    factor = build_factor(scheduler_settings("onecycle", **options), 12, 6)
     expected = [0.1 * factor(step) for step in range(12)]
     assert [row["lr"] for row in rows_of_steps(run)] == pytest.approx(expected)
 

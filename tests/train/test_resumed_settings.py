@@ -20,6 +20,7 @@ from src.training.checkpoint import AtomicCheckpointIO
 from src.training.classifier import ImageClassifier
 from src.training.schedules import build_factor
 from tests.fixtures.cli import TINY, Cli, Result
+from tests.fixtures.options import scheduler_settings
 
 WORDS = [
     *(*TINY, "trainer.limit_train_batches=null", "trainer.precision=32-true", "logger=csv"),
@@ -49,7 +50,7 @@ def test_the_first_step_of_more_epochs_has_the_rate_of_their_schedule(
 ) -> None:
     done = cli(f"resume={run.path}", TRUST, "trainer.max_epochs=4")
     assert done.code == 0, done.err
-    factor = build_factor("onecycle", 24, 6, **ONECYCLE)
+    factor = build_factor(scheduler_settings("onecycle", **ONECYCLE), 24, 6)
     expected = [0.1 * factor(step) for step in range(12, 24)]
     assert rates(run)[12:] == pytest.approx(expected)
     assert (

@@ -8,7 +8,12 @@ from torch import Tensor, nn
 from torch.optim.lr_scheduler import LambdaLR
 
 from src.training.muon import MuonWithAuxiliary, muon, muon_parameters
+from tests.fixtures.options import optimizer_settings
 from tests.training.small_network import network, train_step, weights
+
+
+def build_muon(model: nn.Module, **changes: object) -> MuonWithAuxiliary:
+    return muon(model, optimizer_settings("muon", **changes))
 
 
 def no_rest(groups: list[dict]) -> torch.optim.Optimizer:
@@ -77,7 +82,7 @@ def test_channels_last_weights_get_the_same_update(shape: tuple[int, ...]) -> No
 
 def test_a_change_of_memory_format_keeps_the_momentum() -> None:
     changed, kept = network(), network()
-    optimizers = muon(changed), muon(kept)
+    optimizers = build_muon(changed), build_muon(kept)
     for step in range(6):
         if step == 3:
             changed.to(memory_format=torch.channels_last)
@@ -90,7 +95,7 @@ def test_a_change_of_memory_format_keeps_the_momentum() -> None:
 def test_replaced_storage_is_followed() -> None:
     """Moving a module to a device gives its parameters new memory."""
     moved, kept = network(), network()
-    optimizers = muon(moved), muon(kept)
+    optimizers = build_muon(moved), build_muon(kept)
     for step in range(4):
         for parameter in moved.parameters():
             parameter.data = parameter.data.clone()
@@ -125,7 +130,7 @@ def test_the_rest_resumes_in_another_memory_format() -> None:
 
 def test_groups_hold_the_models_own_parameters() -> None:
     model = network()
-    optimizer = muon(model, lr=0.02, rest_lr=0.1, weight_decay=0.01, decay_on="weights")
+    optimizer = build_muon(model, lr=0.02, rest_lr=0.1, weight_decay=0.01, decay_on="weights")
     held = [id(p) for group in optimizer.param_groups for p in group["params"]]
     assert sorted(held) == sorted(id(parameter) for parameter in model.parameters())
     rates = [(group["lr"], group["weight_decay"]) for group in optimizer.param_groups]
@@ -139,7 +144,7 @@ def test_a_schedule_scales_every_group(rest: str) -> None:
     """Also after a checkpoint has been loaded, which replaces the groups."""
     for reload in (False, True):
         model = network()
-        optimizer = muon(model, lr=0.02, rest=rest, rest_lr=0.1, weight_decay=0.0)
+        optimizer = build_muon(model, lr=0.02, rest=rest, rest_lr=0.1, weight_decay=0.0)
         if reload:
             optimizer.load_state_dict(optimizer.state_dict())
         schedule = LambdaLR(optimizer, lambda step: 0.5 if step == 1 else 0.0)
@@ -155,7 +160,7 @@ def test_a_schedule_scales_every_group(rest: str) -> None:
 
 def test_a_closure_is_called_once_with_gradients() -> None:
     model = network()
-    optimizer = muon(model)
+    optimizer = build_muon(model)
     calls = []
 
     def closure() -> Tensor:
@@ -169,8 +174,6 @@ def test_a_closure_is_called_once_with_gradients() -> None:
     assert len(calls) == 1
 
 
-def test_vectors_and_unknown_options_are_refused() -> None:
-    with pytest.raises(ValueError, match=r"at least two dimensions, got one of shape \(3,\)$"):
-        MuonWithAuxiliary([nn.Parameter(torch.ones(3))], no_rest)
+def test_unknown_options_are_refused() -> None:
     with pytest.raises(ValueError, match=r"is not supported$"):
         MuonWithAuxiliary([nn.Parameter(torch.ones(3, 3))], no_rest, adjust_lr_fn="spectral")

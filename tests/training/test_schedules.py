@@ -18,11 +18,20 @@ from torch.optim.lr_scheduler import (
     StepLR,
 )
 
-from src.training.schedules import SCHEDULES, build_factor, build_schedule
+from src.errors import UserError
+from src.training.schedules import SCHEDULES, build_factor
+from src.training.schedules import build_schedule as build
+from tests.fixtures.options import scheduler_settings
 
 ONECYCLE = {"peak": 0.3, "start": 0.04, "final": 4e-6, "anneal": "cos"}  # torch's defaults
 REQUIRED = {"step": {"step_size": 3}, "multistep": {"milestones": [2, 4]}, "onecycle": ONECYCLE}
 every_schedule = pytest.mark.parametrize("name", SCHEDULES)
+
+
+def build_schedule(
+    optimizer: SGD, name: str, *, total_steps: int, steps_per_epoch: int, **options: object
+) -> LRScheduler:
+    return build(scheduler_settings(name, **options), optimizer, total_steps, steps_per_epoch)
 
 
 def optimizer_of(*rates: float) -> SGD:
@@ -39,7 +48,7 @@ def rates_of(schedule: LRScheduler, steps: int) -> list[float]:
 
 
 def factor(name: str, step: int, total: int, per_epoch: int, **options: object) -> float:
-    return build_factor(name, total, per_epoch, **options)(step)
+    return build_factor(scheduler_settings(name, **options), total, per_epoch)(step)
 
 
 def all_factors(name: str, total: int, per_epoch: int, **options: object) -> list[float]:
@@ -205,5 +214,5 @@ def test_a_resumed_schedule_continues(name: str) -> None:
 
 def test_a_warm_up_longer_than_the_run_is_refused() -> None:
     message = r"^scheduler\.warmup_epochs=3\.1: longer than the run of 3 epochs$"
-    with pytest.raises(ValueError, match=message):
-        build_factor("constant", 30, 10, warmup_epochs=3.1)
+    with pytest.raises(UserError, match=message):
+        build_factor(scheduler_settings("constant", warmup_epochs=3.1), 30, 10)
