@@ -17,11 +17,11 @@ from src.distributed.ranks import this_rank
 from src.errors import as_user_errors
 from src.runs.directory import RunDirectory
 from src.train.test_visualizer import TestVisualizer
-from src.training.callbacks.checkpoints import best_checkpoint, last_checkpoint, mode_of
+from src.training.callbacks.checkpoints import LastCheckpoint, RunCheckpoint
 from src.training.callbacks.early_stopping import EarlyStopping
 from src.training.callbacks.gradient_norm_monitor import GradientNormMonitor
 from src.training.callbacks.input_visualizer import InputVisualizer
-from src.training.callbacks.metrics_logger import EpochSummaryLogger, MetricsLogger
+from src.training.callbacks.metrics_logger import MetricsLogger
 from src.training.callbacks.non_finite_monitor import NonFiniteMonitor
 from src.training.callbacks.progress_bar import ProgressBar
 from src.training.callbacks.step_seed import StepSeed
@@ -92,7 +92,6 @@ def build_callbacks(
         StepSeed(config.run.seed),
         NonFiniteMonitor(metrics_logger),
         metrics_logger,
-        EpochSummaryLogger(metrics_logger),
     ]
     if config.logger.tensorboard:
         callbacks.append(GradientNormMonitor(metrics_logger))
@@ -102,18 +101,20 @@ def build_callbacks(
         callbacks.append(ProgressBar())
     if settings.ema.enabled:
         callbacks.append(EMAWeightAveraging(settings.ema.decay, settings.ema.every_n_steps))
+    mode = "max" if settings.monitor.endswith("acc") else "min"
     if settings.early_stopping.enabled:
         callbacks.append(
             EarlyStopping(
                 monitor=settings.monitor,
-                mode=mode_of(settings.monitor),
+                mode=mode,
                 patience=settings.early_stopping.patience,
                 min_delta=settings.early_stopping.min_delta,
             )
         )
     if settings.checkpoint:
-        callbacks.append(best_checkpoint(directory.checkpoints, settings.monitor))
-        callbacks.append(last_checkpoint(directory.checkpoints, settings.checkpoint_every_n_epochs))
+        place, n = directory.checkpoints, settings.checkpoint_every_n_epochs
+        callbacks.append(RunCheckpoint(place, "best", monitor=settings.monitor, mode=mode))
+        callbacks.append(LastCheckpoint(place, "last", every_n_epochs=n))
     callbacks.append(StopOnSignal(stop_request, directory.last if settings.checkpoint else None))
     return callbacks
 

@@ -51,7 +51,8 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         target = Path(path)
         folder = target.parent
         folder.mkdir(parents=True, exist_ok=True)
-        _remove_unfinished(folder)
+        for unfinished in folder.glob(".*.ckpt.*"):  # temporary files of killed processes
+            shutil.rmtree(unfinished) if unfinished.is_dir() else unfinished.unlink()
         with replacing(target, "w+b") as file:
             _save(checkpoint, file)
             _append_digest(file)
@@ -64,10 +65,8 @@ class AtomicCheckpointIO(TorchCheckpointIO):
     ) -> dict[str, Any]:
         """Read a checkpoint of tensors and plain values, after checking its digest.
 
-        Bytes changed on the disk would otherwise load as other weights.
-
-        Raises:
-            CheckpointError: the file is damaged, or holds other objects.
+        Bytes changed on the disk would otherwise load as other weights. Raises
+        :class:`CheckpointError` for a file that is damaged or holds other objects.
         """
         try:
             _check_intact(Path(path))
@@ -80,14 +79,11 @@ class AtomicCheckpointIO(TorchCheckpointIO):
             ) from error
         if not isinstance(checkpoint, dict) or not checkpoint.keys() >= _REQUIRED_KEYS:
             raise CheckpointError(f"{path}: not a checkpoint of a run")
-        _check_state_dict(path, checkpoint["state_dict"])
+        if not _is_state_dict(checkpoint["state_dict"]):
+            raise CheckpointError(
+                f"{path}: not a checkpoint of a run (its state_dict is not made of named tensors)"
+            )
         return checkpoint
-
-
-def _remove_unfinished(folder: Path) -> None:
-    """Remove temporary files of processes that were killed."""
-    for path in folder.glob(".*.ckpt.*"):
-        shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
 
 
 def _save(checkpoint: dict[str, Any], file: IO[bytes]) -> None:
@@ -139,11 +135,7 @@ def _check_intact(path: Path) -> None:
 
 
 def check_resumable(path: Path, checkpoint: dict[str, Any]) -> None:
-    """Check that a loaded checkpoint has the training state, not only the weights.
-
-    Raises:
-        CheckpointError: a part of the state is missing, so that a run would resume differently.
-    """
+    """Raise :class:`CheckpointError` unless a checkpoint has the whole training state."""
     for name, kind in _TRAINING_STATE.items():
         if not isinstance(checkpoint.get(name), kind):
             raise CheckpointError(f"{path}: not a state to go on from ({name} is missing)")
@@ -151,17 +143,10 @@ def check_resumable(path: Path, checkpoint: dict[str, Any]) -> None:
         raise CheckpointError(f"{path}: not a state to go on from (without its optimizer)")
 
 
-def _check_state_dict(path: Any, state: Any) -> None:
-    if not isinstance(state, dict):
-        raise CheckpointError(
-            f"{path}: not a checkpoint of a run (state_dict is of type {type(state).__name__})"
-        )
-    for name, value in state.items():
-        if not isinstance(name, str) or not isinstance(value, Tensor):
-            raise CheckpointError(
-                f"{path}: not a checkpoint of a run (state_dict[{name!r}] is of type "
-                f"{type(value).__name__}; a tensor under a name is expected)"
-            )
+def _is_state_dict(value: Any) -> bool:
+    return isinstance(value, dict) and all(
+        isinstance(name, str) and isinstance(tensor, Tensor) for name, tensor in value.items()
+    )
 
 
 def _reason(error: Exception) -> str:

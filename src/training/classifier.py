@@ -11,7 +11,6 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
-from src.training.divergence import check_weights
 from src.training.metrics import LossAndAccuracy
 
 OptimizerFactory = Callable[[nn.Module], Optimizer]
@@ -63,14 +62,10 @@ class ImageClassifier(L.LightningModule):
         loss: nn.Module | None = None,
         channels_last: bool = True,
     ):
-        """Wrap ``backbone``, which maps float images to logits (N, classes).
+        """Wrap ``backbone``, which maps normalised float images to logits (N, classes).
 
         Args:
-            backbone: network without normalisation.
-            mean: one per channel, a fraction of 255.
-            std: one per channel, a fraction of 255.
-            optimizer: builds the optimizer of a module.
-            schedule: builds the learning-rate schedule of an optimizer.
+            mean: fractions of 255, one per channel; so is ``std``.
             loss: ``(logits, labels or targets) -> scalar`` of training, by default cross-entropy.
                 Validation and test always use plain cross-entropy.
             channels_last: faster on CPUs with wide vectors and on GPUs with tensor cores, with the
@@ -114,10 +109,10 @@ class ImageClassifier(L.LightningModule):
         self._measure(self.val_metrics, batch)
 
     def test_step(self, batch: Any, batch_idx: int) -> Tensor:
-        """Measure a batch; return its logits, float32 (N, classes), to callbacks."""
         return self._measure(self.test_metrics, batch)
 
     def _measure(self, metrics: LossAndAccuracy, batch: Any) -> Tensor:
+        """Measure a batch; return its logits, float32 (N, classes), to callbacks."""
         logits = self(batch.images).float()
         if batch.weight:
             metrics.update(self.evaluation_loss(logits, batch.labels), logits, batch.labels)
@@ -131,8 +126,7 @@ class ImageClassifier(L.LightningModule):
 
     def on_train_epoch_end(self) -> None:
         """Log the epoch's ``train/loss`` and ``train/acc``, measured while the weights changed."""
-        metrics = self.train_metrics.compute()
-        for name, value in metrics.items():
+        for name, value in self.train_metrics.compute().items():
             # Logged as train/*_epoch, since train/* are the values of MetricsLogger.
             self.log(f"train/{name}", value, logger=False)
             self.log(f"train/{name}_epoch", value)
@@ -152,14 +146,10 @@ class ImageClassifier(L.LightningModule):
         # The last step of an epoch may accumulate fewer batches.
         batches, accumulate = int(trainer.num_training_batches), trainer.accumulate_grad_batches
         schedule = self.schedule_factory(optimizer, total, -(-batches // accumulate))
-        return {
-            "optimizer": optimizer,
-            "lr_scheduler": {"scheduler": schedule, "interval": "step"},
-        }
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Save the sums of an unfinished epoch; refuse weights that are not finite."""
-        check_weights(self.trainer, self)
+        """Save the sums of an unfinished epoch."""
         checkpoint["train_metrics"] = self.train_metrics.export()
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:

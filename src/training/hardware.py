@@ -8,13 +8,10 @@ import torch
 
 from src.config.schema import TrainConfig, TrainerConfig
 from src.distributed.ranks import this_rank, threads_of_a_rank, usable_cores
-from src.errors import UserError, as_user_errors
+from src.errors import UserError
 from src.runs.record import command_line
 
-# Constants of malloc.h
-_M_TRIM_THRESHOLD = -1
-_M_MMAP_THRESHOLD = -3
-
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # malloc.h
 _NO_TRIM = -1
 _GIB = 1 << 30
 
@@ -41,27 +38,19 @@ def choose_precision(requested: str, accelerator: str) -> str:
 
     ``auto`` takes ``bf16-mixed`` where the hardware computes in bfloat16 (a CUDA GPU from Ampere
     on, a CPU with AMX or AVX512-BF16), else ``32-true``.
-
-    Raises:
-        ValueError: float16 on a CPU.
     """
     if requested == "16-mixed" and accelerator == "cpu":
-        raise ValueError(
+        raise UserError(
             "trainer.precision=16-mixed: float16 needs a GPU; on a CPU use bf16-mixed or 32-true"
         )
     if requested != "auto":
         return requested
-    fast = _cuda_has_bf16() if accelerator == "gpu" else _cpu_has_bf16()
+    if accelerator == "gpu":
+        # is_bf16_supported() alone also says yes where bfloat16 is emulated.
+        fast = torch.cuda.is_available() and torch.cuda.get_device_capability() >= (8, 0)
+    else:
+        fast = torch.cpu._is_amx_tile_supported() or torch.cpu._is_avx512_bf16_supported()
     return "bf16-mixed" if fast else "32-true"
-
-
-def _cuda_has_bf16() -> bool:
-    # is_bf16_supported() alone also says yes where bfloat16 is emulated.
-    return torch.cuda.is_available() and torch.cuda.get_device_capability() >= (8, 0)
-
-
-def _cpu_has_bf16() -> bool:
-    return torch.cpu._is_amx_tile_supported() or torch.cpu._is_avx512_bf16_supported()
 
 
 LOWER = {"bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}
@@ -70,12 +59,7 @@ LOWER = {"bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}
 
 @dataclass(frozen=True)
 class Compute:
-    """Accelerator and precision of a run.
-
-    Attributes:
-        accelerator: ``cpu`` or ``gpu``.
-        precision: one of Lightning's names.
-    """
+    """Accelerator (``cpu`` or ``gpu``) and precision (one of Lightning's names) of a run."""
 
     accelerator: str
     precision: str
@@ -94,8 +78,7 @@ def prepare(config: TrainConfig, *, memory_is_kept: bool = True) -> Compute:
     accelerator = choose_accelerator(config.trainer.accelerator, config.trainer.devices)
     if accelerator == "cpu" and config.trainer.sync_batchnorm:
         raise UserError("trainer.sync_batchnorm=true: torch has it for GPUs alone")
-    with as_user_errors(ValueError):
-        precision = choose_precision(config.trainer.precision, accelerator)
+    precision = choose_precision(config.trainer.precision, accelerator)
     threads = config.trainer.num_threads or threads_of_a_rank(this_rank())
     if threads:
         torch.set_num_threads(threads)
@@ -138,9 +121,8 @@ def choose_device_and_dtype(
 
 def device_of(accelerator: str) -> torch.device:
     """The torch device of ``cpu`` or ``gpu``."""
-    if accelerator == "cpu":
-        return torch.device("cpu")
-    return torch.device("cuda" if torch.cuda.is_available() else "mps")
+    gpu = "cuda" if torch.cuda.is_available() else "mps"
+    return torch.device(gpu if accelerator == "gpu" else "cpu")
 
 
 def count_gpus() -> int:

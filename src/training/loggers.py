@@ -43,51 +43,39 @@ class CsvLogger(Logger):
 
     @rank_zero_only
     def log_metrics(self, metrics: Mapping[str, Any], step: int | None = None) -> None:
-        if not self._opened:
-            self._open()
-        row = {key: _plain(value) for key, value in metrics.items()}
+        row = {
+            key: value.item() if isinstance(value, Tensor) else value
+            for key, value in metrics.items()
+        }
         row["step"] = step or 0
-        new = [key for key in row if key not in self.columns]
-        if new or not self.path.exists():
-            rows = self._rows()
-            self.columns += new
-            self._write([*rows, row])
+        if self._opened and row.keys() <= set(self.columns) and self.path.exists():
+            with self.path.open("a", newline="") as file:
+                csv.DictWriter(file, self.columns).writerow(row)
             return
-        with self.path.open("a", newline="") as file:
-            csv.DictWriter(file, self.columns).writerow(row)
+        rows = self._read()
+        end = None if self._opened else self._resume_step
+        self._opened = True
+        self.columns += [key for key in row if key not in self.columns]
+        with replacing(self.path) as file:
+            writer = csv.DictWriter(file, self.columns)
+            writer.writeheader()
+            writer.writerows(kept for kept in rows if end is None or int(kept["step"]) < end)
+            writer.writerow(row)
 
     @rank_zero_only
     def log_hyperparams(self, *args: Any, **kwargs: Any) -> None:
         """Do nothing: the settings are in ``.hydra/config.yaml``."""
 
-    def _open(self) -> None:
-        """Read the columns of an earlier part of the run and drop the rows it will repeat."""
-        self._opened = True
+    def _read(self) -> list[dict[str, Any]]:
+        """Read the rows, and adopt the columns, that are in the file."""
         if not self.path.exists():
-            return
+            return []
         # A crash may leave half a line, or bytes that are no UTF-8.
         with self.path.open(newline="", errors="replace") as file:
             reader = csv.DictReader(file)
             rows = [row for row in reader if (row.get("step") or "").isdigit()]
             self.columns = list(reader.fieldnames or self.columns)
-        end = self._resume_step
-        self._write([row for row in rows if end is None or int(row["step"]) < end])
-
-    def _rows(self) -> list[dict[str, Any]]:
-        if not self.path.exists():
-            return []
-        with self.path.open(newline="") as file:
-            return list(csv.DictReader(file))
-
-    def _write(self, rows: list[dict[str, Any]]) -> None:
-        with replacing(self.path) as file:
-            writer = csv.DictWriter(file, self.columns)
-            writer.writeheader()
-            writer.writerows(rows)
-
-
-def _plain(value: Any) -> Any:
-    return value.item() if isinstance(value, Tensor) else value
+        return rows
 
 
 HPARAMS_METRICS = ("val/acc", "val/loss", "test/acc", "test/loss")
@@ -97,18 +85,14 @@ TensorBoard takes the columns of all runs from the first run it reads.
 """
 
 
-def _chart(*tag_patterns: str) -> list[Any]:
-    return ["Multiline", list(tag_patterns)]
-
-
 CUSTOM_SCALARS = {
     "training": {
         # TensorBoard matches from the start: without $, train/loss_epoch would match too.
-        "loss": _chart("train/loss$", "val/loss$"),
-        "accuracy": _chart("train/acc$", "val/acc$"),
-        "learning rate": _chart("lr$"),
-        "images per second": _chart("images_per_second$"),
-        "gradient norm by depth": _chart("gradient_norm/"),
+        "loss": ["Multiline", ["train/loss$", "val/loss$"]],
+        "accuracy": ["Multiline", ["train/acc$", "val/acc$"]],
+        "learning rate": ["Multiline", ["lr$"]],
+        "images per second": ["Multiline", ["images_per_second$"]],
+        "gradient norm by depth": ["Multiline", ["gradient_norm/"]],
     }
 }
 """Charts of the Custom Scalars tab."""
@@ -118,14 +102,17 @@ class TensorBoard(TensorBoardLogger):
     """Writes TensorBoard events into the run directory itself."""
 
     def __init__(self, directory: Path, resume_step: int | None = None):
-        """Write to ``directory``.
+        """Write into ``directory``, hiding earlier events from ``resume_step`` on, if given.
 
-        TensorBoard drops the points from ``resume_step`` on, which the resumed run draws again.
+        TensorBoard would otherwise draw twice the steps that a resumed run repeats.
         """
         self.first_step = resume_step or 0
-        further: dict[str, Any] = {} if resume_step is None else {"purge_step": resume_step}
         super().__init__(
-            save_dir=directory, name="", version="", default_hp_metric=False, **further
+            save_dir=directory,
+            name="",
+            version="",
+            default_hp_metric=False,
+            purge_step=resume_step,
         )
 
     @rank_zero_only
@@ -151,18 +138,18 @@ def begin_run(
     too. A resumed run adds its pages at its first step; its settings stay those of the start.
 
     Args:
-        loggers: loggers of the Trainer; only TensorBoard is written to.
         settings: flat names and plain values.
         pages: texts of the Text tab by title.
         chosen: settings that HParams lists first.
     """
-    for logger in _writers(loggers):
+    # log_hyperparams of the logger would log each metric too, as -1 or 0 at step 0.
+    experiment, start, _ = hparams(dict(settings), dict.fromkeys(HPARAMS_METRICS, 0.0))
+    _list_first(experiment, chosen)
+    for logger in _tensorboards(loggers):
         logger.experiment.add_custom_scalars(CUSTOM_SCALARS)
         for title, text in pages.items():
             logger.experiment.add_text(title, f"```\n{text.rstrip()}\n```", logger.first_step)
-        # log_hyperparams of the logger would log each metric too, as -1 or 0 at step 0.
-        experiment, start, _ = hparams(dict(settings), dict.fromkeys(HPARAMS_METRICS, 0.0))
-        for summary in (_with_first(experiment, chosen), start):
+        for summary in (experiment, start):
             logger.experiment._get_file_writer().add_summary(summary)
         logger.experiment.flush()
 
@@ -170,21 +157,20 @@ def begin_run(
 @rank_zero_only
 def end_run(loggers: Iterable[Logger]) -> None:
     """Mark the run as successful in HParams."""
-    for logger in _writers(loggers):
+    for logger in _tensorboards(loggers):
         _, _, end = hparams({}, {})
         logger.experiment._get_file_writer().add_summary(end)
         logger.experiment.flush()
 
 
-def _with_first(summary: Summary, chosen: Container[str]) -> Summary:
+def _list_first(experiment: Summary, chosen: Container[str]) -> None:
     """Mark ``chosen`` as differing between runs: TensorBoard lists such settings first."""
-    content = summary.value[0].metadata.plugin_data
+    content = experiment.value[0].metadata.plugin_data
     parsed = HParamsPluginData.FromString(content.content)
     for info in parsed.experiment.hparam_infos:
         info.differs = info.name in chosen
     content.content = parsed.SerializeToString()
-    return summary
 
 
-def _writers(loggers: Iterable[Logger]) -> list[TensorBoard]:
+def _tensorboards(loggers: Iterable[Logger]) -> list[TensorBoard]:
     return [logger for logger in loggers if isinstance(logger, TensorBoard)]

@@ -27,10 +27,9 @@ class LossAndAccuracy(Metric):
     def update(
         self, loss: Tensor, logits: Tensor, labels: Tensor, targets: Tensor | None = None
     ) -> None:
-        """Add a batch with logits (N, classes) and int64 labels (N,).
+        """Add a batch: its mean loss, logits (N, classes) and int64 labels (N,).
 
-        ``loss`` is its mean loss; ``targets``, float (N, classes), are the class shares of mixed
-        images.
+        ``targets``, float (N, classes), are the class shares of mixed images.
         """
         self.loss_sum = self.loss_sum + loss * len(labels)
         predicted = logits.argmax(dim=1)

@@ -66,9 +66,9 @@ def record(key: str, value: object) -> Callable[[Path], None]:
         (truncate, "best.ckpt: not a readable checkpoint"),
         (flip_bytes, "it is damaged: its SHA-256 is not the one at its end"),
         (empty, "not a readable checkpoint (it is empty)"),
-        (with_state([1]), "not a checkpoint of a run (state_dict is of type list)"),
-        (with_state({1: torch.ones(1)}), "not a checkpoint of a run (state_dict[1] is of type"),
-        (with_state({"a": 1}), "state_dict['a'] is of type int; a tensor"),
+        (with_state([1]), "its state_dict is not made of named tensors"),
+        (with_state({1: torch.ones(1)}), "its state_dict is not made of named tensors"),
+        (with_state({"a": 1}), "its state_dict is not made of named tensors"),
         (
             record("data.image_shape", [0, 0, 3]),
             "run.json: data.image_shape=0: out of range (accepted: at least 1 and at most 4096)",

@@ -24,18 +24,14 @@ class RunCheckpoint(ModelCheckpoint):
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Restore the scores, with paths in the current directory."""
-        here = Path(self.dirpath or "")
 
         def moved(path: str) -> str:
-            return str(here / Path(path).name) if path else path
+            return str(Path(self.dirpath or "") / Path(path).name) if path else path
 
         paths = ("best_model_path", "kth_best_model_path", "last_model_path")
+        state_dict = state_dict | {name: moved(state_dict[name]) for name in paths}
         best = {moved(path): score for path, score in state_dict["best_k_models"].items()}
-        super().load_state_dict(
-            state_dict
-            | {name: moved(state_dict[name]) for name in paths}
-            | {"dirpath": self.dirpath, "best_k_models": best}
-        )
+        super().load_state_dict(state_dict | {"dirpath": self.dirpath, "best_k_models": best})
 
 
 class LastCheckpoint(RunCheckpoint):
@@ -51,18 +47,3 @@ class LastCheckpoint(RunCheckpoint):
         ends = epochs == trainer.max_epochs or trainer.global_step == trainer.max_steps
         if (ends or trainer.should_stop) and epochs % (self.every_n_epochs or 1):
             trainer.save_checkpoint(Path(self.dirpath or "") / "last.ckpt")
-
-
-def best_checkpoint(directory: Path, monitor: str) -> RunCheckpoint:
-    """Callback that keeps ``best.ckpt``, by the highest accuracy or the lowest loss."""
-    return RunCheckpoint(directory, "best", monitor=monitor, mode=mode_of(monitor))
-
-
-def last_checkpoint(directory: Path, every_n_epochs: int) -> LastCheckpoint:
-    """Callback that keeps ``last.ckpt``, of every n-th epoch and of the last."""
-    return LastCheckpoint(directory, "last", every_n_epochs=every_n_epochs)
-
-
-def mode_of(metric: str) -> str:
-    """``max`` for accuracies, ``min`` for losses."""
-    return "max" if metric.endswith("acc") else "min"

@@ -12,5 +12,4 @@ class EarlyStopping(callbacks.EarlyStopping):
     """
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Restore the best score and the validations since then."""
         super().load_state_dict(state_dict | {"patience": self.patience})

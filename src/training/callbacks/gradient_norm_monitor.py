@@ -2,13 +2,11 @@
 
 import lightning as L
 import torch
-from lightning.pytorch.plugins import MixedPrecision
 from torch import Tensor, nn
 from torch.nn.utils import get_total_norm
 from torch.optim import Optimizer
 
 from src.training.callbacks.metrics_logger import MetricsLogger
-from src.training.classifier import ImageClassifier
 
 
 class GradientNormMonitor(L.Callback):
@@ -25,8 +23,8 @@ class GradientNormMonitor(L.Callback):
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Find the stages, now that the parameters to train are final."""
-        assert isinstance(pl_module, ImageClassifier)
-        stages = stages_by_depth(pl_module.network.get_submodule("backbone"))
+        backbone = pl_module.get_submodule("network.backbone")
+        stages = stages_by_depth(backbone)
         self._stages = {f"gradient_norm/{name}": found for name, found in stages.items()}
 
     def on_before_optimizer_step(
@@ -34,12 +32,13 @@ class GradientNormMonitor(L.Callback):
     ) -> None:
         """Compute the norms of a step that will be logged."""
         batch_idx = trainer.fit_loop.epoch_loop.batch_idx
-        if not self.metrics_logger.should_log(trainer, trainer.global_step + 1, batch_idx):
-            return
-        norms = torch.stack([gradient_norm(stage) for stage in self._stages.values()])
-        self.metrics_logger.log_with_next(
-            list(self._stages), norms / _scale(trainer, optimizer, norms)
-        )
+        if self.metrics_logger.should_log(trainer, trainer.global_step + 1, batch_idx):
+            norms = torch.stack([_gradient_norm(stage) for stage in self._stages.values()])
+            scaler = getattr(trainer.precision_plugin, "scaler", None)
+            # Only optimizers that divide by the loss scale in their own step get scaled gradients.
+            if scaler is not None and getattr(optimizer, "_step_supports_amp_scaling", False):
+                norms = norms / scaler.scale(norms.new_ones(()))
+            self.metrics_logger.log_with_next(list(self._stages), norms)
 
 
 def stages_by_depth(backbone: nn.Module) -> dict[str, list[nn.Parameter]]:
@@ -61,19 +60,7 @@ def stages_by_depth(backbone: nn.Module) -> dict[str, list[nn.Parameter]]:
     return {f"{i:0{width}}_{name}": found for i, (name, found) in enumerate(stages.items(), 1)}
 
 
-def gradient_norm(parameters: list[nn.Parameter]) -> Tensor:
+def _gradient_norm(parameters: list[nn.Parameter]) -> Tensor:
     """L2 norm of all gradients together: a scalar on their device, 0 without gradients."""
     gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
     return get_total_norm(gradients) if gradients else parameters[0].new_zeros(())
-
-
-def _scale(trainer: L.Trainer, optimizer: Optimizer, like: Tensor) -> Tensor:
-    """Loss scale that the gradients still contain: a scalar on the device."""
-    one = like.new_ones(())
-    scaler = getattr(trainer.precision_plugin, "scaler", None)
-    assert scaler is None or isinstance(trainer.precision_plugin, MixedPrecision)
-    # Only optimizers that divide by it in their own step get scaled gradients.
-    if scaler is None or not getattr(optimizer, "_step_supports_amp_scaling", False):
-        return one
-    scaled: Tensor = scaler.scale(one)
-    return scaled

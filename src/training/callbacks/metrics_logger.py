@@ -76,6 +76,7 @@ class MetricsLogger(L.Callback):
         batch_idx: int,
     ) -> None:
         """Count the batch; read the metrics where they are due."""
+        assert isinstance(pl_module, ImageClassifier)
         images = batch.step_images or len(batch.labels)
         self.images += images
         if self._starting:
@@ -94,6 +95,25 @@ class MetricsLogger(L.Callback):
         assert isinstance(pl_module, ImageClassifier)
         now = pl_module.train_metrics.export()
         self._before = {name: self._before[name] - now[name] for name in now}
+        self._log_epoch(trainer, pl_module)
+
+    def _log_epoch(self, trainer: L.Trainer, module: ImageClassifier) -> None:
+        """Log losses, accuracies and speed of the epoch in one line."""
+        # The module logs its metrics after the callbacks. All ranks take part in computing them.
+        stages = {"train": module.train_metrics.compute()}
+        if not trainer.is_global_zero:
+            return
+        if "val/loss" in trainer.callback_metrics:
+            names = ("loss", "acc")
+            stages["val"] = {name: trainer.callback_metrics[f"val/{name}"] for name in names}
+        text = "  ".join(
+            f"{stage} loss {float(metrics['loss']):.4f} acc {float(metrics['acc']):.4f}"
+            for stage, metrics in stages.items()
+        )
+        of = f"/{trainer.max_epochs}" if (trainer.max_epochs or -1) > 0 else ""
+        speed = self._speed(*self._epoch_start[1:])
+        images = "" if speed is None else f"  {speed:.0f} img/s"
+        log.info("epoch %d%s  %s%s", trainer.current_epoch + 1, of, text, images)
 
     def should_log(self, trainer: L.Trainer, steps: int, batch_idx: int) -> bool:
         """Whether metrics are read after this batch, with which ``steps`` steps are complete."""
@@ -110,22 +130,15 @@ class MetricsLogger(L.Callback):
         before, self._clock = self._clock, time.perf_counter()
         return 0.0 if before is None else self._clock - before
 
-    def _read(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        assert isinstance(pl_module, ImageClassifier)
+    def _read(self, trainer: L.Trainer, pl_module: ImageClassifier) -> None:
         now = pl_module.train_metrics.export()
         self.seconds += self._elapsed()
         window = {key: now[key] - self._before[key] for key in now}
         count = max(window["count"], 1)
         rate = pl_module.learning_rates[trainer.global_step]
-        figures = {
-            "train/loss": window["loss_sum"] / count,
-            "train/acc": window["correct"] / count,
-            "lr": rate,
-        }
-        progress = {
-            "loss": f"{figures['train/loss']:.3f}",
-            "acc": f"{figures['train/acc']:.3f}",
-        }
+        loss, acc = window["loss_sum"] / count, window["correct"] / count
+        figures = {"train/loss": loss, "train/acc": acc, "lr": rate}
+        progress = {"loss": f"{loss:.3f}", "acc": f"{acc:.3f}"}
         speed = self._speed(*self._window)
         if speed is not None:
             figures["images_per_second"] = speed
@@ -147,10 +160,6 @@ class MetricsLogger(L.Callback):
         """Images per second since earlier totals; ``None`` where no image was timed."""
         timed = self.timed_images - images
         return timed / max(self.seconds - seconds, 1e-9) if timed else None
-
-    def epoch_speed(self) -> float | None:
-        """Images per second in this epoch so far."""
-        return self._speed(*self._epoch_start[1:])
 
     def run_speed(self) -> float | None:
         """Images per second in the whole run."""
@@ -188,28 +197,3 @@ class MetricsLogger(L.Callback):
 def is_last(trainer: L.Trainer, steps: int, batch_idx: int) -> bool:
     """Whether this batch, with which ``steps`` steps are complete, is the last of its epoch."""
     return batch_idx + 1 == trainer.num_training_batches or steps == trainer.max_steps
-
-
-class EpochSummaryLogger(L.Callback):
-    """Logs losses, accuracies and speed of each epoch in one line."""
-
-    def __init__(self, metrics_logger: MetricsLogger):
-        self.metrics_logger = metrics_logger
-
-    def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        assert isinstance(pl_module, ImageClassifier)
-        # The module logs its metrics after the callbacks. All ranks take part in computing them.
-        stages = {"train": pl_module.train_metrics.compute()}
-        if not trainer.is_global_zero:
-            return
-        if "val/loss" in trainer.callback_metrics:
-            names = ("loss", "acc")
-            stages["val"] = {name: trainer.callback_metrics[f"val/{name}"] for name in names}
-        text = "  ".join(
-            f"{stage} loss {float(metrics['loss']):.4f} acc {float(metrics['acc']):.4f}"
-            for stage, metrics in stages.items()
-        )
-        of = f"/{trainer.max_epochs}" if (trainer.max_epochs or -1) > 0 else ""
-        speed = self.metrics_logger.epoch_speed()
-        images = "" if speed is None else f"  {speed:.0f} img/s"
-        log.info("epoch %d%s  %s%s", trainer.current_epoch + 1, of, text, images)

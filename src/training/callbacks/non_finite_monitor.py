@@ -1,4 +1,4 @@
-"""Detection of divergence: the first tensor that is not finite."""
+"""Detection of divergence: the first tensor that is not finite, and what to change."""
 
 import math
 from typing import Any
@@ -8,14 +8,21 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
+from src.errors import RunFailed
 from src.training.callbacks.metrics_logger import MetricsLogger, is_last
-from src.training.divergence import CAUSES, check_weights, diverged
+
+CAUSES = ("an image of the batch", "train/loss", "the gradient")
+"""Values that are checked in a step, in the order of their computation."""
+
+IMAGES_HINT = "look at the data and at augment"
+FLOAT16_HINT = "float16 reaches to 65504 only: try trainer.precision=bf16-mixed or 32-true"
+STEPS_HINT = "try a lower optimizer.lr, trainer.gradient_clip_norm=1 or trainer.precision=32-true"
 
 _NEVER = 1 << 62
 
 
 class NonFiniteMonitor(L.Callback):
-    """Ends a run whose images, loss or gradient are not finite, and names the first of them.
+    """Ends a run whose images, loss, gradient or weights are not finite, and names the first.
 
     The finding stays on the device and is read with the training metrics, so no step waits for the
     device. Of the gradient, the first layer's is checked, because it is computed last.
@@ -59,17 +66,48 @@ class NonFiniteMonitor(L.Callback):
         assert self._first is not None
         step, cause = divmod(int(self._first), len(CAUSES))
         if step < _NEVER // len(CAUSES):
-            raise diverged(trainer, f"{CAUSES[cause]} is not finite", step)
+            raise _diverged(trainer, f"{CAUSES[cause]} is not finite", step)
 
     def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Check the validation loss."""
         loss = trainer.callback_metrics.get("val/loss")
         if loss is not None and not math.isfinite(loss):
-            check_weights(trainer, pl_module)
-            raise diverged(trainer, f"val/loss is {float(loss)}", trainer.global_step)
+            _check_weights(trainer, pl_module)
+            raise _diverged(trainer, f"val/loss is {float(loss)}", trainer.global_step)
+
+    def on_save_checkpoint(
+        self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        """Save no weights that are not finite."""
+        _check_weights(trainer, pl_module)
 
     def _record_if_not_finite(self, values: Tensor, cause: int) -> None:
         """Record step and cause if the values are not finite and no earlier ones were."""
         code = self._step * len(CAUSES) + cause
         found = torch.where(values.detach().sum(dtype=torch.float32).isfinite(), _NEVER, code)
         self._first = found if self._first is None else torch.minimum(self._first, found)
+
+
+def _check_weights(trainer: L.Trainer, module: L.LightningModule) -> None:
+    """Raise for a parameter that is not finite or a buffer that is NaN.
+
+    Infinite buffers are valid: attention masks have them.
+    """
+    fine = {name: value.detach().isfinite().all() for name, value in module.named_parameters()}
+    fine |= {name: ~value.isnan().any() for name, value in module.named_buffers()}
+    # Read together, because each reading waits for the device.
+    for name, is_fine in zip(fine, torch.stack(list(fine.values())).tolist(), strict=True):
+        if not is_fine:
+            raise _diverged(trainer, f"{name} is not finite", trainer.global_step)
+
+
+def _diverged(trainer: L.Trainer, what: str, step: int) -> RunFailed:
+    """The error of a run in which ``what`` became non-finite in ``step``, counted from 1."""
+    lr = trainer.lightning_module.learning_rates[step]  # type: ignore[index]
+    hint = FLOAT16_HINT if trainer.precision == "16-mixed" else STEPS_HINT
+    if what.startswith(CAUSES[0]):
+        hint = IMAGES_HINT
+    return RunFailed(
+        f"training diverged: {what} at step {step} (epoch {trainer.current_epoch + 1}, lr {lr:g}, "
+        f"precision {trainer.precision}); {hint}"
+    )

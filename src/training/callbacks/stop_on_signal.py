@@ -5,7 +5,6 @@ import shlex
 import signal
 from collections.abc import Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 import lightning as L
@@ -43,13 +42,8 @@ class StopRequest:
         self._handling.__enter__()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._handling.__exit__(kind, error, trace)
+    def __exit__(self, *error: Any) -> None:
+        self._handling.__exit__(*error)
 
     def interrupted(self, where: str = "") -> Interrupted:
         """The exception for the received signal; ``where`` becomes part of its message."""
@@ -92,7 +86,6 @@ class StopOnSignal(Checkpoint):
         connector.register_signal_handlers = lambda: None
 
     def on_fit_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Begin to check for signals in the loop."""
         if trainer.world_size > 1:
             # A CPU group of its own: the check in each step must not wait for a GPU.
             self._cpu_group = dist.new_group(backend="gloo")

@@ -1,6 +1,6 @@
 """Exponential moving average of the weights, with a warm-up of its decay."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from lightning.pytorch.callbacks import WeightAveraging
 from torch import Tensor
@@ -17,22 +17,14 @@ class EMAWeightAveraging(WeightAveraging):
     """
 
     def __init__(self, decay: float, every_n_steps: int):
-        super().__init__(multi_avg_fn=_warmed_up_average(decay))
+        def update(averaged: Sequence[Tensor], current: Sequence[Tensor], updates: Tensor) -> None:
+            done = int(updates)
+            kept = min(decay, (1 + done) / (10 + done))
+            get_ema_multi_avg_fn(kept)(averaged, current, updates)
+
+        super().__init__(multi_avg_fn=update)
         self.every_n_steps = every_n_steps
 
     def should_update(self, step_idx: int | None = None, epoch_idx: int | None = None) -> bool:
         """Whether to update after a step, counted from 0; never at the end of an epoch."""
         return step_idx is not None and step_idx % self.every_n_steps == 0
-
-
-def _warmed_up_average(
-    decay: float,
-) -> Callable[[Sequence[Tensor], Sequence[Tensor], Tensor], None]:
-    """Build the ``multi_avg_fn`` of torch's AveragedModel."""
-
-    def update(averaged: Sequence[Tensor], current: Sequence[Tensor], updates: Tensor) -> None:
-        done = int(updates)
-        kept = min(decay, (1 + done) / (10 + done))
-        get_ema_multi_avg_fn(kept)(averaged, current, updates)
-
-    return update
