@@ -44,10 +44,3 @@ def check_model_name(kind: str, name: str, known: Iterable[str], *, listed_by: s
     hint = f"did you mean {suggestions}? " if suggestions else ""
     accepted = f"any of the {len(known)} in {listed_by}" if listed_by else ", ".join(known)
     raise ValueError(f"unknown {kind} {name!r}: {hint}accepted: {accepted}")
-
-
-def check_at_least_one(**numbers: int) -> None:
-    """Raise ValueError for the first of the named numbers that is below 1."""
-    for name, number in numbers.items():
-        if number < 1:
-            raise ValueError(f"{name} must be at least 1, got {number}")

@@ -59,10 +59,6 @@ def _mix(word: _Word) -> _Word:
 
 def _key(seed: int, epoch: int | Tensor, stream: int) -> tuple[int | Tensor, int | Tensor]:
     """Key of two 32-bit words for seed, epoch and stream."""
-    if not 0 <= seed < 1 << 64:
-        raise ValueError(f"seed must be in 0..2**64-1, got {seed}")
-    if isinstance(epoch, int) and not 0 <= epoch <= _MASK:
-        raise ValueError(f"epoch must be in 0..2**32-1, got {epoch}")
     first, second = (
         _mix(_mix(_mix(start ^ (seed & _MASK)) ^ (seed >> 32)) ^ stream) for start in _STARTS
     )
@@ -78,7 +74,7 @@ def words(seed: int, epoch: int | Tensor, indices: Tensor, draws: int, *, stream
             that a captured CUDA graph can be replayed in the next epoch.
         indices: int64 (N,), positions of the samples in the data set, 0..2**32-1.
         draws: number of words for each sample; more draws do not change the first ones.
-        stream: use of the words, see `Stream`.
+        stream: a `Stream`.
     """
     first, second = _key(seed, epoch, stream)
     draw = torch.arange(draws, dtype=torch.int64, device=indices.device)
@@ -114,7 +110,5 @@ def permutation(
     The samples are sorted by one word each. Words of one draw are a bijection of the index, so
     there are no ties that devices could break differently.
     """
-    if not 0 <= n <= 1 << 32:
-        raise ValueError(f"the number of samples must be in 0..2**32, got {n}")
     samples = torch.arange(n, dtype=torch.int64, device=device)
     return torch.argsort(words(seed, epoch, samples, 1, stream=Stream.ORDER)[:, 0])

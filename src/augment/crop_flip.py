@@ -5,8 +5,6 @@ from torch import Tensor
 
 from src.augment.counter_rng import Stream, uniform
 
-CROP_MODES = ("zeros", "reflect")
-
 
 def _pad(pixels: Tensor, padding: int, mode: str) -> Tensor:
     """Pad (N, H, W, C) on all sides by zeros or by reflection; the result is contiguous."""
@@ -31,19 +29,13 @@ def crop(
     The augmentation of He et al., "Deep Residual Learning", section 4.2 (arXiv:1512.03385).
 
     Args:
-        images: uint8 (N, C, H, W); fastest when channels-last.
+        images: uint8 (N, C, H, W); fastest when channels-last, as the result always is.
         offset_y: int64 (N,), 0..2*padding, first row of the crop in the padded image; `padding`
-            returns the image itself.
-        offset_x: the same for columns.
+            returns the image itself. `offset_x` is the same for columns.
         padding: pixels added on each side, at least 1.
         mode: "zeros" (black) or "reflect" (mirrored, the edge pixel not repeated).
-
-    Returns:
-        (N, C, H, W) of the dtype of `images`, channels-last in memory.
     """
     samples, channels, height, width = images.shape
-    if mode not in CROP_MODES:
-        raise ValueError(f"augment.crop_mode must be one of {', '.join(CROP_MODES)}, got {mode!r}")
     if mode == "reflect" and padding >= min(height, width):
         raise ValueError(
             f"augment.crop_padding must be in 0..{min(height, width) - 1} when augment.crop_mode is"

@@ -19,12 +19,8 @@ class Boxes(NamedTuple):
 
     def clipped(self, height: int, width: int) -> "Boxes":
         """The parts of the boxes inside of the image."""
-        return Boxes(
-            self.top.clamp(0, height),
-            self.bottom.clamp(0, height),
-            self.left.clamp(0, width),
-            self.right.clamp(0, width),
-        )
+        rows = self.top.clamp(0, height), self.bottom.clamp(0, height)
+        return Boxes(*rows, self.left.clamp(0, width), self.right.clamp(0, width))
 
     def area(self) -> Tensor:
         """Number of pixels in each box: int64 (N,)."""
@@ -90,11 +86,9 @@ def erase_boxes(
     Args:
         draws: float32 (N, ERASE_DRAWS) in [0, 1): whether to erase, position in y and in x, then
             area and aspect of each attempt.
-        height: of the images, in pixels.
-        width: of the images, in pixels.
         probability: of an image to be erased.
         area: range of the box's share of the image.
-        aspect: range of its height over its width.
+        aspect: range of the box's height over its width.
     """
     shares = area[0] + (area[1] - area[0]) * draws[:, 3::2]
     aspects = aspect[0] + (aspect[1] - aspect[0]) * draws[:, 4::2]

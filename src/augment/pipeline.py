@@ -7,14 +7,7 @@ from torch import Tensor
 
 from src.augment.counter_rng import Stream, integers, uniform
 from src.augment.crop_flip import alternating_flip, crop, flip, random_flip
-from src.augment.erase import (
-    ERASE_DRAWS,
-    channel_means,
-    cutout,
-    erase,
-    erase_boxes,
-    noise,
-)
+from src.augment.erase import ERASE_DRAWS, channel_means, cutout, erase, erase_boxes, noise
 from src.augment.mix import beta_quantile, cutmix, cutmix_boxes, mix_targets, mixup
 
 FLIPS = {"random": random_flip, "alternating": alternating_flip}
@@ -80,12 +73,10 @@ class Augment:
 
         Args:
             images: uint8 (M, C, H, W), M = N, or 2N when `mixes`: the samples, then their partners
-                in
-                the same order. A partner is cropped, flipped and erased by its own index.
+                in the same order. A partner is cropped, flipped and erased by its own index.
             labels: int64 (M,).
             indices: int64 (M,), positions in the training set.
             epoch: see `src.augment.counter_rng.words`.
-            num_classes: width of the soft targets.
 
         Returns:
             Images (N, C, H, W), uint8, or float32 in 0..255 when `mixup` is on; the samples' own
@@ -126,11 +117,6 @@ class Augment:
     def _mixing(
         self, images: Tensor, labels: Tensor, indices: Tensor, epoch: int | Tensor, num_classes: int
     ) -> tuple[Tensor, Tensor, Tensor]:
-        if len(images) % 2:
-            raise ValueError(
-                "a batch to be mixed holds the samples, then as many partners;"
-                f" got {len(images)} rows"
-            )
         images, partners = images.chunk(2)
         labels, partner_labels = labels.chunk(2)
         indices = indices.chunk(2)[0]
@@ -147,8 +133,8 @@ class Augment:
         if self.cutmix:
             height, width = images.shape[2:]
             share = beta_quantile(draws[:, 2], self.cutmix)
+            share = torch.where(mixed & cuts, share, 1.0)
             y, x = integers(self.seed, epoch, indices, (height, width), stream=Stream.CUTMIX_CENTER)
-            share = torch.where(mixed & cuts, share, torch.ones_like(share))
             boxes = cutmix_boxes(share, y, x, height, width)
             images, left = cutmix(images, partners, boxes)
             ratio = ratio * left

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from src.errors import one_line
-from src.text import check_at_least_one, check_model_name
+from src.text import check_model_name
 
 # By default these return a tuple in training: the logits and those of auxiliary classifiers.
 _WITH_AUXILIARY_OUTPUTS = ("googlenet", "inception_v3")
@@ -31,7 +31,6 @@ def build_torchvision(
     """
     from torchvision import models
 
-    check_at_least_one(num_classes=num_classes, in_channels=in_channels)
     check_model_name(
         "torchvision model",
         name,
@@ -86,7 +85,6 @@ def build_timm(
             f"timm model {name!r} needs the timm package, which is not installed: pip install timm"
         ) from error
 
-    check_at_least_one(num_classes=num_classes, in_channels=in_channels)
     if ":" not in name and not timm.is_model(name):
         known = timm.list_models()
         check_model_name(
@@ -108,16 +106,15 @@ def _replace_classifier(model: nn.Module, num_classes: int) -> None:
     """Replace the last layer of `model`, unless it has `num_classes` outputs."""
     layers = [(p, m) for p, m in model.named_modules() if isinstance(m, (nn.Linear, nn.Conv2d))]
     path, old = layers[-1]
-    new: nn.Linear | nn.Conv2d
+    if len(old.weight) == num_classes:
+        return
+    bias = old.bias is not None
+    new: nn.Module
     if isinstance(old, nn.Linear):
-        if old.out_features == num_classes:
-            return
-        new = nn.Linear(old.in_features, num_classes, bias=old.bias is not None)
+        new = nn.Linear(old.in_features, num_classes, bias=bias)
     else:
-        if old.out_channels == num_classes:
-            return
         assert old.kernel_size == (1, 1), "the classifying convolution is 1x1"
-        new = nn.Conv2d(old.in_channels, num_classes, 1, bias=old.bias is not None)
+        new = nn.Conv2d(old.in_channels, num_classes, 1, bias=bias)
     model.set_submodule(path, new)
 
 

@@ -1,11 +1,12 @@
-"""Residual networks: a table of all variants, the network, its builder."""
+"""Residual networks: shortcuts, blocks, a table of all variants, the network, its builder."""
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, cast
 
 from torch import Tensor, nn
+from torch.nn import functional as F
 
-from src.models.blocks import BLOCKS, make_stem
 from src.text import check_model_name
 
 
@@ -26,14 +27,10 @@ class Variant:
     stem: str = "cifar"
     shortcut: str = "B"
 
-    def __post_init__(self) -> None:
-        assert self.depths and len(self.depths) == len(self.widths), "a depth and a width a stage"
-
 
 def _cifar_resnet(layers: int) -> Variant:
     """Variant of 6n+2 layers: He et al. 2015, arXiv:1512.03385, section 4.2."""
-    n, rest = divmod(layers - 2, 6)
-    assert rest == 0
+    n = (layers - 2) // 6
     return Variant("basic", (n, n, n), (16, 32, 64), shortcut="A")
 
 
@@ -59,6 +56,130 @@ VARIANTS: dict[str, Variant] = {
     "wide_resnet50": Variant("bottleneck", (3, 4, 6, 3), base_width=128),
     "wide_resnet101": Variant("bottleneck", (3, 4, 23, 3), base_width=128),
 }
+
+
+class ZeroPadShortcut(nn.Module):
+    """Option A: every `stride`-th pixel, with zeros for the added channels.
+
+    (N, in_channels, H, W) -> (N, out_channels, ceil(H / stride), ceil(W / stride)); no parameters.
+    He et al. 2015, arXiv:1512.03385, sections 3.3 and 4.1.
+    """
+
+    def __init__(self, in_channels: int, out_channels: int, stride: int) -> None:
+        super().__init__()
+        self.extra_channels = out_channels - in_channels
+        self.stride = stride
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x[:, :, :: self.stride, :: self.stride]
+        return F.pad(x, (0, 0, 0, 0, 0, self.extra_channels))
+
+
+def make_shortcut(
+    shortcut: str, in_channels: int, out_channels: int, stride: int, *, bias: bool
+) -> nn.Module | None:
+    """Shortcut of a block; None in a plain network.
+
+    `A` pads with zeros and `B` projects where the shape changes, both are the identity elsewhere;
+    `C` projects in every block; `none` is the plain network (He et al. 2015, arXiv:1512.03385,
+    sections 3.3 and 4.1, table 3).
+    """
+    if shortcut == "none":
+        return None
+    changes_shape = stride != 1 or in_channels != out_channels
+    if shortcut == "C" or (shortcut == "B" and changes_shape):
+        return nn.Sequential(
+            nn.Conv2d(in_channels, out_channels, 1, stride, bias=bias),
+            nn.BatchNorm2d(out_channels),
+        )
+    if changes_shape:
+        return ZeroPadShortcut(in_channels, out_channels, stride)
+    return nn.Identity()
+
+
+class BasicBlock(nn.Module):
+    """Two 3x3 convolutions and a shortcut: the block of ResNet-18 and ResNet-34.
+
+    (N, in_channels, H, W) -> (N, width, H / stride, W / stride), sizes rounded up.
+    """
+
+    expansion = 1
+
+    def __init__(
+        self,
+        variant: Variant,
+        in_channels: int,
+        width: int,
+        *,
+        stride: int,
+        shortcut: str,
+        conv_bias: bool,
+        zero_init_residual: bool,
+    ) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(in_channels, width, 3, stride, padding=1, bias=conv_bias)
+        self.bn1 = nn.BatchNorm2d(width)
+        self.relu = nn.ReLU(inplace=True)
+        self.conv2 = nn.Conv2d(width, width, 3, padding=1, bias=conv_bias)
+        self.bn2 = nn.BatchNorm2d(width)
+        # torchvision's name for the shortcut; nn.Identity adds no key to the state dict.
+        self.downsample = make_shortcut(shortcut, in_channels, width, stride, bias=conv_bias)
+        if zero_init_residual:
+            nn.init.zeros_(self.bn2.weight)
+
+    def forward(self, x: Tensor) -> Tensor:
+        out = self.relu(self.bn1(self.conv1(x)))
+        out = self.bn2(self.conv2(out))
+        if self.downsample is not None:
+            out = out + self.downsample(x)
+        return self.relu(out)
+
+
+class Bottleneck(nn.Module):
+    """1x1, 3x3 and 1x1 convolutions and a shortcut: the block of ResNet-50 and deeper.
+
+    (N, in_channels, H, W) -> (N, 4 * width, H / stride, W / stride), sizes rounded up. The 3x3
+    convolution has `cardinality` groups of `width * base_width / 64` channels: more groups make a
+    ResNeXt (Xie et al. 2016, arXiv:1611.05431, table 1), wider ones a wide ResNet (Zagoruyko &
+    Komodakis 2016, arXiv:1605.07146, WRN-50-2-bottleneck). The stride is on the 3x3 convolution, as
+    in torchvision ("ResNet v1.5"); the paper's is on the first 1x1, which skips 3 pixels of 4.
+    """
+
+    expansion = 4
+
+    def __init__(
+        self,
+        variant: Variant,
+        in_channels: int,
+        width: int,
+        *,
+        stride: int,
+        shortcut: str,
+        conv_bias: bool,
+        zero_init_residual: bool,
+    ) -> None:
+        super().__init__()
+        groups = variant.cardinality
+        inner = width * variant.base_width // 64 * groups
+        out_channels = width * self.expansion
+        self.conv1 = nn.Conv2d(in_channels, inner, 1, bias=conv_bias)
+        self.bn1 = nn.BatchNorm2d(inner)
+        self.conv2 = nn.Conv2d(inner, inner, 3, stride, padding=1, groups=groups, bias=conv_bias)
+        self.bn2 = nn.BatchNorm2d(inner)
+        self.conv3 = nn.Conv2d(inner, out_channels, 1, bias=conv_bias)
+        self.bn3 = nn.BatchNorm2d(out_channels)
+        self.relu = nn.ReLU(inplace=True)
+        self.downsample = make_shortcut(shortcut, in_channels, out_channels, stride, bias=conv_bias)
+        if zero_init_residual:
+            nn.init.zeros_(self.bn3.weight)
+
+    def forward(self, x: Tensor) -> Tensor:
+        out = self.relu(self.bn1(self.conv1(x)))
+        out = self.relu(self.bn2(self.conv2(out)))
+        out = self.bn3(self.conv3(out))
+        if self.downsample is not None:
+            out = out + self.downsample(x)
+        return self.relu(out)
 
 
 class ResNet(nn.Module):
@@ -92,43 +213,47 @@ class ResNet(nn.Module):
     ) -> None:
         super().__init__()
         self.variant = variant
-        self.stem = variant.stem if stem is None else stem
-        self.shortcut = variant.shortcut if shortcut is None else shortcut
-
-        width = variant.widths[0]
-        self.conv1, self.maxpool = make_stem(self.stem, in_channels, width, bias=conv_bias)
-        self.bn1 = nn.BatchNorm2d(width)
+        self.stem = stem or variant.stem
+        self.shortcut = shortcut or variant.shortcut
+        self._add_stem(in_channels, conv_bias)
         self.relu = nn.ReLU(inplace=True)
-
-        block = BLOCKS[variant.block]
-        channels = width
+        kind = Bottleneck if variant.block == "bottleneck" else BasicBlock
+        block = partial(
+            kind,
+            variant,
+            shortcut=self.shortcut,
+            conv_bias=conv_bias,
+            zero_init_residual=zero_init_residual,
+        )
+        channels = variant.widths[0]
         for stage, (depth, width) in enumerate(zip(variant.depths, variant.widths, strict=True)):
             blocks = nn.Sequential()
             for index in range(depth):
-                blocks.append(
-                    block(
-                        channels,
-                        width,
-                        stride=2 if stage > 0 and index == 0 else 1,
-                        shortcut=self.shortcut,
-                        cardinality=variant.cardinality,
-                        base_width=variant.base_width,
-                        conv_bias=conv_bias,
-                        zero_init_residual=zero_init_residual,
-                    )
-                )
-                channels = width * block.expansion
+                stride = 2 if stage > 0 and index == 0 else 1
+                blocks.append(block(channels, width, stride=stride))
+                channels = width * kind.expansion
             self.add_module(f"layer{stage + 1}", blocks)
-
         self.avgpool = nn.AdaptiveAvgPool2d(1)
         self.dropout = nn.Dropout(dropout)
         self.fc = nn.Linear(channels, num_classes)
-        self._initialize_convolutions()
-        for module in self.modules():
-            if isinstance(module, nn.BatchNorm2d):
-                module.momentum = norm_momentum
+        self._initialize(norm_momentum)
 
-    def _initialize_convolutions(self) -> None:
+    def _add_stem(self, in_channels: int, conv_bias: bool) -> None:
+        """Add the first convolution, its norm, and the pooling after their activation.
+
+        `imagenet` (He et al. 2015, table 1) divides the size by 4; `cifar` (section 4.2) keeps it,
+        because a 32x32 image is small already.
+        """
+        width = self.variant.widths[0]
+        if self.stem == "imagenet":
+            self.conv1 = nn.Conv2d(in_channels, width, 7, stride=2, padding=3, bias=conv_bias)
+            self.maxpool: nn.Module = nn.MaxPool2d(3, stride=2, padding=1)
+        else:
+            self.conv1 = nn.Conv2d(in_channels, width, 3, padding=1, bias=conv_bias)
+            self.maxpool = nn.Identity()
+        self.bn1 = nn.BatchNorm2d(width)
+
+    def _initialize(self, norm_momentum: float) -> None:
         """Initialize the convolutions: He et al. 2015, arXiv:1502.01852, with fan-out.
 
         Norms start at weight 1 and bias 0, torch's default, except where a block has zeroed its
@@ -139,6 +264,8 @@ class ResNet(nn.Module):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
                 if module.bias is not None:
                     nn.init.zeros_(module.bias)
+            elif isinstance(module, nn.BatchNorm2d):
+                module.momentum = norm_momentum
 
     @property
     def stages(self) -> list[nn.Module]:

@@ -1,9 +1,10 @@
 """Layer-by-layer summary of a network: sizes, parameters and multiply-adds."""
 
 import copy
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -11,7 +12,6 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from src.errors import one_line
-from src.text import check_at_least_one
 
 Size = tuple[int, ...]
 
@@ -27,13 +27,17 @@ class LayerRow:
     parameters: int
     multiply_adds: int
 
+    def as_cells(self) -> tuple[str, ...]:
+        sizes = _text(self.input_size), _text(self.output_size)
+        return (self.name, self.type, *sizes, f"{self.parameters:,}", f"{self.multiply_adds:,}")
+
 
 @dataclass(frozen=True)
 class ModelSummary:
     """Layers in the order of execution, and totals of the whole network for one image.
 
-    The totals include operations outside of layers, such as a position embedding. `output_size` has
-    no batch dimension; it is None when the network does not return a tensor.
+    The totals include what is outside of layers, such as a position embedding. `output_size` has no
+    batch dimension; it is None when the network does not return a tensor.
     """
 
     rows: tuple[LayerRow, ...]
@@ -45,9 +49,10 @@ class ModelSummary:
     def as_table(self) -> str:
         """Aligned text table with a line for each layer, and the totals."""
         header = ("Layer", "Type", "Input", "Output", "Parameters", "Multiply-adds")
-        cells = [header, *(_cells(row) for row in self.rows)]
-        widths = [max(len(line[column]) for line in cells) for column in range(len(header))]
-        lines = [_aligned(line, widths) for line in cells]
+        cells = [header, *(row.as_cells() for row in self.rows)]
+        widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+        aligned = [f"{{:{side}{width}}}" for side, width in zip("<<<<>>", widths, strict=True)]
+        lines = ["  ".join(aligned).format(*line) for line in cells]
         rule = "-" * len(lines[0])
         totals = (
             f"Parameters     {self.parameters:,}",
@@ -65,8 +70,6 @@ def summarize(model: nn.Module, input_size: tuple[int, int, int]) -> ModelSummar
     pooling) are not counted, as in He et al. 2015 (arXiv:1512.03385, table 1). Raises ValueError
     when `model` cannot take such an image.
     """
-    channels, height, width = input_size
-    check_at_least_one(channels=channels, height=height, width=width)
     # First on meta, because on the CPU torch 2.15's FlopCounterMode does not count the fused
     # attention of `nn.MultiheadAttention`; on the CPU for code such as `if x.max() > 1`, which
     # needs values.
@@ -94,46 +97,48 @@ def _on_meta(model: nn.Module) -> nn.Module:
 @torch.no_grad()
 def _run(model: nn.Module, input_size: Size) -> ModelSummary:
     """Summarize a copy of a network, on which the hooks stay, by one forward pass."""
-    counter = FlopCounterMode(display=False)
-    rows: list[LayerRow] = []
-    counted: set[int] = set()  # parameters; a layer that is called twice counts once
-    start = 0
-
-    def multiply_adds() -> int:
-        return counter.get_total_flops() // 2
-
-    def before(*_: object) -> None:
-        nonlocal start
-        start = multiply_adds()
-
-    def after(name: str) -> Callable[[nn.Module, Any, Any], None]:
-        def record(module: nn.Module, inputs: Any, output: Any) -> None:
-            parameters = list(module.parameters())
-            sizes = _size(inputs), _size(output)
-            if parameters or sizes[0] != sizes[1]:
-                count = _count(p for p in parameters if id(p) not in counted)
-                counted.update(map(id, parameters))
-                work = multiply_adds() - start
-                rows.append(LayerRow(name, type(module).__name__, *sizes, count, work))
-
-        return record
-
-    for name, module in model.named_modules():
-        # Attention is one row, because it does not call its output projection as a module.
-        if isinstance(module, nn.MultiheadAttention) or not any(module.children()):
-            module.register_forward_pre_hook(before)
-            module.register_forward_hook(after(name))
+    recorder = _LayerRecorder(model)
     first = next(model.parameters(), torch.empty(0))
     image = torch.zeros(1, *input_size, dtype=first.dtype, device=first.device)
-    with counter:
+    with recorder.counter:
         output = model.eval()(image)
     return ModelSummary(
-        rows=tuple(rows),
+        rows=tuple(recorder.rows),
         output_size=tuple(output.shape[1:]) if isinstance(output, Tensor) else None,
         parameters=_count(model.parameters()),
         trainable=_count(p for p in model.parameters() if p.requires_grad),
-        multiply_adds=multiply_adds(),
+        multiply_adds=recorder.multiply_adds(),
     )
+
+
+class _LayerRecorder:
+    """Hooks on the layers of a network that record a row for each call."""
+
+    def __init__(self, model: nn.Module):
+        self.counter = FlopCounterMode(display=False)
+        self.rows: list[LayerRow] = []
+        self._counted: set[int] = set()  # parameters; a layer that is called twice counts once
+        self._before = 0  # multiply-adds
+        for name, module in model.named_modules():
+            # Attention is one row, because it does not call its output projection as a module.
+            if isinstance(module, nn.MultiheadAttention) or not any(module.children()):
+                module.register_forward_pre_hook(self._begin)
+                module.register_forward_hook(partial(self._record, name))
+
+    def multiply_adds(self) -> int:
+        return self.counter.get_total_flops() // 2
+
+    def _begin(self, *_: object) -> None:
+        self._before = self.multiply_adds()
+
+    def _record(self, name: str, module: nn.Module, inputs: Any, output: Any) -> None:
+        parameters = list(module.parameters())
+        sizes = _size(inputs), _size(output)
+        if parameters or sizes[0] != sizes[1]:
+            count = _count(p for p in parameters if id(p) not in self._counted)
+            self._counted.update(map(id, parameters))
+            work = self.multiply_adds() - self._before
+            self.rows.append(LayerRow(name, type(module).__name__, *sizes, count, work))
 
 
 def _size(value: Any) -> Size:
@@ -151,17 +156,3 @@ def _count(parameters: Iterable[Tensor]) -> int:
 
 def _text(size: Size) -> str:
     return "x".join(map(str, size))
-
-
-def _cells(row: LayerRow) -> tuple[str, ...]:
-    sizes = _text(row.input_size), _text(row.output_size)
-    return (row.name, row.type, *sizes, f"{row.parameters:,}", f"{row.multiply_adds:,}")
-
-
-def _aligned(line: tuple[str, ...], widths: list[int]) -> str:
-    """Align four columns of text to the left and two of numbers to the right."""
-    padded = [
-        cell.ljust(width) if column < 4 else cell.rjust(width)
-        for column, (cell, width) in enumerate(zip(line, widths, strict=True))
-    ]
-    return "  ".join(padded)
