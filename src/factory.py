@@ -11,14 +11,14 @@ from hydra.utils import get_class, instantiate
 from torch import nn
 from torch.optim import Optimizer
 
-from src.config.schema import ResNetConfig
+from src.config.schema import Options, ResNetConfig
 from src.errors import UserError, as_user_errors, one_line
 from src.models.resnet import build_model
 from src.training.muon import muon
 from src.training.optimizers import adam, custom, sgd
 
 
-def build_backbone(model: ResNetConfig | dict[str, Any], classes: int, channels: int) -> nn.Module:
+def build_backbone(model: ResNetConfig | Options, classes: int, channels: int) -> nn.Module:
     """Build the network that the settings name."""
     options = dict(model) if isinstance(model, dict) else asdict(model)
     for key, value in (("num_classes", classes), ("in_channels", channels)):
@@ -39,25 +39,20 @@ def build_backbone(model: ResNetConfig | dict[str, Any], classes: int, channels:
     return network
 
 
-_NOT_PRETRAINED: dict[str, Any] = {
-    "checkpoint": None,
+_NOT_PRETRAINED: Options = {
+    **dict.fromkeys(("checkpoint", "weights", "weights_backbone", "weights_path")),
     "checkpoint_path": "",  # timm 1.0 tests whether it is empty
     "pretrained": False,
-    "weights": None,
-    "weights_backbone": None,
-    "weights_path": None,
 }
 """Options of torchvision and timm for pretrained weights, at the values that load none."""
 
 
-def without_pretrained_weights(
-    model: ResNetConfig | dict[str, Any],
-) -> ResNetConfig | dict[str, Any]:
+def without_pretrained_weights(model: ResNetConfig | Options) -> ResNetConfig | Options:
     """The settings of a network whose weights come from a checkpoint.
 
     Pretrained weights would be downloaded, or read from a file that may be gone, for nothing.
     """
-    if not isinstance(model, dict):
+    if isinstance(model, ResNetConfig):
         return model
     return model | {key: off for key, off in _NOT_PRETRAINED.items() if key in model}
 

@@ -8,38 +8,25 @@ from torch import Tensor
 from src.augment.erase import Boxes, boxes_around
 
 _CELLS = 1 << 12  # a power of two, so that the position in the table is exact in float32
-_NODES = 1 << 16
 
 
 @lru_cache(maxsize=16)
 def _beta_table(alpha: float, device: torch.device) -> Tensor:
-    """Quantiles of Beta(alpha, alpha) at k / 4096: float32 (4097,) on `device`.
+    """Quantiles of Beta(alpha, alpha) at k / 4096: float32 (4097,) on `device`."""
+    from scipy.special import betaincinv
 
-    The density x^(alpha-1) (1-x)^(alpha-1) is integrated over 0..1/2 by the trapezoid rule and
-    mirrored. Below alpha = 1 it has a pole at 0, which the substitution t = x^alpha removes.
-    """
-    power = min(alpha, 1.0)
-    t = torch.linspace(0, 0.5**power, _NODES + 1, dtype=torch.float64)
-    x = t ** (1 / power)
-    # Relative to its value at 1/2, in factors of at most 2, so that no alpha over- or underflows.
-    density = (4 * x * (1 - x)) ** (alpha - power) * (2 * (1 - x)) ** (power - 1)
-    mass = torch.cumulative_trapezoid(density, t)
-    cdf = torch.cat((mass.new_zeros(1), mass * (0.5 / mass[-1])))
     wanted = torch.linspace(0, 0.5, _CELLS // 2 + 1, dtype=torch.float64)
     # Half the smallest draw instead of 0: the quantile of 0 is 0 for every alpha, and interpolation
     # from there would leave the distribution of a large alpha.
     wanted[0] = 2.0**-25
-    right = torch.searchsorted(cdf, wanted).clamp(1, _NODES)
-    step = (wanted - cdf[right - 1]) / (cdf[right] - cdf[right - 1])
-    lower = (t[right - 1] + step * (t[right] - t[right - 1])) ** (1 / power)
-    lower[-1] = 0.5
+    lower = torch.from_numpy(betaincinv(alpha, alpha, wanted.numpy()))
     return torch.cat((lower, 1 - lower[:-1].flip(0))).float().to(device)
 
 
 def beta_quantile(uniform: Tensor, alpha: float) -> Tensor:
     """Map uniform numbers in [0, 1) to numbers of Beta(alpha, alpha): float32 in [0, 1].
 
-    Interpolates linearly between 4,097 quantiles; alpha is positive.
+    Interpolates linearly between 4,097 quantiles.
     """
     if alpha == 1.0:
         return uniform

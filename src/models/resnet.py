@@ -1,7 +1,6 @@
 """Residual networks: shortcuts, blocks, a table of all variants, the network, its builder."""
 
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, cast
 
 from torch import Tensor, nn
@@ -104,28 +103,19 @@ class BasicBlock(nn.Module):
     """
 
     expansion = 1
+    last_norm = "bn2"
 
     def __init__(
-        self,
-        variant: Variant,
-        in_channels: int,
-        width: int,
-        *,
-        stride: int,
-        shortcut: str,
-        conv_bias: bool,
-        zero_init_residual: bool,
+        self, variant: Variant, in_channels: int, width: int, stride: int, shortcut: str, bias: bool
     ) -> None:
         super().__init__()
-        self.conv1 = nn.Conv2d(in_channels, width, 3, stride, padding=1, bias=conv_bias)
+        self.conv1 = nn.Conv2d(in_channels, width, 3, stride, padding=1, bias=bias)
         self.bn1 = nn.BatchNorm2d(width)
         self.relu = nn.ReLU(inplace=True)
-        self.conv2 = nn.Conv2d(width, width, 3, padding=1, bias=conv_bias)
+        self.conv2 = nn.Conv2d(width, width, 3, padding=1, bias=bias)
         self.bn2 = nn.BatchNorm2d(width)
         # torchvision's name for the shortcut; nn.Identity adds no key to the state dict.
-        self.downsample = make_shortcut(shortcut, in_channels, width, stride, bias=conv_bias)
-        if zero_init_residual:
-            nn.init.zeros_(self.bn2.weight)
+        self.downsample = make_shortcut(shortcut, in_channels, width, stride, bias=bias)
 
     def forward(self, x: Tensor) -> Tensor:
         out = self.relu(self.bn1(self.conv1(x)))
@@ -146,32 +136,23 @@ class Bottleneck(nn.Module):
     """
 
     expansion = 4
+    last_norm = "bn3"
 
     def __init__(
-        self,
-        variant: Variant,
-        in_channels: int,
-        width: int,
-        *,
-        stride: int,
-        shortcut: str,
-        conv_bias: bool,
-        zero_init_residual: bool,
+        self, variant: Variant, in_channels: int, width: int, stride: int, shortcut: str, bias: bool
     ) -> None:
         super().__init__()
         groups = variant.cardinality
         inner = width * variant.base_width // 64 * groups
         out_channels = width * self.expansion
-        self.conv1 = nn.Conv2d(in_channels, inner, 1, bias=conv_bias)
+        self.conv1 = nn.Conv2d(in_channels, inner, 1, bias=bias)
         self.bn1 = nn.BatchNorm2d(inner)
-        self.conv2 = nn.Conv2d(inner, inner, 3, stride, padding=1, groups=groups, bias=conv_bias)
+        self.conv2 = nn.Conv2d(inner, inner, 3, stride, padding=1, groups=groups, bias=bias)
         self.bn2 = nn.BatchNorm2d(inner)
-        self.conv3 = nn.Conv2d(inner, out_channels, 1, bias=conv_bias)
+        self.conv3 = nn.Conv2d(inner, out_channels, 1, bias=bias)
         self.bn3 = nn.BatchNorm2d(out_channels)
         self.relu = nn.ReLU(inplace=True)
-        self.downsample = make_shortcut(shortcut, in_channels, out_channels, stride, bias=conv_bias)
-        if zero_init_residual:
-            nn.init.zeros_(self.bn3.weight)
+        self.downsample = make_shortcut(shortcut, in_channels, out_channels, stride, bias=bias)
 
     def forward(self, x: Tensor) -> Tensor:
         out = self.relu(self.bn1(self.conv1(x)))
@@ -217,26 +198,19 @@ class ResNet(nn.Module):
         self.shortcut = shortcut or variant.shortcut
         self._add_stem(in_channels, conv_bias)
         self.relu = nn.ReLU(inplace=True)
-        kind = Bottleneck if variant.block == "bottleneck" else BasicBlock
-        block = partial(
-            kind,
-            variant,
-            shortcut=self.shortcut,
-            conv_bias=conv_bias,
-            zero_init_residual=zero_init_residual,
-        )
+        block = Bottleneck if variant.block == "bottleneck" else BasicBlock
         channels = variant.widths[0]
         for stage, (depth, width) in enumerate(zip(variant.depths, variant.widths, strict=True)):
             blocks = nn.Sequential()
             for index in range(depth):
                 stride = 2 if stage > 0 and index == 0 else 1
-                blocks.append(block(channels, width, stride=stride))
-                channels = width * kind.expansion
+                blocks.append(block(variant, channels, width, stride, self.shortcut, conv_bias))
+                channels = width * block.expansion
             self.add_module(f"layer{stage + 1}", blocks)
         self.avgpool = nn.AdaptiveAvgPool2d(1)
         self.dropout = nn.Dropout(dropout)
         self.fc = nn.Linear(channels, num_classes)
-        self._initialize(norm_momentum)
+        self._initialize(norm_momentum, zero_init_residual)
 
     def _add_stem(self, in_channels: int, conv_bias: bool) -> None:
         """Add the first convolution, its norm, and the pooling after their activation.
@@ -253,11 +227,10 @@ class ResNet(nn.Module):
             self.maxpool = nn.Identity()
         self.bn1 = nn.BatchNorm2d(width)
 
-    def _initialize(self, norm_momentum: float) -> None:
+    def _initialize(self, norm_momentum: float, zero_init_residual: bool) -> None:
         """Initialize the convolutions: He et al. 2015, arXiv:1502.01852, with fan-out.
 
-        Norms start at weight 1 and bias 0, torch's default, except where a block has zeroed its
-        own.
+        Norms start at weight 1 and bias 0, torch's default, except with `zero_init_residual`.
         """
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
@@ -266,6 +239,8 @@ class ResNet(nn.Module):
                     nn.init.zeros_(module.bias)
             elif isinstance(module, nn.BatchNorm2d):
                 module.momentum = norm_momentum
+            elif zero_init_residual and isinstance(module, BasicBlock | Bottleneck):
+                nn.init.zeros_(module.get_parameter(f"{module.last_norm}.weight"))
 
     @property
     def stages(self) -> list[nn.Module]:

@@ -50,7 +50,11 @@ def run(
     saved = directory.last if config.callbacks.checkpoint else None
     resume = [plain_override("resume", str(directory.path))]
     stop_request = StopRequest(saved, [*resume, *trust_overrides(config.model, config.optimizer)])
-    with run_lifecycle(directory, config) as record, explain_errors(config), stop_request:
+    with (
+        run_lifecycle(directory, config) as record,
+        explain_errors(config),
+        stop_request.handling(),
+    ):
         return _run(config, directory, record, stop_request, begun)
 
 

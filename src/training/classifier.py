@@ -4,8 +4,8 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import lightning as L
 import torch
+from lightning import LightningModule
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 from torch.optim import Optimizer
@@ -38,7 +38,7 @@ class Normalize(nn.Module):
         return (images.float() / 255 - self.mean) / self.std
 
 
-class ImageClassifier(L.LightningModule):
+class ImageClassifier(LightningModule):
     """Trains a backbone to classify images.
 
     A batch is a :class:`src.data.dataset.Batch`: uint8 or float images (N, C, H, W) in 0..255,

@@ -21,21 +21,13 @@ def use_matmul_weight_grad(module: nn.Module) -> int:
     changed = 0
     for layer in module.modules():
         # Not isinstance: a subclass may compute something else.
-        if type(layer) is nn.Conv2d and _is_candidate(layer):
+        if type(layer) is not nn.Conv2d:
+            continue
+        shape = (layer.kernel_size, layer.padding, layer.dilation, layer.groups, layer.padding_mode)
+        if shape == ((3, 3), (1, 1), (1, 1), 1, "zeros") and layer.in_channels >= FEWEST_CHANNELS:
             layer.__class__ = MatmulWeightGradConv2d
             changed += 1
     return changed
-
-
-def _is_candidate(layer: nn.Conv2d) -> bool:
-    return (
-        layer.kernel_size == (3, 3)
-        and layer.padding == (1, 1)
-        and layer.padding_mode == "zeros"
-        and layer.dilation == (1, 1)
-        and layer.groups == 1
-        and layer.in_channels >= FEWEST_CHANNELS
-    )
 
 
 class MatmulWeightGradConv2d(nn.Conv2d):

@@ -24,10 +24,9 @@ def keep_freed_memory() -> bool:
     next step the kernel has to find and clear every page again. The process stays as large as its
     largest step. Results do not change. Returns whether the process has glibc.
     """
-    if not sys.platform.startswith("linux"):
-        return False
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    if mallopt is None:  # musl
+    linux = sys.platform.startswith("linux")
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if linux else None
+    if mallopt is None:  # musl, and other systems
         return False
     done = [mallopt(_M_MMAP_THRESHOLD, _GIB), mallopt(_M_TRIM_THRESHOLD, _NO_TRIM)]
     return all(done)
@@ -134,16 +133,11 @@ def count_gpus() -> int:
 
 def describe(compute: Compute, settings: TrainerConfig) -> str:
     """Device and precision in one line for the log."""
-    if compute.accelerator == "cpu":
-        where = f"CPU, {torch.get_num_threads()} threads"
-    elif torch.cuda.is_available():
-        where = torch.cuda.get_device_name()
-    else:
-        where = "Apple GPU"
-    several = ""
-    if settings.devices > 1:
-        what = "processes" if compute.accelerator == "cpu" else "devices"
-        several = f" each, {settings.devices} {what}"
+    where, what = f"CPU, {torch.get_num_threads()} threads", "processes"
+    if compute.accelerator == "gpu":
+        where = torch.cuda.get_device_name() if torch.cuda.is_available() else "Apple GPU"
+        what = "devices"
+    several = f" each, {settings.devices} {what}" if settings.devices > 1 else ""
     if settings.num_nodes > 1:
         several += f" on each of {settings.num_nodes} machines"
     return f"{where}{several}, {compute.precision}"

@@ -27,9 +27,10 @@ def muon_parameters(model: nn.Module) -> list[Tensor]:
     """
     layers = [m for m in model.modules() if isinstance(m, nn.Linear | nn.modules.conv._ConvNd)]
     linear = [layer for layer in layers if isinstance(layer, nn.Linear)]
+    # By their identity, because layers may share a weight.
     weights = {id(layer.weight): layer.weight for layer in layers}
     if linear:
-        weights.pop(id(linear[-1].weight), None)
+        del weights[id(linear[-1].weight)]
     return [weight for weight in weights.values() if weight.requires_grad]
 
 
@@ -54,8 +55,7 @@ class MuonWithAuxiliary(Optimizer):
 
     Args:
         matrices: parameters of at least two dimensions, or groups of them; not empty.
-        build_auxiliary: builds the auxiliary optimizer from the groups of `auxiliary`.
-        auxiliary: groups of the other parameters; may be empty.
+        auxiliary: groups of the other parameters, for `build_auxiliary`; may be empty.
         options: options of `torch.optim.Muon`.
     """
 
@@ -106,13 +106,11 @@ class MuonWithAuxiliary(Optimizer):
         if not state:
             state["momentum_buffer"] = torch.zeros_like(parameter)
         state["momentum_buffer"] = with_strides_of(parameter, state["momentum_buffer"])
-        columns = _columns(parameter)
-        rows = len(parameter)
+        columns, rows = _columns(parameter), len(parameter)
         matrix = parameter.detach().permute(columns).view(rows, -1)
         matrix.grad = parameter.grad.permute(columns).reshape(rows, -1)
-        self._muon.state[matrix] = {
-            "momentum_buffer": state["momentum_buffer"].permute(columns).view(rows, -1)
-        }
+        momentum = state["momentum_buffer"].permute(columns).view(rows, -1)
+        self._muon.state[matrix] = {"momentum_buffer": momentum}
         return matrix
 
 

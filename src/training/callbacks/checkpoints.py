@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-import lightning as L
+from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
 
 
@@ -41,7 +41,7 @@ class LastCheckpoint(RunCheckpoint):
     than the tested ones, and a run that is extended would repeat epochs.
     """
 
-    def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         super().on_train_epoch_end(trainer, pl_module)
         epochs = trainer.current_epoch + 1
         ends = epochs == trainer.max_epochs or trainer.global_step == trainer.max_steps

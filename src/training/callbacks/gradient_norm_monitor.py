@@ -1,7 +1,7 @@
 """Norm of the gradient at each depth of the network."""
 
-import lightning as L
 import torch
+from lightning import Callback, LightningModule, Trainer
 from torch import Tensor, nn
 from torch.nn.utils import get_total_norm
 from torch.optim import Optimizer
@@ -9,7 +9,7 @@ from torch.optim import Optimizer
 from src.training.callbacks.metrics_logger import MetricsLogger
 
 
-class GradientNormMonitor(L.Callback):
+class GradientNormMonitor(Callback):
     """Logs ``gradient_norm/<depth>_<stage>``: the L2 norm of each stage's gradient.
 
     The gradient is that of the optimizer step: of all accumulated batches and all ranks, without
@@ -21,14 +21,14 @@ class GradientNormMonitor(L.Callback):
         self.metrics_logger = metrics_logger
         self._stages: dict[str, list[nn.Parameter]] = {}
 
-    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Find the stages, now that the parameters to train are final."""
         backbone = pl_module.get_submodule("network.backbone")
         stages = stages_by_depth(backbone)
         self._stages = {f"gradient_norm/{name}": found for name, found in stages.items()}
 
     def on_before_optimizer_step(
-        self, trainer: L.Trainer, pl_module: L.LightningModule, optimizer: Optimizer
+        self, trainer: Trainer, pl_module: LightningModule, optimizer: Optimizer
     ) -> None:
         """Compute the norms of a step that will be logged."""
         batch_idx = trainer.fit_loop.epoch_loop.batch_idx

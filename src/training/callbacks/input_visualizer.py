@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
-import lightning as L
 import torch
+from lightning import Callback, LightningModule, Trainer
 from lightning.pytorch.loggers import TensorBoardLogger
 from torch import Tensor
 
@@ -20,7 +20,7 @@ UNMIXED = 0.995
 """Share above which the other class would be shown as 0%."""
 
 
-class InputVisualizer(L.Callback):
+class InputVisualizer(Callback):
     """Shows the first training batch of a run in TensorBoard, as the network sees it.
 
     The augmented images pass the network's normalisation and are mapped back by the configured mean
@@ -35,7 +35,7 @@ class InputVisualizer(L.Callback):
         self.std = std
 
     def on_train_batch_start(
-        self, trainer: L.Trainer, pl_module: L.LightningModule, batch: Any, batch_idx: int
+        self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
     ) -> None:
         """Draw the first batch of a run that is not resumed."""
         assert isinstance(pl_module, ImageClassifier)
@@ -44,14 +44,14 @@ class InputVisualizer(L.Callback):
         with warn_if_fails("first_batch"):
             self._draw(trainer, pl_module, batch)
 
-    def _draw(self, trainer: L.Trainer, module: ImageClassifier, batch: Any) -> None:
+    def _draw(self, trainer: Trainer, module: ImageClassifier, batch: Any) -> None:
         visible = self._denormalized(module, batch.images[:MAX_IMAGES])
-        names: Sequence[str] = getattr(trainer.datamodule, "classes", ())  # type: ignore[attr-defined]
-        targets = (
-            [None] * len(visible) if batch.targets is None else batch.targets[:MAX_IMAGES].cpu()
-        )
-        labels = batch.labels[:MAX_IMAGES].tolist()
-        texts = [_label_text(*pair, names) for pair in zip(labels, targets, strict=True)]
+        classes: Sequence[str] = trainer.datamodule.classes  # type: ignore[attr-defined]
+        if batch.targets is None:
+            labels = batch.labels[:MAX_IMAGES].tolist()
+            texts = [shorten(classes[label], MAX_LETTERS) for label in labels]
+        else:
+            texts = [_shares(target, classes) for target in batch.targets[:MAX_IMAGES].cpu()]
         picture = image_grid(visible.permute(0, 2, 3, 1).numpy(), texts)
         for logger in trainer.loggers:
             if isinstance(logger, TensorBoardLogger):
@@ -67,16 +67,11 @@ class InputVisualizer(L.Callback):
         return (255 * (seen * std + mean)).round().clamp(0, 255).to(torch.uint8).cpu()
 
 
-def _label_text(label: int, target: Tensor | None, names: Sequence[str]) -> str:
-    """Label of an image: its class, or for a mixed image both classes with their shares."""
-
-    def name(index: int, letters: int) -> str:
-        return shorten(names[index] if index < len(names) else str(index), letters)
-
-    if target is None:
-        return name(label, MAX_LETTERS)
-    shares, classes = target.topk(2)
-    if shares[0] > UNMIXED:
-        return name(int(classes[0]), MAX_LETTERS)
-    pairs = zip(classes.tolist(), shares.tolist(), strict=True)
-    return "\n".join(f"{name(index, MAX_LETTERS - 4)} {share:.0%}" for index, share in pairs)
+def _shares(target: Tensor, classes: Sequence[str]) -> str:
+    """Label of a mixed image: both classes with their shares."""
+    top = target.topk(2)
+    (share, _), (first, second) = top.values.tolist(), top.indices.tolist()
+    if share > UNMIXED:
+        return shorten(classes[first], MAX_LETTERS)
+    names = (shorten(classes[index], MAX_LETTERS - 4) for index in (first, second))
+    return "\n".join(f"{name} {part:.0%}" for name, part in zip(names, top.values, strict=True))

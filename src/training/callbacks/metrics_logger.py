@@ -4,7 +4,7 @@ import logging
 import time
 from typing import Any
 
-import lightning as L
+from lightning import Callback, LightningModule, Trainer
 from torch import Tensor
 
 from src.training.classifier import ImageClassifier
@@ -12,7 +12,7 @@ from src.training.classifier import ImageClassifier
 log = logging.getLogger(__name__)
 
 
-class MetricsLogger(L.Callback):
+class MetricsLogger(Callback):
     """Logs ``train/loss``, ``train/acc``, ``lr`` and ``images_per_second`` every ``n`` steps.
 
     Metrics are means over the steps since the last reading, also across the end of an epoch: a mean
@@ -44,7 +44,7 @@ class MetricsLogger(L.Callback):
         self._extra_metrics: tuple[list[str], Tensor] | None = None
         self._epoch_start = (0, 0, 0.0)  # step, images, seconds
 
-    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Start the clock also where a resumed run begins in the middle of an epoch."""
         assert isinstance(pl_module, ImageClassifier)
         if not self._before:
@@ -52,12 +52,12 @@ class MetricsLogger(L.Callback):
             self._epoch_start = (trainer.global_step, self.timed_images, self.seconds)
         self._clock = time.perf_counter()
 
-    def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._epoch_start = (trainer.global_step, self.timed_images, self.seconds)
         self._clock = time.perf_counter()
 
     def on_train_batch_start(
-        self, trainer: L.Trainer, pl_module: L.LightningModule, batch: Any, batch_idx: int
+        self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
     ) -> None:
         """Detect a batch of a new shape, whose step counts as start-up."""
         assert isinstance(pl_module, ImageClassifier)
@@ -68,12 +68,7 @@ class MetricsLogger(L.Callback):
         self._shapes.add(batch.images.shape)
 
     def on_train_batch_end(
-        self,
-        trainer: L.Trainer,
-        pl_module: L.LightningModule,
-        outputs: Any,
-        batch: Any,
-        batch_idx: int,
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Count the batch; read the metrics where they are due."""
         assert isinstance(pl_module, ImageClassifier)
@@ -90,14 +85,14 @@ class MetricsLogger(L.Callback):
             self.seconds += self._elapsed()
             self._clock = None
 
-    def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Carry the sums that are not read yet into the next epoch, which starts at 0."""
         assert isinstance(pl_module, ImageClassifier)
         now = pl_module.train_metrics.export()
         self._before = {name: self._before[name] - now[name] for name in now}
         self._log_epoch(trainer, pl_module)
 
-    def _log_epoch(self, trainer: L.Trainer, module: ImageClassifier) -> None:
+    def _log_epoch(self, trainer: Trainer, module: ImageClassifier) -> None:
         """Log losses, accuracies and speed of the epoch in one line."""
         # The module logs its metrics after the callbacks. All ranks take part in computing them.
         stages = {"train": module.train_metrics.compute()}
@@ -115,7 +110,7 @@ class MetricsLogger(L.Callback):
         images = "" if speed is None else f"  {speed:.0f} img/s"
         log.info("epoch %d%s  %s%s", trainer.current_epoch + 1, of, text, images)
 
-    def should_log(self, trainer: L.Trainer, steps: int, batch_idx: int) -> bool:
+    def should_log(self, trainer: Trainer, steps: int, batch_idx: int) -> bool:
         """Whether metrics are read after this batch, with which ``steps`` steps are complete."""
         unread = self._read_at <= self._epoch_start[0]
         window_is_full = steps - self._read_at >= self.every_n_steps
@@ -130,7 +125,7 @@ class MetricsLogger(L.Callback):
         before, self._clock = self._clock, time.perf_counter()
         return 0.0 if before is None else self._clock - before
 
-    def _read(self, trainer: L.Trainer, pl_module: ImageClassifier) -> None:
+    def _read(self, trainer: Trainer, pl_module: ImageClassifier) -> None:
         now = pl_module.train_metrics.export()
         self.seconds += self._elapsed()
         window = {key: now[key] - self._before[key] for key in now}
@@ -194,6 +189,6 @@ class MetricsLogger(L.Callback):
             self._epoch_start = tuple(state_dict["epoch_start"])
 
 
-def is_last(trainer: L.Trainer, steps: int, batch_idx: int) -> bool:
+def is_last(trainer: Trainer, steps: int, batch_idx: int) -> bool:
     """Whether this batch, with which ``steps`` steps are complete, is the last of its epoch."""
     return batch_idx + 1 == trainer.num_training_batches or steps == trainer.max_steps

@@ -3,8 +3,8 @@
 import math
 from typing import Any
 
-import lightning as L
 import torch
+from lightning import Callback, LightningModule, Trainer
 from torch import Tensor
 from torch.optim import Optimizer
 
@@ -21,7 +21,7 @@ STEPS_HINT = "try a lower optimizer.lr, trainer.gradient_clip_norm=1 or trainer.
 _NEVER = 1 << 62
 
 
-class NonFiniteMonitor(L.Callback):
+class NonFiniteMonitor(Callback):
     """Ends a run whose images, loss, gradient or weights are not finite, and names the first.
 
     The finding stays on the device and is read with the training metrics, so no step waits for the
@@ -34,7 +34,7 @@ class NonFiniteMonitor(L.Callback):
         self._first: Tensor | None = None
 
     def on_train_batch_start(
-        self, trainer: L.Trainer, pl_module: L.LightningModule, batch: Any, batch_idx: int
+        self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
     ) -> None:
         """Check the images; bytes are always finite."""
         self._step = trainer.global_step + 1
@@ -42,7 +42,7 @@ class NonFiniteMonitor(L.Callback):
             self._record_if_not_finite(batch.images, 0)
 
     def on_before_optimizer_step(
-        self, trainer: L.Trainer, pl_module: L.LightningModule, optimizer: Optimizer
+        self, trainer: Trainer, pl_module: LightningModule, optimizer: Optimizer
     ) -> None:
         """Check the gradient, except of float16: its scaler skips steps that overflow."""
         gradients = (weight.grad for weight in pl_module.parameters() if weight.grad is not None)
@@ -51,12 +51,7 @@ class NonFiniteMonitor(L.Callback):
             self._record_if_not_finite(first, 2)
 
     def on_train_batch_end(
-        self,
-        trainer: L.Trainer,
-        pl_module: L.LightningModule,
-        outputs: Any,
-        batch: Any,
-        batch_idx: int,
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Check the loss; where metrics are logged, end the run if anything was not finite."""
         self._record_if_not_finite(outputs["loss"], 1)
@@ -68,7 +63,7 @@ class NonFiniteMonitor(L.Callback):
         if step < _NEVER // len(CAUSES):
             raise _diverged(trainer, f"{CAUSES[cause]} is not finite", step)
 
-    def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Check the validation loss."""
         loss = trainer.callback_metrics.get("val/loss")
         if loss is not None and not math.isfinite(loss):
@@ -76,7 +71,7 @@ class NonFiniteMonitor(L.Callback):
             raise _diverged(trainer, f"val/loss is {float(loss)}", trainer.global_step)
 
     def on_save_checkpoint(
-        self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]
+        self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
     ) -> None:
         """Save no weights that are not finite."""
         _check_weights(trainer, pl_module)
@@ -88,7 +83,7 @@ class NonFiniteMonitor(L.Callback):
         self._first = found if self._first is None else torch.minimum(self._first, found)
 
 
-def _check_weights(trainer: L.Trainer, module: L.LightningModule) -> None:
+def _check_weights(trainer: Trainer, module: LightningModule) -> None:
     """Raise for a parameter that is not finite or a buffer that is NaN.
 
     Infinite buffers are valid: attention masks have them.
@@ -101,7 +96,7 @@ def _check_weights(trainer: L.Trainer, module: L.LightningModule) -> None:
             raise _diverged(trainer, f"{name} is not finite", trainer.global_step)
 
 
-def _diverged(trainer: L.Trainer, what: str, step: int) -> RunFailed:
+def _diverged(trainer: Trainer, what: str, step: int) -> RunFailed:
     """The error of a run in which ``what`` became non-finite in ``step``, counted from 1."""
     lr = trainer.lightning_module.learning_rates[step]  # type: ignore[index]
     hint = FLOAT16_HINT if trainer.precision == "16-mixed" else STEPS_HINT

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-import lightning as L
+from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import RichProgressBar
 from lightning.pytorch.callbacks.progress.rich_progress import ProcessingSpeedColumn
 from rich.progress import BarColumn
@@ -19,7 +19,7 @@ class ProgressBar(RichProgressBar):
     def __init__(self) -> None:
         super().__init__(refresh_rate=4)
 
-    def configure_columns(self, trainer: L.Trainer) -> list[Any]:
+    def configure_columns(self, trainer: Trainer) -> list[Any]:
         """Lightning's columns within 80 characters: a shorter bar, no batches per second."""
         columns = super().configure_columns(trainer)
         for column in columns:
@@ -27,7 +27,7 @@ class ProgressBar(RichProgressBar):
                 column.bar_width = 8
         return [column for column in columns if not isinstance(column, ProcessingSpeedColumn)]
 
-    def get_metrics(self, trainer: L.Trainer, pl_module: L.LightningModule) -> dict[str, Any]:
+    def get_metrics(self, trainer: Trainer, pl_module: LightningModule) -> dict[str, Any]:
         assert isinstance(pl_module, ImageClassifier)
         return dict(pl_module.progress)
 

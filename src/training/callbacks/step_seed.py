@@ -2,11 +2,11 @@
 
 from typing import Any
 
-import lightning as L
 import torch
+from lightning import Callback, LightningModule, Trainer
 
 
-class StepSeed(L.Callback):
+class StepSeed(Callback):
     """Seeds torch's generators from (seed, step, rank) before each step.
 
     Dropout and other draws are then the same in a resumed run, with no generator state saved.
@@ -16,7 +16,7 @@ class StepSeed(L.Callback):
         self.seed = seed
 
     def on_train_batch_start(
-        self, trainer: L.Trainer, pl_module: L.LightningModule, batch: Any, batch_idx: int
+        self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
     ) -> None:
         """Seed the generators of the CPU and of the training device."""
         batches = trainer.fit_loop.epoch_loop.total_batch_idx

@@ -4,12 +4,13 @@ import logging
 import shlex
 import signal
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
-import lightning as L
 import torch
 import torch.distributed as dist
+from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import Checkpoint
 
 from src.errors import Interrupted
@@ -36,14 +37,6 @@ class StopRequest:
         self._count = 0
         self._last_checkpoint = last_checkpoint
         self._resume_words = resume_words
-        self._handling = handle_signals(self._on_signal)
-
-    def __enter__(self) -> Self:
-        self._handling.__enter__()
-        return self
-
-    def __exit__(self, *error: Any) -> None:
-        self._handling.__exit__(*error)
 
     def interrupted(self, where: str = "") -> Interrupted:
         """The exception for the received signal; ``where`` becomes part of its message."""
@@ -54,6 +47,10 @@ class StopRequest:
         else:
             how = "nothing was saved yet"
         return Interrupted(self.signal_number, f"interrupted by {name}{where}; {how}")
+
+    def handling(self) -> AbstractContextManager[None]:
+        """Handle signals inside of a ``with`` block."""
+        return handle_signals(self._on_signal)
 
     def _on_signal(self, number: int) -> None:
         self._count += 1
@@ -80,28 +77,23 @@ class StopOnSignal(Checkpoint):
         self._saved = True  # the state after the last step
         self._cpu_group: Any = None
 
-    def setup(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Disable Lightning's signal handlers: they wait for the other ranks."""
         connector: Any = trainer._signal_connector
         connector.register_signal_handlers = lambda: None
 
-    def on_fit_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if trainer.world_size > 1:
             # A CPU group of its own: the check in each step must not wait for a GPU.
             self._cpu_group = dist.new_group(backend="gloo")
         self.stop_request.graceful = True
 
-    def teardown(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
+    def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Let signals end the run at once outside of training."""
         self.stop_request.graceful = False
 
     def on_train_batch_end(
-        self,
-        trainer: L.Trainer,
-        pl_module: L.LightningModule,
-        outputs: Any,
-        batch: Any,
-        batch_idx: int,
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Stop between two optimizer steps, except before a validation that is due."""
         done = batch_idx + 1
@@ -112,13 +104,13 @@ class StopOnSignal(Checkpoint):
                 trainer.save_checkpoint(self.path)
             self._stop(trainer)
 
-    def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Write the state, but go on: the epoch's metrics are not logged yet."""
         self._saved = self._is_requested()
         if self._saved and self.path is not None:
             trainer.save_checkpoint(self.path)
 
-    def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Stop before the next epoch, if the state has been saved.
 
         For a signal since the end of the last epoch it has not, and the run stops after the next
@@ -127,7 +119,7 @@ class StopOnSignal(Checkpoint):
         if self._saved and self._is_requested():
             self._stop(trainer)
 
-    def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Stop after the last epoch, before the test."""
         if self._is_requested():
             self._stop(trainer)
@@ -142,5 +134,5 @@ class StopOnSignal(Checkpoint):
             self.stop_request.signal_number = self.stop_request.signal_number or number or None
         return number > 0
 
-    def _stop(self, trainer: L.Trainer) -> None:
+    def _stop(self, trainer: Trainer) -> None:
         raise self.stop_request.interrupted(f" at step {trainer.global_step}")
