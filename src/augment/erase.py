@@ -59,11 +59,10 @@ def erase(images: Tensor, boxes: Boxes, fill: Tensor | int = 0) -> Tensor:
 
 
 def cutout(images: Tensor, center_y: Tensor, center_x: Tensor, size: int) -> Tensor:
-    """Fill a square with black; its center lies in the image, its sides may lie outside.
+    """Fill a square with black; its center, int64 (N,), lies in the image, its sides may not.
 
     DeVries and Taylor, "Improved Regularization of Convolutional Neural Networks with Cutout"
-    (arXiv:1708.04552), which uses 16 pixels on CIFAR-10 and 8 on CIFAR-100. Images are (N, C, H,
-    W), whose memory format is kept, centers int64 (N,); the square starts at center_y - size // 2.
+    (arXiv:1708.04552), which uses 16 pixels on CIFAR-10 and 8 on CIFAR-100.
     """
     return erase(images, boxes_around(center_y, center_x, size, size))
 

@@ -18,32 +18,19 @@ class Augment:
     """Augments a batch: crop, flip, cutout, random erasing, then mixup or cutmix.
 
     The result for a sample is a function of (seed, epoch, the sample's index) alone: independent of
-    its batch, the process, the device and earlier draws.
-
-    Args:
-        seed: 0..2**64-1.
-        crop_padding: pixels added on each side before a random crop to the original size; 0: off.
-        crop_mode: padding of "zeros" or by "reflect"ion.
-        flip: mirror left and right: "none", "random" or "alternating" (`alternating_flip`).
-        cutout: side in pixels of a black square; 0: off.
-        erase_probability: of an image to have a random rectangle erased, 0..1.
-        erase_fill: content of that rectangle: "zero", "mean" (each channel's mean in that image) or
-            "noise" (uniform, the best in the paper of `erase_boxes`).
-        mixup: alpha of mixup's Beta(alpha, alpha); 0: off.
-        cutmix: alpha of cutmix's Beta(alpha, alpha); 0: off. With both, each sample gets one of
-            them, with equal probability.
-        mix_probability: of a sample to be mixed, 0..1.
+    its batch, the process, the device and earlier draws. With both mixup and cutmix, each sample
+    gets one of them, with equal probability.
     """
 
-    seed: int
-    crop_padding: int = 0
-    crop_mode: str = "zeros"
-    flip: str = "none"
-    cutout: int = 0
-    erase_probability: float = 0.0
-    erase_fill: str = "noise"
-    mixup: float = 0.0
-    cutmix: float = 0.0
+    seed: int  # 0..2**64-1
+    crop_padding: int = 0  # pixels on each side before a random crop to the original size
+    crop_mode: str = "zeros"  # or "reflect"
+    flip: str = "none"  # or "random", "alternating": left and right
+    cutout: int = 0  # side of a black square, in pixels
+    erase_probability: float = 0.0  # of a random rectangle
+    erase_fill: str = "noise"  # uniform, the best in the paper; or "zero", "mean" of each channel
+    mixup: float = 0.0  # alpha of Beta(alpha, alpha)
+    cutmix: float = 0.0  # alpha of Beta(alpha, alpha)
     mix_probability: float = 1.0
 
     @property
@@ -60,9 +47,8 @@ class Augment:
     def partners(self, indices: Tensor, epoch: int | Tensor, n: int) -> Tensor:
         """Draw the partner that each sample is mixed with, from all `n` training samples.
 
-        Not from the batch, so that the partner does not depend on the batch. `indices` and the
-        result are int64 (N,); a sample may be its own partner (one time in n) and then stays
-        unmixed.
+        Not from the batch, on which the result must not depend. `indices` and the result are int64
+        (N,); a sample may be its own partner (one time in n) and then stays unmixed.
         """
         return integers(self.seed, epoch, indices, (n,), stream=Stream.PARTNER)[0]
 

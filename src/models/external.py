@@ -8,9 +8,6 @@ from torch import nn
 from src.errors import one_line
 from src.text import check_model_name
 
-# By default these return a tuple in training: the logits and those of auxiliary classifiers.
-_WITH_AUXILIARY_OUTPUTS = ("googlenet", "inception_v3")
-
 
 def build_torchvision(
     name: str,
@@ -37,20 +34,17 @@ def build_torchvision(
         models.list_models(module=models),
         listed_by="torchvision.models.list_models(module=torchvision.models)",
     )
-    if name in _WITH_AUXILIARY_OUTPUTS:
+    if name in ("googlenet", "inception_v3"):
+        # By default they return a tuple in training: the logits and those of auxiliary classifiers.
         options.setdefault("aux_logits", False)
     try:
         model: nn.Module
         if weights is None:
             model = models.get_model(name, num_classes=num_classes, **options)
         else:
-            known = models.get_model_weights(name).__members__
-            if "/" in weights:
-                raise ValueError(
-                    f"weights={weights}: must be a name of torchvision's, not a path (accepted: "
-                    f"{', '.join(known)})"
-                )
-            check_model_name(f"weights of torchvision's {name}", weights.rpartition(".")[2], known)
+            known = models.get_model_weights(name)
+            asked = weights.removeprefix(f"{known.__name__}.")
+            check_model_name(f"weights of torchvision's {name}", asked, known.__members__)
             model = models.get_model(name, weights=weights, **options)
             _replace_classifier(model, num_classes)
     except (TypeError, OSError, RuntimeError) as error:
@@ -86,10 +80,8 @@ def build_timm(
         ) from error
 
     if ":" not in name and not timm.is_model(name):
-        known = timm.list_models()
-        check_model_name(
-            "timm model", name.partition(".")[0], known, listed_by="timm.list_models()"
-        )
+        known, base = timm.list_models(), name.partition(".")[0]
+        check_model_name("timm model", base, known, listed_by="timm.list_models()")
     try:
         model: nn.Module = timm.create_model(
             name, pretrained=pretrained, num_classes=num_classes, in_chans=in_channels, **options

@@ -16,7 +16,7 @@ from src.models.summary import ModelSummary, summarize
 from src.training.classifier import ImageClassifier
 from src.training.conv_weight_grad import use_matmul_weight_grad
 from src.training.hardware import Compute
-from src.training.schedules import build_schedule
+from src.training.schedules import FactorSchedule
 
 log = logging.getLogger(__name__)
 
@@ -47,7 +47,7 @@ def build_classifier(
         mean=mean,
         std=std,
         optimizer=optimizer_factory(config.optimizer),
-        schedule=partial(build_schedule, config.scheduler),
+        schedule=partial(FactorSchedule, config.scheduler),
         loss=nn.CrossEntropyLoss(label_smoothing=config.run.label_smoothing),
         channels_last=config.trainer.channels_last,
     )

@@ -35,7 +35,7 @@ def final_figures(
     row = best if which == "best" else last_values(rows)
     last_epoch = -(-trainer.global_step // steps_per_epoch(trainer))
     logged = next(item for item in trainer.callbacks if isinstance(item, MetricsLogger))  # type: ignore[attr-defined]
-    speed = logged.run_speed()
+    speed = logged.speed()
     return {
         "val/acc": row.get("val/acc"),
         "val/loss": row.get("val/loss"),

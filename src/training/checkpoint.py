@@ -21,7 +21,6 @@ from torch import Tensor
 
 from src.files import replacing, replacing_with
 
-_REQUIRED_KEYS = {"state_dict", "global_step", "epoch"}
 _TRAINING_STATE = {
     **{"global_step": int, "epoch": int, "loops": dict, "callbacks": dict},
     **{"optimizer_states": list, "lr_schedulers": list, "train_metrics": dict},
@@ -77,7 +76,8 @@ class AtomicCheckpointIO(TorchCheckpointIO):
             raise CheckpointError(
                 f"{path}: not a readable checkpoint ({_reason(error)})"
             ) from error
-        if not isinstance(checkpoint, dict) or not checkpoint.keys() >= _REQUIRED_KEYS:
+        parts = {"state_dict", "global_step", "epoch"}
+        if not isinstance(checkpoint, dict) or not checkpoint.keys() >= parts:
             raise CheckpointError(f"{path}: not a checkpoint of a run")
         if not _is_state_dict(checkpoint["state_dict"]):
             raise CheckpointError(

@@ -138,28 +138,18 @@ def build_factor(settings: WarmupConfig, total_steps: int, steps_per_epoch: int)
     return warmed
 
 
-def build_schedule(
-    settings: WarmupConfig, optimizer: Optimizer, total_steps: int, steps_per_epoch: int
-) -> LambdaLR:
-    """Build the scheduler of a schedule, to be stepped once after each optimizer step.
-
-    All parameter groups are scaled by the same factor.
-    """
-    factor = build_factor(settings, total_steps, steps_per_epoch)
-    epochs = getattr(settings, "total_epochs", None) or total_steps / steps_per_epoch
-    return FactorSchedule(optimizer, factor, epochs)
-
-
 class FactorSchedule(LambdaLR):
-    """Scales the rate of each parameter group by a factor of the step.
+    """Scales the learning rate of each parameter group by the factor of the step.
 
-    Attributes:
-        epochs: length of the schedule.
+    It is to be stepped once after each optimizer step.
     """
 
-    def __init__(self, optimizer: Optimizer, factor: Factor, epochs: float):
-        self.epochs = epochs
-        super().__init__(optimizer, factor)
+    def __init__(
+        self, settings: WarmupConfig, optimizer: Optimizer, total_steps: int, steps_per_epoch: int
+    ):
+        # The length of the schedule; it is in the state of checkpoints.
+        self.epochs = getattr(settings, "total_epochs", None) or total_steps / steps_per_epoch
+        super().__init__(optimizer, build_factor(settings, total_steps, steps_per_epoch))
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Continue at the state's step by this schedule, also where the state's had another length.

@@ -19,8 +19,7 @@ from torch.optim.lr_scheduler import (
 )
 
 from src.errors import UserError
-from src.training.schedules import SCHEDULES, build_factor
-from src.training.schedules import build_schedule as build
+from src.training.schedules import SCHEDULES, FactorSchedule, build_factor
 from tests.fixtures.options import scheduler_settings
 
 ONECYCLE = {"peak": 0.3, "start": 0.04, "final": 4e-6, "anneal": "cos"}  # torch's defaults
@@ -31,7 +30,9 @@ every_schedule = pytest.mark.parametrize("name", SCHEDULES)
 def build_schedule(
     optimizer: SGD, name: str, *, total_steps: int, steps_per_epoch: int, **options: object
 ) -> LRScheduler:
-    return build(scheduler_settings(name, **options), optimizer, total_steps, steps_per_epoch)
+    return FactorSchedule(
+        scheduler_settings(name, **options), optimizer, total_steps, steps_per_epoch
+    )
 
 
 def optimizer_of(*rates: float) -> SGD:

@@ -95,20 +95,17 @@ class MetricsLogger(Callback):
     def _log_epoch(self, trainer: Trainer, module: ImageClassifier) -> None:
         """Log losses, accuracies and speed of the epoch in one line."""
         # The module logs its metrics after the callbacks. All ranks take part in computing them.
-        stages = {"train": module.train_metrics.compute()}
+        train, val = module.train_metrics.compute(), trainer.callback_metrics
         if not trainer.is_global_zero:
             return
-        if "val/loss" in trainer.callback_metrics:
-            names = ("loss", "acc")
-            stages["val"] = {name: trainer.callback_metrics[f"val/{name}"] for name in names}
-        text = "  ".join(
-            f"{stage} loss {float(metrics['loss']):.4f} acc {float(metrics['acc']):.4f}"
-            for stage, metrics in stages.items()
-        )
         of = f"/{trainer.max_epochs}" if (trainer.max_epochs or -1) > 0 else ""
-        speed = self._speed(*self._epoch_start[1:])
-        images = "" if speed is None else f"  {speed:.0f} img/s"
-        log.info("epoch %d%s  %s%s", trainer.current_epoch + 1, of, text, images)
+        text = f"epoch {trainer.current_epoch + 1}{of}"
+        text += f"  train loss {train['loss']:.4f} acc {train['acc']:.4f}"
+        if "val/loss" in val:
+            text += f"  val loss {val['val/loss']:.4f} acc {val['val/acc']:.4f}"
+        if speed := self.speed(*self._epoch_start[1:]):
+            text += f"  {speed:.0f} img/s"
+        log.info("%s", text)
 
     def should_log(self, trainer: Trainer, steps: int, batch_idx: int) -> bool:
         """Whether metrics are read after this batch, with which ``steps`` steps are complete."""
@@ -134,7 +131,7 @@ class MetricsLogger(Callback):
         loss, acc = window["loss_sum"] / count, window["correct"] / count
         figures = {"train/loss": loss, "train/acc": acc, "lr": rate}
         progress = {"loss": f"{loss:.3f}", "acc": f"{acc:.3f}"}
-        speed = self._speed(*self._window)
+        speed = self.speed(*self._window)
         if speed is not None:
             figures["images_per_second"] = speed
             progress["img/s"] = f"{speed:,.0f}"
@@ -151,14 +148,10 @@ class MetricsLogger(Callback):
         for logger in trainer.loggers:
             logger.log_metrics({**figures, "epoch": trainer.current_epoch}, step=step)
 
-    def _speed(self, images: int, seconds: float) -> float | None:
+    def speed(self, images: int = 0, seconds: float = 0.0) -> float | None:
         """Images per second since earlier totals; ``None`` where no image was timed."""
         timed = self.timed_images - images
         return timed / max(self.seconds - seconds, 1e-9) if timed else None
-
-    def run_speed(self) -> float | None:
-        """Images per second in the whole run."""
-        return self._speed(0, 0.0)
 
     @property
     def state_key(self) -> str:
