@@ -50,8 +50,8 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         target = Path(path)
         folder = target.parent
         folder.mkdir(parents=True, exist_ok=True)
-        for unfinished in folder.glob(".*.ckpt.*"):  # temporary files of killed processes
-            shutil.rmtree(unfinished) if unfinished.is_dir() else unfinished.unlink()
+        for part in folder.glob(".*.ckpt.*"):  # temporary files of processes that were killed
+            shutil.rmtree(part) if part.is_dir() and not part.is_symlink() else part.unlink()
         with replacing(target, "w+b") as file:
             _save(checkpoint, file)
             _append_digest(file)
@@ -73,9 +73,8 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         except (FileNotFoundError, PermissionError):
             raise
         except Exception as error:
-            raise CheckpointError(
-                f"{path}: not a readable checkpoint ({_reason(error)})"
-            ) from error
+            message = f"{path}: not a readable checkpoint ({_reason(error)})"
+            raise CheckpointError(message) from error
         parts = {"state_dict", "global_step", "epoch"}
         if not isinstance(checkpoint, dict) or not checkpoint.keys() >= parts:
             raise CheckpointError(f"{path}: not a checkpoint of a run")

@@ -97,11 +97,9 @@ class _Convolution(torch.autograd.Function):
 
 
 def _weight_gradient(gradient: Tensor, images: Tensor, stride: tuple[int, int]) -> Tensor:
-    """Weight gradient (O, I, 3, 3), channels-last.
+    """Weight gradient (O, I, 3, 3), channels-last, of inputs (N, I, H, W).
 
-    Args:
-        gradient: of the output, (N, O, h, w).
-        images: input, (N, I, H, W).
+    `gradient` is that of the output, (N, O, h, w).
     """
     samples, outputs, height, width = gradient.shape
     columns = _columns(images, stride, height, width)

@@ -43,11 +43,7 @@ class CsvLogger(Logger):
 
     @rank_zero_only
     def log_metrics(self, metrics: Mapping[str, Any], step: int | None = None) -> None:
-        row = {
-            key: value.item() if isinstance(value, Tensor) else value
-            for key, value in metrics.items()
-        }
-        row["step"] = step or 0
+        row = {key: _plain(value) for key, value in metrics.items()} | {"step": step or 0}
         if self._opened and row.keys() <= set(self.columns) and self.path.exists():
             with self.path.open("a", newline="") as file:
                 csv.DictWriter(file, self.columns).writerow(row)
@@ -76,6 +72,10 @@ class CsvLogger(Logger):
             rows = [row for row in reader if (row.get("step") or "").isdigit()]
             self.columns = list(reader.fieldnames or self.columns)
         return rows
+
+
+def _plain(value: Any) -> Any:
+    return value.item() if isinstance(value, Tensor) else value
 
 
 HPARAMS_METRICS = ("val/acc", "val/loss", "test/acc", "test/loss")
@@ -108,11 +108,7 @@ class TensorBoard(TensorBoardLogger):
         """
         self.first_step = resume_step or 0
         super().__init__(
-            save_dir=directory,
-            name="",
-            version="",
-            default_hp_metric=False,
-            purge_step=resume_step,
+            directory, name="", version="", default_hp_metric=False, purge_step=resume_step
         )
 
     @rank_zero_only

@@ -34,19 +34,21 @@ class RunLength(NamedTuple):
     warmup_steps: int
 
     def schedule_steps(self, total_epochs: float | None) -> int:
-        """Length of a schedule in steps; None takes the length of the run."""
-        return self.total_steps if total_epochs is None else self.steps(total_epochs, "epoch")
+        """Steps of a schedule after the warm-up; None takes the length of the run."""
+        steps = self.total_steps
+        if total_epochs is not None:
+            steps = round(total_epochs * self.steps_per_epoch)
+        return steps - self.warmup_steps
 
-    def steps(self, length: float, unit: str) -> int:
-        """Convert a length in epochs (fractions are allowed) or steps to whole steps."""
-        return round(length * (self.steps_per_epoch if unit == "epoch" else 1))
-
-    def warn_if_never_reached(self, option: str, length: float, unit: str) -> None:
-        if self.steps(length, unit) >= self.total_steps:
+    def steps(self, option: str, length: float, unit: str) -> int:
+        """Convert a length in epochs or steps to whole steps; warn if the run ends before."""
+        steps = round(length * (self.steps_per_epoch if unit == "epoch" else 1))
+        if steps >= self.total_steps:
             log.warning(
                 "scheduler.%s: %s %g is never reached: the run ends after %g epochs, %d steps",
                 *(option, unit, length, self.total_steps / self.steps_per_epoch, self.total_steps),
             )
+        return steps
 
 
 def constant(run: RunLength, s: WarmupConfig) -> Factor:
@@ -56,16 +58,13 @@ def constant(run: RunLength, s: WarmupConfig) -> Factor:
 
 def step(run: RunLength, s: StepConfig) -> Factor:
     """Multiply by `gamma` every `step_size` epochs or steps, counted from the start of the run."""
-    run.warn_if_never_reached("step_size", s.step_size, s.unit)
-    period = max(1, run.steps(s.step_size, s.unit))
+    period = max(1, run.steps("step_size", s.step_size, s.unit))
     return lambda step: s.gamma ** (step // period)
 
 
 def multistep(run: RunLength, s: MultiStepConfig) -> Factor:
     """Multiply by `gamma` at each milestone, in epochs or steps from the start of the run."""
-    for milestone in s.milestones:
-        run.warn_if_never_reached("milestones", milestone, s.unit)
-    passed = [run.steps(milestone, s.unit) for milestone in s.milestones]
+    passed = [run.steps("milestones", milestone, s.unit) for milestone in s.milestones]
     return lambda step: s.gamma ** sum(step >= milestone for milestone in passed)
 
 
@@ -76,7 +75,7 @@ def cosine(run: RunLength, s: CosineConfig) -> Factor:
     factor at `total_steps`, after the last update: an update at a rate of 0 would be wasted. Where
     `total_epochs` end before the run does, `final` holds from there on.
     """
-    length = max(1, run.schedule_steps(s.total_epochs) - run.warmup_steps)
+    length = max(1, run.schedule_steps(s.total_epochs))
     return lambda step: _anneal("cos", 1.0, s.final, (step - run.warmup_steps) / length)
 
 
@@ -87,7 +86,7 @@ def onecycle(run: RunLength, s: OneCycleConfig) -> Factor:
     the last update has the factor `final`. A warm-up precedes the cycle and ends at `start`;
     `final` holds from the end of `total_epochs` on, as in `cosine`.
     """
-    last = run.schedule_steps(s.total_epochs) - run.warmup_steps - 1
+    last = run.schedule_steps(s.total_epochs) - 1
     top = max(0.0, s.peak * (last + 1) - 1)
 
     def cycle(step: int) -> float:

@@ -23,8 +23,7 @@ class GradientNormMonitor(Callback):
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Find the stages, now that the parameters to train are final."""
-        backbone = pl_module.get_submodule("network.backbone")
-        stages = stages_by_depth(backbone)
+        stages = stages_by_depth(pl_module.get_submodule("network.backbone"))
         self._stages = {f"gradient_norm/{name}": found for name, found in stages.items()}
 
     def on_before_optimizer_step(

@@ -14,10 +14,6 @@ from src.training.callbacks.metrics_logger import MetricsLogger, is_last
 CAUSES = ("an image of the batch", "train/loss", "the gradient")
 """Values that are checked in a step, in the order of their computation."""
 
-IMAGES_HINT = "look at the data and at augment"
-FLOAT16_HINT = "float16 reaches to 65504 only: try trainer.precision=bf16-mixed or 32-true"
-STEPS_HINT = "try a lower optimizer.lr, trainer.gradient_clip_norm=1 or trainer.precision=32-true"
-
 _NEVER = 1 << 62
 
 
@@ -99,9 +95,12 @@ def _check_weights(trainer: Trainer, module: LightningModule) -> None:
 def _diverged(trainer: Trainer, what: str, step: int) -> RunFailed:
     """The error of a run in which ``what`` became non-finite in ``step``, counted from 1."""
     lr = trainer.lightning_module.learning_rates[step]  # type: ignore[index]
-    hint = FLOAT16_HINT if trainer.precision == "16-mixed" else STEPS_HINT
     if what.startswith(CAUSES[0]):
-        hint = IMAGES_HINT
+        hint = "look at the data and at augment"
+    elif trainer.precision == "16-mixed":
+        hint = "float16 reaches to 65504 only: try trainer.precision=bf16-mixed or 32-true"
+    else:
+        hint = "try a lower optimizer.lr, trainer.gradient_clip_norm=1 or trainer.precision=32-true"
     return RunFailed(
         f"training diverged: {what} at step {step} (epoch {trainer.current_epoch + 1}, lr {lr:g}, "
         f"precision {trainer.precision}); {hint}"
