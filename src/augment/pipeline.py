@@ -60,8 +60,7 @@ class Augment:
         Args:
             images: uint8 (M, C, H, W), M = N, or 2N when `mixes`: the samples, then their partners
                 in the same order. A partner is cropped, flipped and erased by its own index.
-            labels: int64 (M,).
-            indices: int64 (M,), positions in the training set.
+            labels: int64 (M,); so are the indices, positions in the training set.
             epoch: see `src.augment.counter_rng.words`.
 
         Returns:
@@ -105,7 +104,7 @@ class Augment:
     ) -> tuple[Tensor, Tensor, Tensor]:
         images, partners = images.chunk(2)
         labels, partner_labels = labels.chunk(2)
-        indices = indices.chunk(2)[0]
+        indices = indices[: len(images)]
         draws = uniform(self.seed, epoch, indices, 3, stream=Stream.MIX)
         mixed = draws[:, 0] < self.mix_probability
         # Both operations process every sample, the others' samples with a ratio of 1, which changes

@@ -32,7 +32,7 @@ class GradientNormMonitor(Callback):
         """Compute the norms of a step that will be logged."""
         batch_idx = trainer.fit_loop.epoch_loop.batch_idx
         if self.metrics_logger.should_log(trainer, trainer.global_step + 1, batch_idx):
-            norms = torch.stack([_gradient_norm(stage) for stage in self._stages.values()])
+            norms = torch.stack([gradient_norm(stage) for stage in self._stages.values()])
             scaler = getattr(trainer.precision_plugin, "scaler", None)
             # Only optimizers that divide by the loss scale in their own step get scaled gradients.
             if scaler is not None and getattr(optimizer, "_step_supports_amp_scaling", False):
@@ -59,7 +59,7 @@ def stages_by_depth(backbone: nn.Module) -> dict[str, list[nn.Parameter]]:
     return {f"{i:0{width}}_{name}": found for i, (name, found) in enumerate(stages.items(), 1)}
 
 
-def _gradient_norm(parameters: list[nn.Parameter]) -> Tensor:
+def gradient_norm(parameters: list[nn.Parameter]) -> Tensor:
     """L2 norm of all gradients together: a scalar on their device, 0 without gradients."""
     gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
     return get_total_norm(gradients) if gradients else parameters[0].new_zeros(())
