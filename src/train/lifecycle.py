@@ -10,13 +10,15 @@ from lightning.fabric.utilities.exceptions import MisconfigurationException
 from src.config.schema import TrainConfig
 from src.distributed.error_propagation import propagate_errors
 from src.distributed.join import rank_facts
-from src.distributed.rendezvous import Failure, PeerFailed, rendezvous
+from src.distributed.rendezvous import PeerFailed, rendezvous
 from src.errors import Interrupted, RunFailed, UserError, as_user_errors, is_out_of_memory, one_line
 from src.process.signals import defer_signals
 from src.runs.directory import RunDirectory
 from src.runs.lock import locked
 from src.runs.record import RunRecord, open_record, read_record
 from src.training.checkpoint import CheckpointError
+
+log = logging.getLogger(__name__)
 
 
 @contextmanager
@@ -38,21 +40,18 @@ def explain_errors(config: TrainConfig) -> Iterator[None]:
         raise
     except (MemoryError, RuntimeError) as error:
         if is_out_of_memory(error):
-            raise RunFailed(_out_of_memory(config)) from error
+            size, parts = config.data.batch_size, config.trainer.accumulate_grad_batches
+            raise RunFailed(
+                f"out of memory with data.batch_size={size}; try data.batch_size="
+                f"{max(size // 2, 1)} trainer.accumulate_grad_batches={parts * 2}, "
+                "which takes the same steps"
+            ) from error
         if "Error(s) in loading state_dict" in str(error):
             raise UserError(f"the checkpoint is of another network: {one_line(error)}") from error
         raise
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         raise RunFailed(f"{where}cannot be written or read: {one_line(error)}") from error
-
-
-def _out_of_memory(config: TrainConfig) -> str:
-    size, parts = config.data.batch_size, config.trainer.accumulate_grad_batches
-    return (
-        f"out of memory with data.batch_size={size}; try data.batch_size={max(size // 2, 1)} "
-        f"trainer.accumulate_grad_batches={parts * 2}, which takes the same steps"
-    )
 
 
 class NullRecord:
@@ -81,11 +80,9 @@ def run_lifecycle(directory: RunDirectory, config: TrainConfig) -> Iterator[RunR
             stack.enter_context(locked(directory))
         record = stack.enter_context(_open_record(directory, config))
         if ranks is not None:
-
-            def close_as_failed(failure: Failure) -> None:
-                record.close("failed", str(failure))
-
-            stack.enter_context(propagate_errors(ranks, close_as_failed))
+            stack.enter_context(
+                propagate_errors(ranks, lambda failure: record.close("failed", str(failure)))
+            )
         yield record
 
 
@@ -116,21 +113,13 @@ def _open_record(directory: RunDirectory, config: TrainConfig) -> Iterator[RunRe
 
 def _close(record: RunRecord, error: BaseException) -> None:
     """Write the outcome of a run that did not finish; on a full disk, log that this failed."""
+    interrupted = isinstance(error, (Interrupted, KeyboardInterrupt))
+    if not interrupted and not isinstance(error, PeerFailed):
+        log.debug("run failed", exc_info=error)
     try:
-        _write_end(record, error)
+        record.close("interrupted" if interrupted else "failed", one_line(error))
     except OSError as problem:
-        logging.getLogger(__name__).warning(
-            "%s: still says running (%s)", record.directory.record, problem.strerror
-        )
-
-
-def _write_end(record: RunRecord, error: BaseException) -> None:
-    if isinstance(error, (Interrupted, KeyboardInterrupt)):
-        record.close("interrupted", str(error) or "KeyboardInterrupt")
-        return
-    if not isinstance(error, PeerFailed):
-        logging.getLogger(__name__).debug("run failed", exc_info=error)
-    record.close("failed", one_line(error))
+        log.warning("%s: still says running (%s)", record.directory.record, problem.strerror)
 
 
 def check_same_split(directory: RunDirectory, split_hash: str) -> None:
