@@ -1,9 +1,8 @@
 """Decoded images kept as memory-mapped files, so that a second start takes milliseconds.
 
-An entry is a folder of ``.npy`` files and a ``manifest.json``, which is written last: without it
-there is no entry. Each file is written under a temporary name of its own and then renamed, so a
-reader never sees half of one, and of two processes that build the same entry the later one
-replaces equal bytes by equal bytes.
+An entry is a folder of `.npy` files and a `manifest.json`, which is written last: without it there
+is no entry. Files are replaced atomically, so a reader never sees half of one, and of two processes
+that build the same entry the later one replaces equal bytes by equal bytes.
 """
 
 import hashlib
@@ -23,10 +22,9 @@ from numpy.typing import NDArray
 from src.data.types import Duplicates, ImageData, ImageSet
 from src.files import replacing, write_json
 
-FORMAT = 3  # a change of what is stored makes every older entry stale
+FORMAT = 3  # entries of another format are not found
 _MANIFEST = "manifest.json"
-_FOLDER = "cifar-images"  # below the user's cache directory
-_BLOCK, _BLOCKS = 16 << 10, 64
+_FOLDER = "cifar-images"  # in the user's cache directory
 
 _log = logging.getLogger(__name__)
 
@@ -34,22 +32,20 @@ _log = logging.getLogger(__name__)
 def cache_places(location: Path | None, cache_dir: Path | None) -> list[Path]:
     """Folders for the entries of a source, the preferred one first.
 
-    ``cache_dir`` alone, where it is given; otherwise beside the source, and after that in the
-    user's cache directory. A folder whose mode gives nobody the right to write is passed over:
-    its owner means it to stay as it is, even where root could write to it.
+    `cache_dir` alone if it is given, else beside the source and then in the user's cache directory.
+    A folder whose mode gives nobody the right to write is passed over: its owner means it to stay
+    as it is, even where root could write to it.
     """
     if cache_dir is not None:
-        return [Path(cache_dir)]
+        return [cache_dir]
     places = []
     if location is not None:
         location = location.resolve()
-        inside = location.is_dir()
-        places = [location / ".cache" if inside else location.with_name(f"{location.name}.cache")]
-    home = os.environ.get("XDG_CACHE_HOME", "")
+        beside = location.with_name(f"{location.name}.cache")
+        places = [location / ".cache" if location.is_dir() else beside]
     # A relative path there is to be ignored (XDG Base Directory Specification).
-    places.append(
-        (Path(home) if Path(home).is_absolute() else Path("~/.cache").expanduser()) / _FOLDER
-    )
+    home = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    places.append((home if home.is_absolute() else Path("~/.cache").expanduser()) / _FOLDER)
     return [place for place in places if not _is_read_only(place)]
 
 
@@ -65,77 +61,47 @@ def cached(
     *,
     required: bool = False,
 ) -> ImageData:
-    """Load an entry, or build it and keep it for the next time.
+    """Load an entry, or build the data and keep it for the next time.
 
-    A found entry is checked: the size of every file, and checksums of evenly spaced samples of
-    it, its first and last bytes among them (1 MiB a file at most, so that the check takes
-    milliseconds). What fails is built anew.
+    A damaged entry is built anew, see `_checksum`.
 
     Args:
         identity: everything the images depend on; JSON values.
         places: folders to look in and, in this order, to try to write to.
-        build: makes the data where there is no sound entry.
-        required: whether failing to write is an error (the user chose the folder).
+        build: makes the data.
+        required: whether failing to write is an error: the user chose the folder.
 
     Raises:
-        ValueError: ``required`` and the entry cannot be written.
+        ValueError: `required` and the entry cannot be written.
     """
     digest = hashlib.sha256(json.dumps({**identity, "format": FORMAT}, sort_keys=True).encode())
-    name = digest.hexdigest()[:20]
-    for place in places:
-        data = _load_if_sound(place / name)
+    entries = [place / digest.hexdigest()[:20] for place in places]
+    for entry in entries:
+        data = _load(entry)
         if data is not None:
-            _log.info("decoded images loaded from %s", place / name)
+            _log.info("decoded images loaded from %s", entry)
             return data
     data = build()
-    for place in places:
+    for entry in entries:
         try:
-            _store(data, place / name)
-            stored = _load_if_sound(place / name)
+            _store(data, entry)
         except OSError as error:
             if required:
-                raise ValueError(f"data.cache_dir={place} cannot be written: {error}") from error
-            _log.info("no cache of decoded images at %s: %s", place, error)
-        else:
-            if stored is not None:
-                _log.info("decoded images kept in %s", place / name)
-                return stored
+                raise ValueError(
+                    f"data.cache_dir={entry.parent} cannot be written: {error}"
+                ) from error
+            _log.info("no cache of decoded images at %s: %s", entry.parent, error)
+            continue
+        stored = _load(entry)
+        if stored is not None:
+            _log.info("decoded images kept in %s", entry)
+            return stored
     _log.warning("the decoded images could not be kept; the next start decodes them again")
     return data
 
 
-def _arrays(data: ImageData) -> dict[str, NDArray[Any]]:
-    result: dict[str, NDArray[Any]] = {}
-    parts = {"train": data.train, "validation": data.validation, "test": data.test}
-    for part, images in parts.items():
-        if images is None:
-            continue
-        # No file name and no archive member contains a zero byte.
-        names = "\0".join(images.names).encode(errors="surrogateescape")
-        result[f"{part}_images"] = images.images
-        result[f"{part}_labels"] = images.labels
-        result[f"{part}_names"] = np.frombuffer(names, np.uint8)
-    return result
-
-
-def _image_set(arrays: Mapping[str, NDArray[Any]], part: str) -> ImageSet:
-    joined = arrays[f"{part}_names"].tobytes().decode(errors="surrogateescape")
-    labels = np.array(arrays[f"{part}_labels"])
-    return ImageSet(arrays[f"{part}_images"], labels, joined.split("\0") if len(labels) else [])
-
-
-def _checksum(file: IO[bytes], size: int) -> int:
-    """CRC-32 of evenly spaced blocks, the first and the last included."""
-    last = max(0, size - _BLOCK)
-    checksum = 0
-    for at in sorted({last * block // (_BLOCKS - 1) for block in range(_BLOCKS)}):
-        file.seek(at)
-        checksum = zlib.crc32(file.read(_BLOCK), checksum)
-    return checksum
-
-
-def _load_if_sound(entry: Path) -> ImageData | None:
-    """The entry, or None where there is none or, with a line in the log, it is damaged."""
+def _load(entry: Path) -> ImageData | None:
+    """The entry, or None if there is none or, with a warning, it is damaged."""
     if not (entry / _MANIFEST).exists():
         return None
     try:
@@ -147,40 +113,47 @@ def _load_if_sound(entry: Path) -> ImageData | None:
                 size = os.fstat(file.fileno()).st_size
                 if size != expected["size"] or _checksum(file, size) != expected["crc32"]:
                     raise ValueError(f"{path.name} is not what was written")
-            array = np.load(path, mmap_mode="r")
-            if [list(array.shape), str(array.dtype)] != [expected["shape"], expected["dtype"]]:
-                raise ValueError(f"{path.name} is {array.dtype} {array.shape}")
-            arrays[name] = array
-        found = manifest["duplicates"]
+            arrays[name] = np.load(path, mmap_mode="r")
+        duplicates = manifest["duplicates"]
         return ImageData(
-            _image_set(arrays, "train"),
-            _image_set(arrays, "test"),
-            tuple(manifest["classes"]),
-            manifest["source"],
-            _image_set(arrays, "validation") if "validation_images" in arrays else None,
-            manifest["test_held_out"],
-            None if found is None else Duplicates(**found),
-            tuple(manifest["warnings"]),
-            tuple(manifest["notes"]),
+            train=_image_set(arrays, "train"),
+            test=_image_set(arrays, "test"),
+            classes=tuple(manifest["classes"]),
+            source=manifest["source"],
+            validation=_image_set(arrays, "validation") if "validation_images" in arrays else None,
+            test_held_out=manifest["test_held_out"],
+            duplicates=duplicates and Duplicates(**duplicates),
+            warnings=tuple(manifest["warnings"]),
+            notes=tuple(manifest["notes"]),
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError, AssertionError) as error:
         _log.warning("the decoded images in %s are damaged and made anew: %s", entry, error)
         return None
 
 
+def _image_set(arrays: Mapping[str, NDArray[Any]], part: str) -> ImageSet:
+    labels = np.array(arrays[f"{part}_labels"])
+    names = arrays[f"{part}_names"].tobytes().decode(errors="surrogateescape")
+    return ImageSet(arrays[f"{part}_images"], labels, names.split("\0") if len(labels) else [])
+
+
 def _store(data: ImageData, entry: Path) -> None:
+    arrays: dict[str, NDArray[Any]] = {}
+    parts = {"train": data.train, "validation": data.validation, "test": data.test}
+    for part, images in parts.items():
+        if images is not None:
+            # No file name and no archive member contains a zero byte.
+            names = "\0".join(images.names).encode(errors="surrogateescape")
+            arrays[f"{part}_images"] = images.images
+            arrays[f"{part}_labels"] = images.labels
+            arrays[f"{part}_names"] = np.frombuffer(names, np.uint8)
     entry.mkdir(parents=True, exist_ok=True)
-    described = {}
-    for name, array in _arrays(data).items():
+    written = {}
+    for name, array in arrays.items():
         with replacing(entry / f"{name}.npy", "w+b") as file:
             np.save(file, array)
             size = file.tell()
-            described[name] = {
-                "shape": list(array.shape),
-                "dtype": str(array.dtype),
-                "size": size,
-                "crc32": _checksum(file, size),
-            }
+            written[name] = {"size": size, "crc32": _checksum(file, size)}
     manifest = {
         "source": data.source,
         "classes": data.classes,
@@ -188,6 +161,22 @@ def _store(data: ImageData, entry: Path) -> None:
         "duplicates": data.duplicates and asdict(data.duplicates),
         "warnings": data.warnings,
         "notes": data.notes,
-        "arrays": described,
+        "arrays": written,
     }
     write_json(entry / _MANIFEST, manifest)
+
+
+_BLOCK, _BLOCKS = 16 << 10, 64
+
+
+def _checksum(file: IO[bytes], size: int) -> int:
+    """CRC-32 of evenly spaced blocks, the first and the last among them.
+
+    1 MiB a file at most, so that a check takes milliseconds.
+    """
+    last = max(0, size - _BLOCK)
+    checksum = 0
+    for place in sorted({last * block // (_BLOCKS - 1) for block in range(_BLOCKS)}):
+        file.seek(place)
+        checksum = zlib.crc32(file.read(_BLOCK), checksum)
+    return checksum

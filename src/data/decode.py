@@ -1,34 +1,38 @@
-"""What OpenCV does here: decode, convert colours, resize, draw. No other module imports it.
+"""Decode, resize and convert images, alone or many on threads; draw shapes: all use of OpenCV.
 
-Everything here is RGB or grey, uint8, (height, width, channels); OpenCV's BGR order does not
-leave this file.
+Images are RGB or gray, uint8, (height, width, channels); OpenCV's BGR order does not leave this
+file.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from src.data.image_checks import PNG_MAGIC, damage_reason, unreadable_format, unsupported_reason
-
-_PNG_COLOUR_TYPE, _PNG_WITH_ALPHA = 25, (4, 6)  # its place in the header; grey and RGB with alpha
-_CHUNK = 1024  # images a thread resizes at a time
-
+from src.data.image_checks import PNG_MAGIC, damage_reason, is_heic, unsupported_reason
+from src.data.safe_read import read_bounded
+from src.text import printable
 
 OPENCV_VERSION = cv2.__version__
 
+Image = NDArray[np.uint8]
+
 
 def disable_opencv_threads() -> None:
-    """Keep OpenCV to the calling thread: its own ones and a forked process may deadlock."""
+    """Keep OpenCV to the calling thread: its own threads and a forked process may deadlock."""
     cv2.setNumThreads(0)
 
 
 @contextmanager
 def single_threaded_opencv() -> Iterator[None]:
-    """Keep OpenCV to the calling thread and its own messages off the terminal, for a while.
+    """Keep OpenCV to the calling thread and silence its log for a while.
 
     Its thread pool only slows down images this small when several threads decode anyway; what it
     would print about a damaged file, the error says.
@@ -43,46 +47,6 @@ def single_threaded_opencv() -> Iterator[None]:
         cv2.utils.logging.setLogLevel(level)
 
 
-def _may_be_transparent(buffer: bytes) -> bool:
-    if buffer.startswith(PNG_MAGIC):
-        with_alpha = buffer[_PNG_COLOUR_TYPE] in _PNG_WITH_ALPHA
-        return with_alpha or b"tRNS" in buffer[: buffer.find(b"IDAT")]
-    return buffer[:4] in (b"RIFF", b"II*\0", b"MM\0*")
-
-
-def _to_bytes(image: NDArray[np.generic], name: str, peaks: list[int] | None) -> NDArray[np.uint8]:
-    """Bring 16-bit samples to 8 bits: 0..65535 to 0..255, rounded to the nearest."""
-    if image.dtype == np.uint16:
-        if peaks is not None:
-            peaks.append(int(image.max()))
-        return ((image.astype(np.uint32) * 255 + 32767) // 65535).astype(np.uint8)
-    if image.dtype != np.uint8:
-        raise ValueError(
-            f"{name} has {image.dtype} samples: only images of 8 or 16 bits a channel are accepted"
-        )
-    return image.astype(np.uint8, copy=False)
-
-
-def _over_white(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Lay BGRA pixels on white paper."""
-    alpha = image[..., 3:].astype(np.uint16)
-    return ((image[..., :3] * alpha + 255 * (255 - alpha) + 127) // 255).astype(np.uint8)
-
-
-def _read(
-    buffer: bytes, flags: int, name: str, peaks: list[int] | None = None
-) -> NDArray[np.uint8]:
-    try:
-        image = cv2.imdecode(np.frombuffer(buffer, np.uint8), flags)
-    except cv2.error:
-        image = None
-    if image is None:
-        if kind := unreadable_format(buffer):
-            raise ValueError(f"{name} is {kind}, which OpenCV cannot read: convert it")
-        raise ValueError(f"{name} cannot be decoded: it is damaged or not an image")
-    return _to_bytes(image, name, peaks)
-
-
 def decode(
     buffer: bytes,
     name: str,
@@ -90,59 +54,90 @@ def decode(
     channels: int | None = None,
     size: tuple[int, int] | None = None,
     peaks: list[int] | None = None,
-) -> NDArray[np.uint8]:
+) -> Image:
     """Decode one image file.
 
-    The EXIF orientation is applied. Palettes become colours, 16 bits become 8, and transparent
+    The EXIF orientation is applied. Palettes become colors, 16 bits become 8, and transparent
     pixels are laid on white (an image that has any is taken as it is stored, unrotated). CMYK is
-    mixed without a colour profile, (1 - C)(1 - K) for red and so on, inverted in JPEG as Adobe
+    mixed without a color profile, (1 - C)(1 - K) for red and so on, inverted in JPEG as Adobe
     writes it: what Pillow does.
 
     Args:
-        buffer: the file's content: in a format of ``IMAGE_SUFFIXES``, whatever its name.
-        name: what to call the file in an error.
-        channels: 3 for RGB, 1 for grey, None for what the file holds.
-        size: (height, width) to resize to, see :func:`resize`; None keeps the file's.
-        peaks: gets the highest sample of an image with 16 bits a channel, 0..65535.
-
-    Returns:
-        uint8 (H, W, C).
+        buffer: content of the file, in a format of `IMAGE_SUFFIXES`, whatever its name.
+        name: of the file, for errors.
+        channels: 3 for RGB, 1 for gray, None for what the file holds.
+        size: (height, width) to resize to; None keeps the file's.
+        peaks: receives the highest sample of an image with 16 bits a channel, 0..65535.
 
     Raises:
         ValueError: the file is empty, truncated, damaged or no image, has several frames or
-            pages, over 2^28 pixels, L*a*b* colours or float samples.
+            pages, over 2^28 pixels, L*a*b* colors or float samples.
     """
     if not buffer:
         raise ValueError(f"{name} is empty")
-    wrong = damage_reason(buffer) or unsupported_reason(buffer)
-    if wrong:
-        raise ValueError(f"{name} {wrong}")
-    image = _read(buffer, cv2.IMREAD_ANYDEPTH | cv2.IMREAD_ANYCOLOR, name, peaks)
+    if problem := damage_reason(buffer) or unsupported_reason(buffer):
+        raise ValueError(f"{name} {problem}")
+    image = _imdecode(buffer, cv2.IMREAD_ANYDEPTH | cv2.IMREAD_ANYCOLOR, name)
+    if image.dtype == np.uint16 and peaks is not None:
+        peaks.append(int(image.max()))
+    image = _to_8_bits(image)
     if _may_be_transparent(buffer):
-        stored = _read(buffer, cv2.IMREAD_UNCHANGED, name)
+        stored = _to_8_bits(_imdecode(buffer, cv2.IMREAD_UNCHANGED, name))
         if stored.ndim == 3 and stored.shape[2] == 4 and stored[..., 3].min() < 255:
             image = _over_white(stored)
-    if size is not None:
-        image = resize(image, size)
-    return _to_rgb(image, channels)
+    image = image[..., None] if image.ndim == 2 else _converted(image, cv2.COLOR_BGR2RGB)
+    return resize_and_convert(image, size, channels)
 
 
-def _to_rgb(image: NDArray[np.uint8], channels: int | None) -> NDArray[np.uint8]:
-    """From OpenCV's (H, W) grey or (H, W, 3) BGR to (H, W, C) grey or RGB."""
-    grey = image.ndim == 2
-    if channels == 1 or (channels is None and grey):
-        result = image if grey else cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
-        return result[..., None].astype(np.uint8, copy=False)
-    code = cv2.COLOR_GRAY2RGB if grey else cv2.COLOR_BGR2RGB
+def _imdecode(buffer: bytes, flags: int, name: str) -> NDArray[np.generic]:
+    """8-bit or 16-bit samples, (H, W) gray, (H, W, 3) BGR or (H, W, 4) BGRA."""
+    try:
+        image = cv2.imdecode(np.frombuffer(buffer, np.uint8), flags)
+    except cv2.error:
+        image = None
+    if image is None:
+        if is_heic(buffer):
+            raise ValueError(f"{name} is HEIC, which OpenCV cannot read: convert it")
+        raise ValueError(f"{name} cannot be decoded: it is damaged or not an image")
+    if image.dtype not in (np.uint8, np.uint16):
+        raise ValueError(
+            f"{name} has {image.dtype} samples: only images of 8 or 16 bits a channel are accepted"
+        )
+    return image
+
+
+def _to_8_bits(image: NDArray[np.generic]) -> Image:
+    """Scale 0..65535 to 0..255, rounded to the nearest."""
+    if image.dtype == np.uint16:
+        image = (image.astype(np.uint32) * 255 + 32767) // 65535
+    return image.astype(np.uint8, copy=False)
+
+
+_PNG_COLOR_TYPE, _PNG_WITH_ALPHA = 25, (4, 6)  # place in the header; gray and RGB with alpha
+
+
+def _may_be_transparent(buffer: bytes) -> bool:
+    if buffer.startswith(PNG_MAGIC):
+        with_alpha = buffer[_PNG_COLOR_TYPE] in _PNG_WITH_ALPHA
+        return with_alpha or b"tRNS" in buffer[: buffer.find(b"IDAT")]
+    return buffer[:4] in (b"RIFF", b"II*\0", b"MM\0*")
+
+
+def _over_white(image: Image) -> Image:
+    """Lay BGRA pixels on white."""
+    alpha = image[..., 3:].astype(np.uint16)
+    return ((image[..., :3] * alpha + 255 * (255 - alpha) + 127) // 255).astype(np.uint8)
+
+
+def _converted(image: Image, code: int) -> Image:
     return cv2.cvtColor(image, code).astype(np.uint8, copy=False)
 
 
-def resize(image: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
-    """Resize an image (H, W) or (H, W, C) to ``size`` = (height, width).
+def resize(image: Image, size: tuple[int, int]) -> Image:
+    """Resize an image (H, W, C) to `size` = (height, width), whatever its aspect ratio.
 
-    The aspect ratio is not kept. A side that shrinks is averaged over areas (INTER_AREA, which
-    does not alias), a side that grows is interpolated (INTER_LINEAR); with one of each, the
-    shrinking comes first.
+    A side that shrinks is averaged over areas (INTER_AREA, which does not alias), a side that grows
+    is interpolated (INTER_LINEAR); with one of each, the shrinking comes first.
     """
     height, width = size
     small = (min(height, image.shape[0]), min(width, image.shape[1]))
@@ -151,76 +146,164 @@ def resize(image: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]
         if result.shape[:2] != (h, w):
             result = cv2.resize(result, (w, h), interpolation=method).astype(np.uint8, copy=False)
     # OpenCV drops the axis of a single channel.
-    return result.reshape(height, width, *image.shape[2:])
+    return result.reshape(height, width, image.shape[2])
 
 
-def resize_and_convert(
-    image: NDArray[np.uint8], size: tuple[int, int], channels: int
-) -> NDArray[np.uint8]:
-    """Bring a decoded image to a size and to 1 or 3 channels, as :func:`decode` itself would.
+def resize_and_convert(image: Image, size: tuple[int, int] | None, channels: int | None) -> Image:
+    """Bring an image (H, W, C) to a size (height, width) and to gray (1) or RGB (3).
 
-    For one that is wanted in two sizes: it need not be decoded twice.
-
-    Args:
-        image: uint8 (H, W, 1) or (H, W, 3), RGB.
-        size: (height, width).
-        channels: 1 for grey, 3 for RGB.
+    None keeps what the image has. Gray is the luma of ITU-R BT.601; RGB from gray repeats the
+    channel.
     """
-    small = resize(image, size)
-    if small.shape[2] == channels:
-        return small
-    return _grey(small) if channels == 1 else np.repeat(small, 3, axis=2)
+    if size is not None:
+        image = resize(image, size)
+    if channels is None or channels == image.shape[2]:
+        return image
+    if channels == 3:
+        return np.repeat(image, 3, axis=2)
+    return _converted(image, cv2.COLOR_RGB2GRAY)[..., None]
 
 
-def _each(
-    images: NDArray[np.uint8],
-    shape: tuple[int, ...],
-    function: Callable[[NDArray[np.uint8]], NDArray[np.uint8]],
+def resize_and_convert_all(
+    images: NDArray[np.uint8], size: tuple[int, int] | None, channels: int | None
 ) -> NDArray[np.uint8]:
-    """Apply a function to every image, on a few threads, into a new array (N, *shape)."""
-    result = np.empty((len(images), *shape), dtype=np.uint8)
-
-    def work(start: int) -> None:
-        for index in range(start, min(start + _CHUNK, len(images))):
-            result[index] = function(images[index])
-
-    with single_threaded_opencv(), ThreadPoolExecutor() as pool:
-        list(pool.map(work, range(0, len(images), _CHUNK)))
+    """As `resize_and_convert` for images (N, H, W, C); the array itself if nothing changes."""
+    shape = (*(size or images.shape[1:3]), channels or images.shape[3])
+    if images.shape[1:] == shape:
+        return images
+    result = np.empty((len(images), *shape), np.uint8)
+    with single_threaded_opencv():
+        for number, image in enumerate(images):
+            result[number] = resize_and_convert(image, size, channels)
     return result
 
 
-def resize_images(images: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
-    """Resize images (N, H, W, C) as :func:`resize` does; the array itself if nothing changes."""
-    if images.shape[1:3] == size:
-        return images
-    return _each(images, (*size, images.shape[3]), lambda image: resize(image, size))
+_File = tuple[str, bytes | Path]
+
+_BATCH_FILES, _BATCH_BYTES = 256, 8 << 20  # a batch is complete at either
+_WORKERS = max(2, min(16, os.cpu_count() or 2))
+_BATCHES_AHEAD = 4 * _WORKERS  # bounds the memory
 
 
-def _grey(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    return cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)[..., None].astype(np.uint8, copy=False)
+@dataclass(frozen=True)
+class Decoded:
+    """Decoded images in the order of their files.
 
-
-def to_channels(images: NDArray[np.uint8], channels: int | None) -> NDArray[np.uint8]:
-    """Make images (N, H, W, C) grey (1) or RGB (3); the array itself if nothing changes.
-
-    Grey is the luma of ITU-R BT.601, as OpenCV computes it; RGB from grey repeats the channel.
+    Attributes:
+        images: uint8 (N, H, W, C).
+        names: names of the N files.
+        skipped: names of the files that could not be decoded.
+        peak: highest sample of the files with 16 bits a channel; None without such files.
     """
-    assert channels in (None, 1, 3), channels
-    if channels is None or images.shape[3] == channels:
-        return images
-    if channels == 3:
-        return np.repeat(images, 3, axis=3)
-    shape = (*images.shape[1:3], 1)
-    return _each(images, shape, _grey)
+
+    images: NDArray[np.uint8]
+    names: list[str]
+    skipped: list[str]
+    peak: int | None = None
+
+
+def decode_files(
+    files: Iterable[_File],
+    *,
+    channels: int | None = None,
+    size: tuple[int, int] | None = None,
+    skip: bool = False,
+) -> Decoded:
+    """Decode image files to one array, on threads, while the next files are still being read.
+
+    Args:
+        files: name of each, and its content or the path to read it from.
+        channels: 3 for RGB, 1 for gray; None: gray if every file is gray, RGB otherwise.
+        size: (height, width) to resize to; None: as the files are, which must agree.
+        skip: leave out files that cannot be decoded instead of raising.
+
+    Raises:
+        ValueError: a file cannot be decoded (it is named), or two have different sizes.
+    """
+    peaks: list[int] = []
+
+    def decode_file(name: str, content: bytes | Path) -> Image | None:
+        shown = printable(name)
+        try:
+            buffer = content if isinstance(content, bytes) else read_bounded(content, shown)
+            return decode(buffer, shown, channels=channels, size=size, peaks=peaks)
+        except ValueError as error:
+            if skip:
+                return None
+            raise ValueError(f"{error}; data.on_bad_image=skip leaves such files out") from error
+
+    images: list[Image] = []
+    names: list[str] = []
+    skipped: list[str] = []
+    with single_threaded_opencv():
+        for name, image in _in_threads(decode_file, files):
+            if image is None:
+                skipped.append(name)
+                continue
+            images.append(image)
+            names.append(name)
+            (height, width), (h, w) = images[0].shape[:2], image.shape[:2]
+            if (height, width) != (h, w):
+                raise ValueError(
+                    f"images differ in size: {printable(names[0])} is {width}x{height}, "
+                    f"{printable(name)} is {w}x{h} (width x height); set data.image_size to resize "
+                    "all"
+                )
+    if not images:
+        return Decoded(np.empty((0, 0, 0, channels or 3), np.uint8), names, skipped)
+    shape = (*images[0].shape[:2], max(image.shape[2] for image in images))
+    array = np.empty((len(images), *shape), np.uint8)
+    for number, image in enumerate(images):
+        array[number] = image  # repeats the channel of a gray image among colored ones
+    return Decoded(array, names, skipped, max(peaks, default=None))
+
+
+def _in_threads(
+    function: Callable[[str, bytes | Path], Image | None], files: Iterable[_File]
+) -> Iterator[tuple[str, Image | None]]:
+    """Name and result of each file, in order; a bounded number is computed ahead.
+
+    OpenCV releases the interpreter's lock, so threads decode while the calling thread goes on
+    reading an archive. Files are submitted in batches: one task a file would cost more than
+    decoding it.
+    """
+
+    def work(batch: list[_File]) -> list[tuple[str, Image | None]]:
+        return [(name, function(name, content)) for name, content in batch]
+
+    pool = ThreadPoolExecutor(_WORKERS, thread_name_prefix="decode")
+    waiting: deque[Future[list[tuple[str, Image | None]]]] = deque()
+    try:
+        for batch in _batches(files):
+            waiting.append(pool.submit(work, batch))
+            if len(waiting) >= _BATCHES_AHEAD:
+                yield from waiting.popleft().result()
+        while waiting:
+            yield from waiting.popleft().result()
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _batches(files: Iterable[_File]) -> Iterator[list[_File]]:
+    batch: list[_File] = []
+    size = 0
+    for name, content in files:
+        batch.append((name, content))
+        size += len(content) if isinstance(content, bytes) else 0
+        if len(batch) == _BATCH_FILES or size >= _BATCH_BYTES:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
 
 
 def fill_polygon(canvas: NDArray[np.uint8], corners: Sequence[tuple[int, int]]) -> None:
-    """Draw a polygon as ones, with hard edges, into a canvas (H, W); corners are (x, y)."""
+    """Draw a polygon of ones with hard edges into a canvas (H, W); corners are (x, y)."""
     cv2.fillPoly(canvas, [np.array(corners, dtype=np.int32)], 1, cv2.LINE_8)
 
 
 def fill_circle(
     canvas: NDArray[np.uint8], centre: tuple[int, int], radius: int, value: int = 1
 ) -> None:
-    """Draw a disc with hard edges into a canvas (H, W); the centre is (x, y)."""
+    """Draw a disc with hard edges into a canvas (H, W); the center is (x, y)."""
     cv2.circle(canvas, centre, radius, value, cv2.FILLED, cv2.LINE_8)

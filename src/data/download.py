@@ -16,17 +16,13 @@ from src.files import replacing
 _CHUNK = 256 << 10
 _AGENT = "cifar-resnet"  # some hosts refuse urllib's own name
 _TIMEOUT = 30  # seconds without a byte
+_ARCHIVE_ENDINGS = (".gz", ".tgz", ".xz", ".bz2", ".tar", ".zip")
 
 _log = logging.getLogger(__name__)
 
 
 def download(urls: Sequence[str], target: Path, md5: str) -> None:
     """Download a file from the first address that delivers it whole; nothing else is kept.
-
-    Args:
-        urls: addresses of the same file, tried in this order.
-        target: the file to make, in a folder that is made if need be.
-        md5: hexadecimal checksum of the file.
 
     Raises:
         ValueError: no address delivered the file; the message has the reason for each.
@@ -61,19 +57,46 @@ def _fetch(url: str, target: Path, md5: str) -> None:
             raise ValueError(f"md5 is {digest.hexdigest()}, expected {md5}")
 
 
-_ARCHIVE_ENDINGS = (".gz", ".tgz", ".xz", ".bz2", ".tar", ".zip")
+def locate_or_download(
+    info: DatasetInfo, root: Path | None, *, allow_download: bool = True
+) -> Path:
+    """Find the files of a data set, or download them if there are none.
+
+    Nothing is downloaded into a folder that holds other things, nor in place of an archive that
+    does not exist: the path is more likely mistyped.
+
+    Raises:
+        ValueError: nothing is at `root` and nothing could be downloaded; the message says how else
+            to get images.
+    """
+    if root is None:
+        raise ValueError(f"data.root is not set: {_ways_out(info, Path('data') / info.name)}")
+    root = root.expanduser()
+    if root.is_symlink() and not root.exists():
+        raise ValueError(f"data.root={root} is a link to nothing: {root.readlink()}")
+    if root.is_dir():
+        if _is_complete(root, info) or not _is_free(root):
+            return root
+    elif root.is_file():
+        return root
+    elif root.exists():
+        raise ValueError(f"data.root={root} is neither a file nor a folder but a pipe or a device")
+    names_archive = bool(info.files) and root.name == info.files[0].name
+    folder = root.parent if names_archive else root
+    missing = [file for file in info.files if not _has(folder, file)]
+    if 0 < len(missing) < len(info.files):
+        reason = f"data.root={folder} lacks {', '.join(file.name for file in missing)}"
+    else:
+        reason = f"there is nothing at data.root={root}{seen_from_here(root)}"
+    is_mistyped = not names_archive and root.name.lower().endswith(_ARCHIVE_ENDINGS)
+    if info.files and not is_mistyped:
+        if allow_download:
+            return _download(info, folder, reason)
+        reason += " and downloading is off (data.download=false)"
+    raise ValueError(f"{reason}: {_ways_out(info, folder)}")
 
 
-def _ways_out(info: DatasetInfo, folder: Path) -> str:
-    files = ", ".join(file.name for file in info.files)
-    put = f"put {files} into {folder}, " if files else ""
-    return (
-        f"{put}point data.root at a folder or an archive of images in class folders, or use "
-        "data=shapes, which needs no files"
-    )
-
-
-def _is_there(folder: Path, info: DatasetInfo) -> bool:
+def _is_complete(folder: Path, info: DatasetInfo) -> bool:
     return any((folder / name).exists() for name in info.accepted) or all(
         _has(folder, file) for file in info.files
     )
@@ -84,7 +107,7 @@ def _has(folder: Path, file: RemoteFile) -> bool:
 
 
 def _is_free(folder: Path) -> bool:
-    """Whether a folder holds nothing besides known data sets, their caches and hidden files."""
+    """Whether a folder holds only known data sets, their caches and hidden files."""
     infos = [get_dataset(name) for name in list_datasets()]
     known = {name.partition("/")[0] for info in infos for name in info.accepted}
     known |= {file.name for info in infos for file in info.files}
@@ -92,58 +115,6 @@ def _is_free(folder: Path) -> bool:
         entry.name in known or entry.name.startswith(".") or entry.suffix in (".part", ".cache")
         for entry in folder.iterdir()
     )
-
-
-def locate_or_download(
-    info: DatasetInfo, root: Path | None, *, allow_download: bool = True
-) -> Path:
-    """Where the files of a data set are; they are downloaded if there are none.
-
-    Nothing is downloaded into a folder that holds other things, nor in place of a file that does
-    not exist: the path is more likely mistyped.
-
-    Returns:
-        A path that exists.
-
-    Raises:
-        ValueError: there is nothing at ``root`` and nothing could be downloaded; the message says
-            how else to come by images.
-    """
-    if root is None:
-        raise ValueError(f"data.root is not set: {_ways_out(info, Path('data') / info.name)}")
-    root = Path(root).expanduser()
-    _check_kind(root)
-    folder = root.parent if info.files and root.name == info.files[0].name else root
-    mistyped = folder == root and root.name.lower().endswith(_ARCHIVE_ENDINGS)
-    if root.is_file() or (root.is_dir() and (_is_there(root, info) or not _is_free(root))):
-        return root
-    nothing = f"there is nothing at data.root={root}{_seen_from_here(root)}"
-    reason = _lacking(folder, info) or nothing
-    if info.files and not mistyped:
-        if allow_download:
-            return _download(info, folder, reason)
-        reason += " and downloading is off (data.download=false)"
-    raise ValueError(f"{reason}: {_ways_out(info, folder)}")
-
-
-def _seen_from_here(root: Path) -> str:
-    """Where a path that is not absolute begins, for a message; nothing for an absolute one."""
-    return "" if root.is_absolute() else f" (in the current directory, {Path.cwd()})"
-
-
-def _lacking(folder: Path, info: DatasetInfo) -> str | None:
-    """What is missing where some of the files are there."""
-    missing = [file.name for file in info.files if not _has(folder, file)]
-    if not missing or len(missing) == len(info.files):
-        return None
-    return f"data.root={folder} lacks {', '.join(missing)}"
-
-
-def _check_kind(root: Path) -> None:
-    if root.is_symlink() and not root.exists():
-        raise ValueError(f"data.root={root} is a link to nothing: {root.readlink()}")
-    if root.exists() and not root.is_file() and not root.is_dir():
-        raise ValueError(f"data.root={root} is neither a file nor a folder but a pipe or a device")
 
 
 def _download(info: DatasetInfo, folder: Path, reason: str) -> Path:
@@ -157,3 +128,12 @@ def _download(info: DatasetInfo, folder: Path, reason: str) -> Path:
             f"{reason} and downloading failed ({error}): {_ways_out(info, folder)}"
         ) from error
     return folder
+
+
+def _ways_out(info: DatasetInfo, folder: Path) -> str:
+    files = ", ".join(file.name for file in info.files)
+    put = f"put {files} into {folder}, " if files else ""
+    return (
+        f"{put}point data.root at a folder or an archive of images in class folders, or use "
+        "data=shapes, which needs no files"
+    )

@@ -1,4 +1,4 @@
-"""Load a data set: find, decode, cache, validate."""
+"""Open a data set: find or download, decode, cache, validate."""
 
 import logging
 from dataclasses import replace
@@ -8,7 +8,7 @@ import numpy as np
 
 from src.config.schema import DataConfig
 from src.data.cache import cache_places, cached
-from src.data.decode import OPENCV_VERSION, resize_images, to_channels
+from src.data.decode import OPENCV_VERSION, resize_and_convert_all
 from src.data.download import locate_or_download
 from src.data.readers import open_reader
 from src.data.readers.base import Reader, ReadOptions
@@ -22,24 +22,22 @@ _log = logging.getLogger(__name__)
 
 
 def open_images(config: DataConfig, *, training: bool = True) -> ImageData:
-    """Find or download, decode, check and keep a data set, whatever its format.
-
-    The decoded images are kept in a file and memory-mapped, see :mod:`src.data.cache`.
+    """Find or download, decode, cache and check a data set, whatever its format.
 
     Args:
         config: which images, where they are, and how they are read.
-        training: whether they must be fit to be trained on; False: they are looked at alone, and
-            may lack training images or classes.
+        training: whether they must be fit to be trained on; without it training images and whole
+            classes may be missing.
 
     Returns:
-        Training and test images, uint8 (N, H, W, C), possibly memory-mapped and read-only.
+        Images that are memory-mapped and read-only where the cache can be written.
 
     Raises:
-        ValueError: there is no data, it is damaged, or it is not what the configuration says. The
-            message is one line and names the key or the file.
+        ValueError: there is no data, it is damaged, or it is not what the configuration says; one
+            line that names the key or the file.
         OSError: a file cannot be read.
     """
-    reader = _reader(config)
+    reader = _open_reader(config)
     size = None if config.image_size is None else (config.image_size, config.image_size)
     skip_bad = config.on_bad_image == "skip"
     options = ReadOptions(size, config.channels, skip_bad, config.split_seed, training)
@@ -60,7 +58,7 @@ def open_images(config: DataConfig, *, training: bool = True) -> ImageData:
     return data
 
 
-def _reader(config: DataConfig) -> Reader:
+def _open_reader(config: DataConfig) -> Reader:
     if config.name == "shapes":
         return Shapes(config.split_seed)
     info = get_dataset(config.name)
@@ -74,7 +72,7 @@ def _reader(config: DataConfig) -> Reader:
 
 
 def _identity(reader: Reader, options: ReadOptions) -> dict[str, object]:
-    """Everything the decoded images depend on."""
+    """Everything that the decoded images depend on."""
     return {
         "location": str(reader.location and reader.location.resolve()),
         "description": reader.description,
@@ -88,18 +86,14 @@ def _identity(reader: Reader, options: ReadOptions) -> dict[str, object]:
 
 
 def _read(reader: Reader, options: ReadOptions) -> ImageData:
+    def convert(images: ImageSet) -> ImageSet:
+        """In the size and colors asked for; a reader may have delivered them already."""
+        array = resize_and_convert_all(images.images, options.size, options.channels)
+        return replace(images, images=np.ascontiguousarray(array))
+
     _log.info("reading %s", reader.description)
     data = reader.read(options)
-    train, test = _converted(data.train, options), _converted(data.test, options)
-    validation = None if data.validation is None else _converted(data.validation, options)
+    train, test = convert(data.train), convert(data.test)
+    validation = None if data.validation is None else convert(data.validation)
     duplicates = find_duplicates(train, test)
     return replace(data, train=train, test=test, validation=validation, duplicates=duplicates)
-
-
-def _converted(images: ImageSet, options: ReadOptions) -> ImageSet:
-    """In the size and colours asked for; a reader may have delivered them already."""
-    array = images.images
-    if options.size is not None:
-        array = resize_images(array, options.size)
-    array = to_channels(array, options.channels)
-    return ImageSet(np.ascontiguousarray(array), images.labels, images.names)

@@ -10,22 +10,17 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, Sampler
+from torch.utils.data import DataLoader, Dataset
 
 from src.augment.counter_rng import permutation
 from src.data.dataset import Batch, ImageDataset
 from src.data.decode import disable_opencv_threads
 
 ResumePosition = Callable[[], tuple[int, int]]
-"""Says which epoch is being trained and how many of its batches are already done."""
+"""Returns the epoch that is being trained and how many of its batches are already done."""
 
 MixPartners = Callable[[Tensor, int], Tensor]
-"""``(indices, epoch) -> indices`` of the images to mix with, as many again."""
-
-
-def from_start() -> tuple[int, int]:
-    """The position of a loader that always begins at the beginning."""
-    return 0, 0
+"""`(indices, epoch) -> indices` of the images to mix with, as many again."""
 
 
 def batch_sizes(
@@ -39,7 +34,7 @@ def batch_sizes(
     then spread evenly, and the sizes differ by one.
 
     Args:
-        images: of an epoch.
+        images: images of an epoch.
         batch_size: the largest size.
         ranks: processes that share each batch.
         accumulate: batches an optimizer step; the last step of an epoch may have fewer.
@@ -67,12 +62,12 @@ class BatchOrder:
 
     Attributes:
         indices: int64 (N,), the images to go through; the order is made on their device.
-        batch_size: images a step, over all ranks.
-        seed: the order of an epoch is ``permutation(seed, epoch, N)``.
-        shuffle: false goes through ``indices`` as they stand.
-        drop_last: leave out a last batch that is not full, see :func:`batch_sizes`.
-        rank: which of the ``ranks`` processes this is; each takes every ``ranks``-th image of
-            a batch, so the images of a step do not depend on how many processes share it.
+        batch_size: images of a batch, over all ranks.
+        seed: the order of an epoch is `permutation(seed, epoch, N)`.
+        shuffle: false goes through `indices` as they stand.
+        drop_last: leave out a last batch that is not full, see `batch_sizes`.
+        rank: this process; each takes every `ranks`-th image of a batch, so that the images of a
+            step do not depend on how many processes share it.
         ranks: number of processes.
         accumulate: batches an optimizer step.
 
@@ -90,7 +85,6 @@ class BatchOrder:
     accumulate: int = 1
 
     def __post_init__(self) -> None:
-        """Check that there is an image for each rank."""
         if self.batch_size < self.ranks:
             raise ValueError(
                 f"data.batch_size={self.batch_size}: fewer images than the {self.ranks} devices"
@@ -98,7 +92,7 @@ class BatchOrder:
 
     @cached_property
     def _bounds(self) -> list[int]:
-        """Where each batch begins, and where the last one ends."""
+        """Start of each batch, and the end of the last one."""
         sizes = batch_sizes(
             len(self.indices),
             self.batch_size,
@@ -109,14 +103,13 @@ class BatchOrder:
         return list(itertools.accumulate(sizes, initial=0))
 
     def __len__(self) -> int:
-        """Batches in an epoch."""
         return len(self._bounds) - 1
 
     def batches(self, epoch: int, first: int = 0) -> Iterator[Tensor]:
-        """The indices of each batch of an epoch for this rank, from batch ``first`` on.
+        """The indices of each batch of an epoch for this rank, from batch `first` on.
 
-        All ranks have equally many batches, for they wait for each other in each. Where a last
-        one has no image for this rank, it gets one of another's; see :meth:`share`.
+        All ranks have equally many batches, since they wait for each other in each. A rank without
+        an image in the last one gets another's as padding, see `batch_weight`.
         """
         order = self.indices
         if self.shuffle:
@@ -126,10 +119,10 @@ class BatchOrder:
             yield batch[min(self.rank, len(batch) - 1) :: self.ranks]
 
     def batch_weight(self, number: int, end: int | None = None) -> tuple[float, int]:
-        """What a batch of this rank counts, and the images of all: see :class:`Batch`.
+        """`Batch.weight` and `Batch.step_images` of a batch of this rank.
 
         Args:
-            number: of the batch in its epoch.
+            number: place of the batch in its epoch.
             end: how many batches of the epoch are trained; None: all.
         """
         bounds, first = self._bounds, number - number % self.accumulate
@@ -141,26 +134,30 @@ class BatchOrder:
 
 
 class ResidentImages:
-    """A data set whose images lie on the device as uint8, so that a batch is one gather."""
+    """A data set whose images stay on the device as uint8, so that a batch is one gather."""
 
     def __init__(self, dataset: ImageDataset, device: torch.device):
-        """Move ``dataset`` to ``device``: 1 byte a channel and pixel."""
-        # Copied, for the mapped file is read-only and torch has no such tensors.
+        # Copied: torch has no read-only tensors for a mapped file.
         self.images = torch.from_numpy(np.array(dataset.images)).to(device)
         self.labels = torch.from_numpy(dataset.labels).to(device)
 
     def fetch(self, indices: Tensor) -> Batch:
-        """The images (N, C, H, W) in channels-last memory, labels and indices, on the device."""
+        """As `ImageDataset.fetch`, on the device."""
         indices = indices.to(self.labels.device, non_blocking=True)
         images = self.images.index_select(0, indices).permute(0, 3, 1, 2)
         return Batch(images, self.labels[indices], indices)
 
 
 class EpochLoader:
-    """Iterates over the batches of one epoch, the one that ``position`` names.
+    """Lightning dataloader over the batches of one epoch, the one that `position` names.
 
-    Works as a Lightning dataloader: it has a length, and asks for its position when the first
-    batch is wanted, so that a run continued in the middle of an epoch gets just the rest of it.
+    The position is asked for when the first batch is wanted, so that a run continued in the middle
+    of an epoch gets just the rest of it.
+
+    Args:
+        end: returns how many batches of an epoch are trained; None: all.
+        partners: images to mix those of a batch with, fetched behind them in the same batch.
+        num_workers: processes that fetch batches; 0: this one.
     """
 
     def __init__(
@@ -168,16 +165,12 @@ class EpochLoader:
         source: ImageDataset | ResidentImages,
         order: BatchOrder,
         *,
-        position: ResumePosition = from_start,
+        position: ResumePosition = lambda: (0, 0),
         end: Callable[[], int] | None = None,
         partners: MixPartners | None = None,
         num_workers: int = 0,
         pin_memory: bool = False,
     ):
-        """Batches of ``source`` in ``order``; each followed by its mixing partners, if any.
-
-        ``end`` says how many batches of an epoch are trained, where that is not all of them.
-        """
         self.source = source
         self.order = order
         self.position = position
@@ -186,8 +179,8 @@ class EpochLoader:
         self._workers: DataLoader[Batch] | None = None
         if num_workers:
             self._workers = DataLoader(
-                _ByList(source),
-                sampler=_Indices(self),
+                _Batches(source),
+                sampler=_EpochIndices(self),
                 batch_size=None,
                 num_workers=num_workers,
                 pin_memory=pin_memory,
@@ -200,7 +193,6 @@ class EpochLoader:
         return len(self.order)
 
     def __iter__(self) -> Iterator[Batch]:
-        """The batches from the current position to the epoch's end."""
         number = self.position()[1]
         # Inside a generator: the workers start when the first batch is wanted, not before.
         fetched = map(self.source.fetch, self.indices()) if self._workers is None else self._workers
@@ -210,7 +202,7 @@ class EpochLoader:
             number += 1
 
     def indices(self) -> Iterator[Tensor]:
-        """The indices of each batch, with the partners' behind them."""
+        """The indices of each batch from the current position on, followed by the partners'."""
         epoch, first = self.position()
         for batch in self.order.batches(epoch, first):
             if self.partners is None:
@@ -218,35 +210,32 @@ class EpochLoader:
             else:
                 yield torch.cat([batch, self.partners(batch, epoch)])
 
+    # The position is the Trainer's, but without these two Lightning warns on resuming in an epoch.
     def state_dict(self) -> dict[str, Any]:
-        """Nothing: the position is the trainer's. Its presence tells Lightning all is well."""
         return {}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Nothing to load."""
+        pass
 
 
-class _ByList(Dataset[Batch]):
-    """A data set asked for a whole batch at a time."""
+@dataclass
+class _Batches(Dataset[Batch]):
+    """A data set whose items are batches, each known by its indices."""
 
-    def __init__(self, source: ImageDataset | ResidentImages):
-        self.source = source
+    source: ImageDataset | ResidentImages
 
     def __getitem__(self, indices: Any) -> Batch:
         return self.source.fetch(indices)
 
 
-class _Indices(Sampler[Tensor]):
-    """The loader's batches of indices, anew each epoch."""
+@dataclass
+class _EpochIndices:
+    """Sampler of the indices of a loader's batches, anew each epoch."""
 
-    def __init__(self, loader: EpochLoader):
-        self.loader = loader
+    loader: EpochLoader
 
     def __iter__(self) -> Iterator[Tensor]:
         return self.loader.indices()
-
-    def __len__(self) -> int:
-        return len(self.loader)
 
 
 def start_worker(worker: int) -> None:

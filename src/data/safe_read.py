@@ -9,13 +9,9 @@ FILE_LIMIT = 1 << 30
 
 
 def check_regular_file(path: Path, name: str) -> None:
-    """Raise ValueError unless a path is a file, or a link to one, that can be looked at.
+    """Raise ValueError, with `name` for the path, unless it is a file or a link to one.
 
     Reading from a pipe, a socket or a device might never end.
-
-    Args:
-        path: the file.
-        name: what to call it in an error.
     """
     try:
         if path.is_symlink() and not path.exists():
@@ -27,26 +23,15 @@ def check_regular_file(path: Path, name: str) -> None:
 
 
 def read_bounded(path: Path, name: str, *, limit: int = FILE_LIMIT) -> bytes:
-    """Read a file.
-
-    Args:
-        path: the file.
-        name: what to call it in an error.
-        limit: the most bytes it may have.
-
-    Raises:
-        ValueError: it is no file, is larger, or cannot be read; the message says which.
-    """
+    """Read a file of at most `limit` bytes; errors are ValueErrors that call it `name`."""
     check_regular_file(path, name)
     try:
         with path.open("rb") as file:
-            size = os.fstat(file.fileno()).st_size
-            if size > limit:
-                raise ValueError(f"{name} has {size} bytes; at most {limit} are accepted")
-            # Some files of the kernel declare no size and never end.
-            content = file.read(limit + 1)
+            too_large = os.fstat(file.fileno()).st_size > limit
+            # Bounded all the same: some files of the kernel declare no size and never end.
+            content = b"" if too_large else file.read(limit + 1)
     except OSError as error:
         raise ValueError(f"{name} cannot be read: {error.strerror}") from error
-    if len(content) > limit:
-        raise ValueError(f"{name} has more than {limit} bytes")
+    if too_large or len(content) > limit:
+        raise ValueError(f"{name} has more than the {limit} bytes that are accepted")
     return content

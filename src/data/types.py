@@ -1,4 +1,4 @@
-"""What every reader delivers: uint8 images with integer labels."""
+"""Data sets as readers deliver them: uint8 images with integer labels."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,11 +12,9 @@ class ImageSet:
     """Images of one size with a label each.
 
     Attributes:
-        images: uint8 (N, H, W, C), values 0..255; C is 3 (RGB) or 1 (grey). May be a read-only
-            memory map.
-        labels: int64 (N,), each an index into the classes of the data.
-        names: where each image comes from: its file's path below the root or within the archive,
-            or ``data_batch_1[17]``.
+        images: uint8 (N, H, W, C), C is 3 (RGB) or 1 (gray); may be a read-only memory map.
+        labels: int64 (N,), indices into the classes.
+        names: origin of each image: path below the root or in the archive, `data_batch_1[17]`.
     """
 
     images: NDArray[np.uint8]
@@ -34,12 +32,7 @@ class ImageSet:
 
 @dataclass(frozen=True)
 class Duplicates:
-    """Test images that are training images as well, pixel for pixel.
-
-    Attributes:
-        count: of the test images.
-        test, train: an example, the names of the two.
-    """
+    """Test images that are also training images, pixel for pixel: how many, and a pair's names."""
 
     count: int
     test: str
@@ -48,19 +41,19 @@ class Duplicates:
 
 @dataclass(frozen=True)
 class ImageData:
-    """A data set: what to train on, what to test on, and the names of the classes.
+    """A data set: images to train on and to test on, and the names of the classes.
 
     Attributes:
-        train: the training images; no validation split is taken from them here.
-        test: the test images.
-        classes: the name of each label.
-        source: what the data was recognised as, and where.
-        validation: the images that the source has for validation; None if it has none.
-        test_held_out: whether the test images were taken from the training images, because the
-            source has none for testing.
-        duplicates: images that are in both sets, if there are any and they were looked for.
-        warnings: what a user should know of the images, a line each.
-        notes: how they were understood and what was left out, for the log.
+        train: training images, before a validation split is taken from them.
+        test: test images.
+        classes: name of each label.
+        source: format and place of the data.
+        validation: the source's own validation images, if it has any.
+        test_held_out: whether the test images were taken from the training images because the
+            source has none.
+        duplicates: images in both sets, if any.
+        warnings: lines that a user should see.
+        notes: how the source was understood and what was left out, for the log.
     """
 
     train: ImageSet
@@ -80,7 +73,7 @@ class ImageData:
 
     @property
     def whole(self) -> ImageSet:
-        """The images of all parts as one set, sorted by name."""
+        """Images of all parts as one set, sorted by name."""
         parts = [part for part in (self.train, self.validation, self.test) if part]
         names = [name for part in parts for name in part.names]
         order = sorted(range(len(names)), key=names.__getitem__)

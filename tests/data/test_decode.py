@@ -10,9 +10,8 @@ from src.data.decode import (
     decode,
     resize,
     resize_and_convert,
-    resize_images,
+    resize_and_convert_all,
     single_threaded_opencv,
-    to_channels,
 )
 from tests.fixtures.datasets import encode, random_images
 from tests.fixtures.pictures import png_chunk
@@ -66,7 +65,7 @@ def test_grey_files(extension: str, channels: int | None, shape: tuple[int, ...]
 def test_colour_to_grey_is_luma():
     red = np.full((4, 4, 3), (255, 0, 0), np.uint8)
     assert (decode(encode(red), "x", channels=1) == 76).all()  # 0.299 * 255
-    assert (to_channels(red[None], 1) == 76).all()
+    assert (resize_and_convert_all(red[None], None, 1) == 76).all()
 
 
 def test_transparent_pixels_are_laid_on_white():
@@ -217,10 +216,10 @@ def test_one_side_may_shrink_and_the_other_grow():
 @pytest.mark.parametrize("channels", [1, 3])
 def test_a_batch_is_resized_image_by_image(channels: int):
     images = random_images(5, size=16, channels=channels)
-    resized = resize_images(images, (8, 24))
+    resized = resize_and_convert_all(images, (8, 24), None)
     assert resized.shape == (5, 8, 24, channels)
     assert np.array_equal(resized[3], resize(images[3], (8, 24)))
-    assert resize_images(images, (16, 16)) is images
+    assert resize_and_convert_all(images, (16, 16), None) is images
 
 
 def test_decode_resizes():
@@ -237,9 +236,9 @@ def test_a_decoded_image_is_fitted_as_decoding_would_have(image: np.ndarray, cha
 
 def test_grey_to_rgb_repeats():
     grey = random_images(2, channels=1)
-    assert np.array_equal(to_channels(grey, 3), np.concatenate([grey] * 3, axis=3))
-    assert to_channels(grey, None) is grey
-    assert to_channels(grey, 1) is grey
+    assert np.array_equal(resize_and_convert_all(grey, None, 3), np.concatenate([grey] * 3, axis=3))
+    assert resize_and_convert_all(grey, None, None) is grey
+    assert resize_and_convert_all(grey, None, 1) is grey
 
 
 def test_opencv_gets_its_threads_back():

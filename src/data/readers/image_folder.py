@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from src.data.decode_many import Decoded, decode_files
+from src.data.decode import Decoded, decode_files
 from src.data.readers.archive import read_members
 from src.data.readers.base import ReadOptions, fingerprint_of
 from src.data.readers.folder_layout import PARTS, FolderLayout, first_names, parse_folder_layout

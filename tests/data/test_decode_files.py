@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from src.data import decode_many as decode_pool
-from src.data.decode_many import decode_files
+from src.data import decode
+from src.data.decode import decode_files
 from tests.fixtures.datasets import encode, random_images, write_files
 
 IMAGES = random_images(700, size=8)  # more than two batches
@@ -14,7 +14,7 @@ IMAGES = random_images(700, size=8)  # more than two batches
 
 @pytest.mark.parametrize("batch", [256, 3])  # the latter makes more than may be waiting
 def test_order_is_kept_over_batches(batch: int, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(decode_pool, "_FILES", batch)
+    monkeypatch.setattr(decode, "_BATCH_FILES", batch)
     decoded = decode_files((f"{n}.png", encode(image)) for n, image in enumerate(IMAGES))
     assert np.array_equal(decoded.images, IMAGES)
     assert decoded.names == [f"{n}.png" for n in range(700)]
