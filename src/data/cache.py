@@ -12,17 +12,16 @@ import os
 import stat
 import zlib
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from src.data.types import Duplicates, ImageData, ImageSet
+from src.data.types import ImageData, ImageSet
 from src.files import replacing, write_json
 
-FORMAT = 3  # entries of another format are not found
+FORMAT = 4  # entries of another format are not found
 _MANIFEST = "manifest.json"
 _FOLDER = "cifar-images"  # in the user's cache directory
 
@@ -63,16 +62,11 @@ def cached(
 ) -> ImageData:
     """Load an entry, or build the data and keep it for the next time.
 
-    A damaged entry is built anew, see `_checksum`.
-
     Args:
         identity: everything the images depend on; JSON values.
         places: folders to look in and, in this order, to try to write to.
         build: makes the data.
-        required: whether failing to write is an error: the user chose the folder.
-
-    Raises:
-        ValueError: `required` and the entry cannot be written.
+        required: raise ValueError if the entry cannot be written, as the user chose the folder.
     """
     digest = hashlib.sha256(json.dumps({**identity, "format": FORMAT}, sort_keys=True).encode())
     entries = [place / digest.hexdigest()[:20] for place in places]
@@ -114,7 +108,6 @@ def _load(entry: Path) -> ImageData | None:
                 if size != expected["size"] or _checksum(file, size) != expected["crc32"]:
                     raise ValueError(f"{path.name} is not what was written")
             arrays[name] = np.load(path, mmap_mode="r")
-        duplicates = manifest["duplicates"]
         return ImageData(
             train=_image_set(arrays, "train"),
             test=_image_set(arrays, "test"),
@@ -122,7 +115,6 @@ def _load(entry: Path) -> ImageData | None:
             source=manifest["source"],
             validation=_image_set(arrays, "validation") if "validation_images" in arrays else None,
             test_held_out=manifest["test_held_out"],
-            duplicates=duplicates and Duplicates(**duplicates),
             warnings=tuple(manifest["warnings"]),
             notes=tuple(manifest["notes"]),
         )
@@ -158,7 +150,6 @@ def _store(data: ImageData, entry: Path) -> None:
         "source": data.source,
         "classes": data.classes,
         "test_held_out": data.test_held_out,
-        "duplicates": data.duplicates and asdict(data.duplicates),
         "warnings": data.warnings,
         "notes": data.notes,
         "arrays": written,

@@ -84,13 +84,10 @@ class ImageDataset(Dataset[_Sample]):
         transform: Callable[[NDArray[np.uint8]], Any] | None = None,
         **settings: Any,
     ) -> "ImageDataset":
-        """Training or test images from files.
+        """Open the training or the test images at `root`.
 
         Args:
-            name: an option of `conf/data/`, which has the defaults.
-            root: file or folder of the images.
-            train: training images; False: test images.
-            transform: see the class.
+            name: an option of `conf/data/`, which has the defaults of the settings.
             settings: other settings of `data`.
         """
         data = open_images(data_settings(name, root=root, **settings))

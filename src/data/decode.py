@@ -64,14 +64,13 @@ def decode(
 
     Args:
         buffer: content of the file, in a format of `IMAGE_SUFFIXES`, whatever its name.
-        name: of the file, for errors.
+        name: name of the file, for errors.
         channels: 3 for RGB, 1 for gray, None for what the file holds.
         size: (height, width) to resize to; None keeps the file's.
         peaks: receives the highest sample of an image with 16 bits a channel, 0..65535.
 
     Raises:
-        ValueError: the file is empty, truncated, damaged or no image, has several frames or
-            pages, over 2^28 pixels, L*a*b* colors or float samples.
+        ValueError: the file is not one complete image in a format that is supported.
     """
     if not buffer:
         raise ValueError(f"{name} is empty")
@@ -134,7 +133,7 @@ def _converted(image: Image, code: int) -> Image:
 
 
 def resize(image: Image, size: tuple[int, int]) -> Image:
-    """Resize an image (H, W, C) to `size` = (height, width), whatever its aspect ratio.
+    """Resize an image (H, W, C) to `size` = (height, width), aspect ratio ignored.
 
     A side that shrinks is averaged over areas (INTER_AREA, which does not alias), a side that grows
     is interpolated (INTER_LINEAR); with one of each, the shrinking comes first.
@@ -187,11 +186,9 @@ _BATCHES_AHEAD = 4 * _WORKERS  # bounds the memory
 
 @dataclass(frozen=True)
 class Decoded:
-    """Decoded images in the order of their files.
+    """Images (N, H, W, C) and names of the N files, in their order.
 
     Attributes:
-        images: uint8 (N, H, W, C).
-        names: names of the N files.
         skipped: names of the files that could not be decoded.
         peak: highest sample of the files with 16 bits a channel; None without such files.
     """
@@ -214,11 +211,8 @@ def decode_files(
     Args:
         files: name of each, and its content or the path to read it from.
         channels: 3 for RGB, 1 for gray; None: gray if every file is gray, RGB otherwise.
-        size: (height, width) to resize to; None: as the files are, which must agree.
-        skip: leave out files that cannot be decoded instead of raising.
-
-    Raises:
-        ValueError: a file cannot be decoded (it is named), or two have different sizes.
+        size: (height, width) to resize to; None: that of the files, which must agree.
+        skip: leave out files that cannot be decoded instead of raising ValueError.
     """
     peaks: list[int] = []
 

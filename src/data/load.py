@@ -16,7 +16,7 @@ from src.data.readers.image_folder import ImageFolder
 from src.data.readers.shapes import Shapes
 from src.data.registry import get_dataset
 from src.data.types import ImageData, ImageSet
-from src.data.validate import check_labels, find_duplicates, log_warnings, validate_data
+from src.data.validate import check_labels, duplicate_warnings, log_warnings, validate_data
 
 _log = logging.getLogger(__name__)
 
@@ -24,13 +24,11 @@ _log = logging.getLogger(__name__)
 def open_images(config: DataConfig, *, training: bool = True) -> ImageData:
     """Find or download, decode, cache and check a data set, whatever its format.
 
-    Args:
-        config: which images, where they are, and how they are read.
-        training: whether they must be fit to be trained on; without it training images and whole
-            classes may be missing.
+    The images are memory-mapped, and read-only, where the cache can be written.
 
-    Returns:
-        Images that are memory-mapped and read-only where the cache can be written.
+    Args:
+        training: whether the data must be fit to be trained on; without it training images and
+            whole classes may be missing.
 
     Raises:
         ValueError: there is no data, it is damaged, or it is not what the configuration says; one
@@ -95,5 +93,5 @@ def _read(reader: Reader, options: ReadOptions) -> ImageData:
     data = reader.read(options)
     train, test = convert(data.train), convert(data.test)
     validation = None if data.validation is None else convert(data.validation)
-    duplicates = find_duplicates(train, test)
-    return replace(data, train=train, test=test, validation=validation, duplicates=duplicates)
+    warnings = (*data.warnings, *duplicate_warnings(train, test))
+    return replace(data, train=train, test=test, validation=validation, warnings=warnings)

@@ -58,21 +58,16 @@ def batch_sizes(
 
 @dataclass(frozen=True)
 class BatchOrder:
-    """Which images are in which batch.
+    """Which images are in which batch; attributes that are not described are of `batch_sizes`.
+
+    Each rank takes every `ranks`-th image of a batch, so that the images of a step do not depend on
+    how many processes share it.
 
     Attributes:
         indices: int64 (N,), the images to go through; the order is made on their device.
-        batch_size: images of a batch, over all ranks.
         seed: the order of an epoch is `permutation(seed, epoch, N)`.
         shuffle: false goes through `indices` as they stand.
-        drop_last: leave out a last batch that is not full, see `batch_sizes`.
-        rank: this process; each takes every `ranks`-th image of a batch, so that the images of a
-            step do not depend on how many processes share it.
-        ranks: number of processes.
-        accumulate: batches an optimizer step.
-
-    Raises:
-        ValueError: a batch is too small for the ranks.
+        rank: number of this process, below `ranks`.
     """
 
     indices: Tensor

@@ -28,11 +28,6 @@ class ImageDataModule(L.LightningDataModule):
 
     Training batches come shuffled and augmented, by functions of (seed, epoch, index);
     validation and test batches come in order, as they are, each image once.
-
-    Args:
-        config: where the images are and how they are fed.
-        augment: what is done to a training image.
-        seed: decides the order of each epoch.
     """
 
     def __init__(self, config: DataConfig, augment: Augment, seed: int):
@@ -64,21 +59,20 @@ class ImageDataModule(L.LightningDataModule):
         return ImageDataset(part.images, part.labels, self.classes)
 
     def _split(self, data: ImageData) -> None:
-        self.train_indices = np.arange(len(self.train_set))
-        if self.config.validate_on == "validation" and data.validation is None:
-            description, labels = data.description, data.train.labels
-            check_classes(self.classes, labels, False, description, validation_held_out=True)
+        labels = data.train.labels
+        self.train_indices = np.arange(len(labels))
+        if self.config.validate_on == "test":
+            log.warning("validating on the test set, as data.validate_on=test asks")
+            self.val_set, self.val_indices = self.test_set, np.arange(len(data.test))
+        elif data.validation is not None:
+            self.val_set = self._dataset(data.validation)
+            self.val_indices = np.arange(len(self.val_set))
+        else:
+            check_classes(self.classes, labels, False, data.description, validation_held_out=True)
             self.val_set = self.train_set
             self.train_indices, self.val_indices = stratified_split(
                 labels, self.config.val_fraction, self.config.split_seed
             )
-        else:
-            if self.config.validate_on == "test":
-                log.warning("validating on the test set, as data.validate_on=test asks")
-                self.val_set = self.test_set
-            elif data.validation is not None:
-                self.val_set = self._dataset(data.validation)
-            self.val_indices = np.arange(len(self.val_set))
         self.split_hash = indices_hash(self.train_indices)
 
     def _check_sizes(self) -> None:
@@ -222,11 +216,10 @@ class ImageDataModule(L.LightningDataModule):
         if device.type != "cuda" or self.config.num_workers:
             return False
         free, _ = torch.cuda.mem_get_info(device)
-        # What lies there already is not free, and belongs to the sum.
-        there = sum(images.images.nbytes for images in self._resident.values())
+        # Images that are there already are part of what is needed.
+        free += sum(resident.images.nbytes for resident in self._resident.values())
         sets = {self.train_set, self.val_set, self.test_set}
-        needed = sum(dataset.images.nbytes for dataset in sets)
-        return needed <= _RESIDENT_SHARE * (free + there)
+        return sum(dataset.images.nbytes for dataset in sets) <= _RESIDENT_SHARE * free
 
 
 def _measure(images: np.ndarray, indices: np.ndarray) -> tuple[list[float], list[float]]:

@@ -31,15 +31,6 @@ class ImageSet:
 
 
 @dataclass(frozen=True)
-class Duplicates:
-    """Test images that are also training images, pixel for pixel: how many, and a pair's names."""
-
-    count: int
-    test: str
-    train: str
-
-
-@dataclass(frozen=True)
 class ImageData:
     """A data set: images to train on and to test on, and the names of the classes.
 
@@ -51,7 +42,6 @@ class ImageData:
         validation: the source's own validation images, if it has any.
         test_held_out: whether the test images were taken from the training images because the
             source has none.
-        duplicates: images in both sets, if any.
         warnings: lines that a user should see.
         notes: how the source was understood and what was left out, for the log.
     """
@@ -62,7 +52,6 @@ class ImageData:
     source: str
     validation: ImageSet | None = None
     test_held_out: bool = False
-    duplicates: Duplicates | None = None
     warnings: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 

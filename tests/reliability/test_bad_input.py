@@ -236,8 +236,8 @@ def test_they_are_looked_for_once(
     root = folder(tmp_path, TWICE)
     load_images("folder", root)
     caplog.clear()
-    monkeypatch.setattr("src.data.load.find_duplicates", None)
-    assert load_images("folder", root).duplicates is not None
+    monkeypatch.setattr("src.data.load.duplicate_warnings", None)
+    assert any(TOLD in line for line in load_images("folder", root).warnings)
     assert [record.levelname for record in caplog.records if TOLD in record.message] == ["WARNING"]
 
 
@@ -251,5 +251,5 @@ def test_pixels_count_not_files(tmp_path: Path, caplog: pytest.LogCaptureFixture
 def test_none_are_told_where_there_are_none(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    assert load_images("folder", folder(tmp_path, GOOD)).duplicates is None
+    assert load_images("folder", folder(tmp_path, GOOD)).warnings == ()
     assert "test images are training images" not in caplog.text
