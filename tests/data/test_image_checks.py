@@ -61,6 +61,12 @@ def test_the_size_of_a_jpeg_behind_other_segments():
     assert "declares 65535x65535 pixels" in str(unsupported_reason(large))
 
 
+def test_the_size_of_a_gif():
+    large = bytearray(pillow(FRAMES[0], "GIF"))
+    large[6:10] = b"\xff\xff\xff\xff"
+    assert "declares 65535x65535 pixels" in str(unsupported_reason(bytes(large)))
+
+
 @pytest.mark.parametrize("extension", ENDINGS)
 def test_every_beginning_of_a_file_is_answered(extension: str):
     whole = encode(NOISE, extension)
