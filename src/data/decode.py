@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from src.data.image_checks import PNG_MAGIC, damage_reason, is_heic, unsupported_reason
+from src.data.image_checks import PNG_MAGIC, damage_reason, unreadable_format, unsupported_reason
 from src.data.safe_read import read_bounded
 from src.text import printable
 
@@ -95,8 +95,8 @@ def _imdecode(buffer: bytes, flags: int, name: str) -> NDArray[np.generic]:
     except cv2.error:
         image = None
     if image is None:
-        if is_heic(buffer):
-            raise ValueError(f"{name} is HEIC, which OpenCV cannot read: convert it")
+        if kind := unreadable_format(buffer):
+            raise ValueError(f"{name} is {kind}, which OpenCV cannot read: convert it")
         raise ValueError(f"{name} cannot be decoded: it is damaged or not an image")
     if image.dtype not in (np.uint8, np.uint16):
         raise ValueError(

@@ -222,9 +222,17 @@ def _png_damage(buffer: bytes) -> str | None:
     return "is truncated: its PNG data has no IEND chunk"
 
 
+_UNREADABLE = {
+    b"\xff\x0a": "JPEG XL",
+    b"\0\0\0\x0cJXL ": "JPEG XL",
+    b"8BPS": "a Photoshop file (PSD)",
+    b"%PDF": "PDF",
+}
 _HEIC = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 
 
-def is_heic(buffer: bytes) -> bool:
-    """Whether a file is a phone's HEIC photograph, which OpenCV 5.0 does not read."""
-    return buffer[4:8] == b"ftyp" and buffer[8:12] in _HEIC
+def unreadable_format(buffer: bytes) -> str | None:
+    """Name of a format that OpenCV 5.0 does not read, by the first bytes; else None."""
+    if buffer[4:8] == b"ftyp" and buffer[8:12] in _HEIC:
+        return "HEIC"
+    return next((name for magic, name in _UNREADABLE.items() if buffer.startswith(magic)), None)
