@@ -24,6 +24,10 @@ OPENCV_VERSION = cv2.__version__
 
 Image = NDArray[np.uint8]
 
+_BATCH_FILES, _BATCH_BYTES = 256, 8 << 20  # a batch is complete at either
+_WORKERS = max(2, min(16, os.cpu_count() or 2))
+_BATCHES_AHEAD = 4 * _WORKERS  # bounds the memory
+
 
 def disable_opencv_threads() -> None:
     """Keep OpenCV to the calling thread: its own threads and a forked process may deadlock."""
@@ -171,17 +175,17 @@ def resize_and_convert_all(
     if images.shape[1:] == shape:
         return images
     result = np.empty((len(images), *shape), np.uint8)
-    with single_threaded_opencv():
-        for number, image in enumerate(images):
-            result[number] = resize_and_convert(image, size, channels)
+
+    def convert(start: int) -> None:
+        for number in range(start, min(start + _BATCH_FILES, len(images))):
+            result[number] = resize_and_convert(images[number], size, channels)
+
+    with single_threaded_opencv(), ThreadPoolExecutor(_WORKERS) as pool:
+        list(pool.map(convert, range(0, len(images), _BATCH_FILES)))
     return result
 
 
 _File = tuple[str, bytes | Path]
-
-_BATCH_FILES, _BATCH_BYTES = 256, 8 << 20  # a batch is complete at either
-_WORKERS = max(2, min(16, os.cpu_count() or 2))
-_BATCHES_AHEAD = 4 * _WORKERS  # bounds the memory
 
 
 @dataclass(frozen=True)

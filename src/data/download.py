@@ -87,7 +87,8 @@ def locate_or_download(
     if 0 < len(missing) < len(info.files):
         reason = f"data.root={folder} lacks {', '.join(file.name for file in missing)}"
     else:
-        reason = f"there is nothing at data.root={root}{seen_from_here(root)}"
+        place = "" if root.is_absolute() else f" (in the current directory, {Path.cwd()})"
+        reason = f"there is nothing at data.root={root}{place}"
     is_mistyped = not names_archive and root.name.lower().endswith(_ARCHIVE_ENDINGS)
     if info.files and not is_mistyped:
         if allow_download:
