@@ -1,7 +1,6 @@
 """Entry point of evaluate, predict, export and report: no job directory, no sweep."""
 
 import logging
-import sys
 from collections.abc import Callable, Collection
 from typing import Any, NoReturn
 
@@ -18,9 +17,6 @@ from src.config.validate import CONF
 from src.console import ScreenHandler
 from src.errors import ConfigError, RunFailed, is_out_of_memory
 from src.process.signals import import_uninterrupted
-from src.runs.record import remember_command
-
-DATA = "data"
 
 
 def command(
@@ -49,7 +45,6 @@ def _run_command(
     workflow: str,
     paths: Collection[str],
 ) -> int:
-    remember_command(config_name, sys.argv[1:])
     arguments = get_args_parser().parse_args()
     if arguments.help:
         print(_help(config_name))
@@ -66,8 +61,8 @@ def _run_command(
             f"-m: src.{config_name} cannot be swept; leave it out, start it once a value"
         )
     overrides = parse([_quote_path(word, paths) for word in arguments.overrides])
-    changes = [item for item in overrides if _is_data(item)]
-    own = [str(item.input_line) for item in overrides if not _is_data(item)]
+    changes = [item for item in overrides if _group(item) == "data"]
+    own = [str(item.input_line) for item in overrides if _group(item) != "data"]
     with initialize_config_dir(config_dir=str(CONF), version_base="1.3"):
         cfg = composed(config_name, own)
     if arguments.cfg:
@@ -104,9 +99,8 @@ def _quote_path(override: str, paths: Collection[str]) -> str:
     return hydra_override(key, value)
 
 
-def _is_data(item: Override) -> bool:
-    key = str(item.key_or_group)
-    return key == DATA or key.startswith(f"{DATA}.")
+def _group(item: Override) -> str:
+    return str(item.key_or_group).partition(".")[0]
 
 
 def _log_to_screen() -> None:

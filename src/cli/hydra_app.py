@@ -16,6 +16,7 @@ from typing import NoReturn
 from hydra import version
 from hydra._internal.utils import _run_hydra, get_args_parser
 from hydra.core.hydra_config import HydraConfig
+from hydra.core.utils import env_override
 from omegaconf import DictConfig
 
 from src.cli.exit_codes import FULL_ERROR, exit_with
@@ -28,11 +29,10 @@ from src.distributed.join import join_run, needs_local_launch, rank_overrides
 from src.distributed.launcher import launch_ranks
 from src.distributed.ranks import detect_launcher, this_rank
 from src.errors import ConfigError, RunFailed, UserError, one_line
-from src.process.parent_watch import stop_with_parent
+from src.process.child import stop_with_parent
 from src.process.signals import import_uninterrupted
 from src.runs.claim import create_run_directory, open_sweep_directory
 from src.runs.directory import RunDirectory
-from src.runs.record import remember_command
 from src.sweep.run import run_sweep
 from src.train.resume import Continuation, find_continuation
 
@@ -50,12 +50,10 @@ def launch(config_name: str, workflow: str) -> NoReturn:
             metrics; imported once the command line has been checked.
     """
     stop_with_parent()
-    full_error = os.environ.get(FULL_ERROR, "")
-    exit_with(lambda: _launch(config_name, workflow, full_error))
+    exit_with(lambda: _launch(config_name, workflow))
 
 
-def _launch(config_name: str, workflow: str, full_error: str) -> int:
-    remember_command(config_name, sys.argv[1:])
+def _launch(config_name: str, workflow: str) -> int:
     # argparse takes options only before or after all overrides; -m may stand among them.
     arguments = get_args_parser().parse_args(
         sorted(sys.argv[1:], key=lambda word: word not in ("-m", "--multirun"))
@@ -83,7 +81,7 @@ def _launch(config_name: str, workflow: str, full_error: str) -> int:
     if arguments.cfg:
         run_hydra(config_name, arguments, lambda cfg: None)
         return 0
-    return _begin(config_name, workflow, planned, arguments, full_error)
+    return _begin(config_name, workflow, planned, arguments)
 
 
 def _check_hydra(config_name: str, arguments: Namespace) -> None:
@@ -118,9 +116,7 @@ def _check_search_path(paths: object) -> None:
             raise ConfigError(f"{SEARCH_PATH}: {path}: no such folder")
 
 
-def _begin(
-    config_name: str, workflow: str, planned: Plan, arguments: Namespace, full_error: str
-) -> int:
+def _begin(config_name: str, workflow: str, planned: Plan, arguments: Namespace) -> int:
     """Begin a new run, or begin or go on with a sweep."""
 
     def job(cfg: DictConfig) -> float | None:
@@ -142,11 +138,11 @@ def _begin(
     if planned.multirun:
         # Each job writes its configuration into its own directory.
         overrides.append("hydra.output_subdir=null")
-        # run_hydra sets the variable in this process; the jobs get the user's value.
-        environment = {FULL_ERROR: full_error}
         start = partial(run_hydra, config_name, arguments)
-        config_options = _config_options(arguments)
-        return run_sweep(config_name, planned, directory, start, environment, config_options)
+        # run_hydra sets the variable in this process; the jobs get the user's value.
+        environment = {FULL_ERROR: os.environ.get(FULL_ERROR, "")}
+        options = _config_options(arguments)
+        return run_sweep(config_name, planned, directory, start, environment, options)
     return _run_single(config_name, arguments, job)
 
 
@@ -183,13 +179,9 @@ def _continue(config_name: str, continuation: Continuation, workflow: str) -> in
 def run_hydra(config_name: str, arguments: Namespace, job: Job) -> None:
     """Run ``job`` by Hydra, or print what its options ask for (``--help``, ``--cfg``)."""
     version.setbase("1.3")
-    before = os.environ.get(FULL_ERROR, "")
     # Hydra then raises errors instead of printing a traceback and exiting with 1.
-    os.environ[FULL_ERROR] = "1"
-    try:
+    with env_override({FULL_ERROR: "1"}):
         _run_hydra(arguments, get_args_parser(), job, str(CONF), config_name)
-    finally:
-        os.environ[FULL_ERROR] = before
 
 
 def _run_job(config: TrainConfig, workflow: str, **hooks: Callable[[], None]) -> float:

@@ -18,7 +18,6 @@ from src.runs.directory import RunDirectory
 if TYPE_CHECKING:
     from torch.distributed import Store
 
-
 _DIRECTORY_KEY = "lightning_hydra_directory"
 
 
@@ -52,25 +51,19 @@ def join_run(directory: Path, *, chosen: bool) -> list[str]:
         return [hydra_override("hydra.run.dir", os.environ[DIRECTORY]), *rank_overrides()]
     if rank.started_by == "srun" and not chosen:
         directory = directory.with_name(slurm_name())
-
-    def decide() -> str:
-        try:
-            return _run_directory(peers.run_store, rank, directory, chosen=chosen)
-        except UserError as error:
-            peers.report_failure(str(error))
-            raise
-
     try:
-        agreed = peers.broadcast_value("directory", decide)
+        agreed = peers.broadcast_value(
+            "directory", lambda: _run_directory(peers.run_store, rank, directory, chosen=chosen)
+        )
+        state = peers.broadcast_value("state", lambda: str(_record(agreed).get("state", "")))
     except PeerFailed:
         sys.exit(2)  # the first rank has printed the error
-    overrides = [hydra_override("hydra.run.dir", agreed), *rank_overrides()]
-    state = peers.broadcast_value("state", lambda: str(_record(agreed).get("state", "")))
     if state == "finished":
         # SLURM may queue a job again that has finished this run and has more commands.
         if rank.first:
             print(f"{agreed}: this run is finished")
         sys.exit(0)
+    overrides = [hydra_override("hydra.run.dir", agreed), *rank_overrides()]
     if state:
         overrides += [hydra_override("resume", agreed), "hydra.output_subdir=null"]
     return overrides

@@ -10,16 +10,14 @@ from pathlib import Path
 from src.distributed.ranks import STARTED_BY, usable_cores
 from src.errors import RunFailed
 from src.files import read_json
-from src.process.child import Process, send_signal, start_python
-from src.process.parent_watch import ParentWatch
+from src.process.child import Process, project_on_python_path, send_signal, start_python
 from src.process.signals import handle_signals
 from src.runs.directory import RunDirectory
-from src.runs.record import RunRecord
+from src.runs.record import close_record
 
 DIRECTORY = "LIGHTNING_HYDRA_RUN_DIRECTORY"
 """Environment variable with the run directory: ranks would compose it at different times."""
 
-_ROOT = Path(__file__).resolve().parents[2]
 _LOOPBACK = {"linux": "lo", "darwin": "lo0"}
 
 _POLL = 0.1
@@ -35,7 +33,6 @@ def launch_ranks(module: str, directory: Path, count: int) -> int:
     Returns:
         The exit code of the run.
     """
-    watch = ParentWatch()
     shared = _environment(directory, count)
     ranks = RankProcesses()
     with handle_signals(ranks.pass_on):
@@ -43,12 +40,10 @@ def launch_ranks(module: str, directory: Path, count: int) -> int:
             for number in range(count):
                 own = {"RANK": str(number), "LOCAL_RANK": str(number)}
                 arguments = ["-m", module, *sys.argv[1:]]
-                ranks.processes.append(start_python(arguments, shared | own, watch))
-            watch.begin()
+                ranks.processes.append(start_python(arguments, shared | own))
             ranks.wait()
         finally:
             ranks.kill()
-    watch.end()
     return _outcome(ranks, RunDirectory(directory))
 
 
@@ -68,22 +63,24 @@ class RankProcesses:
 
     def wait(self) -> None:
         """Wait until all ranks have ended; terminate, then kill those that outlast a failure."""
-        deadline, terminated = float("inf"), False
-        while any(process.poll() is None for process in self.processes):
-            if self.failed is None:
-                self.failed = self._first_failure()
-                if self.failed is not None:
-                    deadline = time.monotonic() + _PATIENCE
-            elif time.monotonic() > deadline:
-                if terminated:
-                    self.kill()
-                else:
-                    self.send(signal.SIGTERM)
-                terminated = True
-                deadline = time.monotonic() + _PATIENCE
-            time.sleep(_POLL)
-        if self.failed is None:
+        ended = False
+        while not ended and self.failed is None:
+            ended = self._all_end_within(_POLL)
             self.failed = self._first_failure()
+        if not self._all_end_within(_PATIENCE):
+            self.send(signal.SIGTERM)
+        if not self._all_end_within(_PATIENCE):
+            self.kill()
+        for process in self.processes:
+            process.wait()
+
+    def _all_end_within(self, seconds: float) -> bool:
+        deadline = time.monotonic() + seconds
+        while any(process.poll() is None for process in self.processes):
+            if time.monotonic() >= deadline:
+                return False
+            time.sleep(_POLL)
+        return True
 
     def _first_failure(self) -> int | None:
         codes = [process.poll() for process in self.processes]
@@ -120,7 +117,7 @@ def _outcome(ranks: RankProcesses, directory: RunDirectory) -> int:
         reason += " (out of memory?)" if name == "SIGKILL" else ""
     content = read_json(directory.record)
     if content and (killed or content.get("state") == "running"):
-        RunRecord(directory, content).close("interrupted" if ranks.stopped else "failed", reason)
+        close_record(directory, "interrupted" if ranks.stopped else "failed", reason)
     if killed:
         raise RunFailed(reason)
     # A code of the first rank's own choice is that of the root cause.
@@ -131,13 +128,12 @@ def _outcome(ranks: RankProcesses, directory: RunDirectory) -> int:
 
 def _environment(directory: Path, count: int) -> dict[str, str]:
     """The environment variables that all ranks share."""
-    env = dict(os.environ)
+    environment = os.environ | project_on_python_path()
     # Ranks of one machine use the loopback device: its host name may not resolve.
     if sys.platform in _LOOPBACK:
-        env.setdefault("GLOO_SOCKET_IFNAME", _LOOPBACK[sys.platform])
-    env.setdefault("OMP_NUM_THREADS", str(max(usable_cores() // count, 1)))
-    paths = [str(_ROOT), *filter(None, [env.get("PYTHONPATH")])]
-    return env | {
+        environment.setdefault("GLOO_SOCKET_IFNAME", _LOOPBACK[sys.platform])
+    environment.setdefault("OMP_NUM_THREADS", str(max(usable_cores() // count, 1)))
+    return environment | {
         STARTED_BY: "command",
         DIRECTORY: str(directory),
         "WORLD_SIZE": str(count),
@@ -145,7 +141,6 @@ def _environment(directory: Path, count: int) -> dict[str, str]:
         "GROUP_RANK": "0",
         "MASTER_ADDR": "127.0.0.1",
         "MASTER_PORT": str(_free_port()),
-        "PYTHONPATH": os.pathsep.join(paths),
     }
 
 

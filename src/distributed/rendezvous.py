@@ -9,7 +9,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -19,7 +19,6 @@ from src.errors import RunFailed, UserError
 
 if TYPE_CHECKING:
     from torch.distributed import Store
-
 
 GRACE = 5.0
 """Seconds that a rank has to end by itself after another one has failed."""
@@ -44,6 +43,10 @@ class Failure:
 
     def __str__(self) -> str:
         return f"rank {self.rank}: {self.reason}"
+
+
+_STORE_CLOSED = Failure(0, "has ended")
+"""The first rank has ended, and its store with it."""
 
 
 class PeerFailed(RunFailed):
@@ -78,7 +81,11 @@ class Rendezvous:
         """
         if not self.rank.first:
             return self.wait_for_value(key)
-        value = decide()
+        try:
+            value = decide()
+        except UserError as error:
+            self.report_failure(str(error))
+            raise
         self.store.set(key, value)
         return value
 
@@ -99,30 +106,14 @@ class Rendezvous:
                 return mine
             return self.first_failure(patience=GRACE) or mine
         except RuntimeError:
-            # The first rank has ended, and its store with it.
-            return mine if self.rank.first else Failure(0, "has ended")
+            return mine if self.rank.first else _STORE_CLOSED
 
     def first_failure(self, patience: float = 0) -> Failure | None:
         """The first failure of the run, if one is reported within ``patience`` seconds."""
         end = time.monotonic() + patience
-        while not self.store.check(["failure"]):
-            if time.monotonic() >= end:
-                return None
+        while (failure := _read_failure(self.store)) is None and time.monotonic() < end:
             time.sleep(_POLL)
-        return Failure(**json.loads(self.store.get("failure")))
-
-    @contextmanager
-    def rank_zero_first(self) -> Iterator[None]:
-        """Run the block on the first rank, then on one rank of each machine, then on all others.
-
-        The others find what these have prepared, such as a download, and do not repeat an error.
-        """
-        leader = self.rank.number - self.rank.local
-        if not self.rank.first:
-            self.wait_for_value(f"prepared/{leader if self.rank.local else 0}")
-        yield
-        if self.rank.local == 0:
-            self.store.set(f"prepared/{leader}", "")
+        return failure
 
     @contextmanager
     def exit_if_peer_fails(self, before_exit: Callable[[Failure], None]) -> Iterator[None]:
@@ -134,16 +125,15 @@ class Rendezvous:
         store = self.store.clone()
 
         def watch() -> None:
-            while not done.wait(1.0):
+            failure = None
+            while failure is None and not done.wait(1.0):
                 try:
-                    found = store.check(["failure"]) and Failure(**json.loads(store.get("failure")))
+                    failure = _read_failure(store)
                 except RuntimeError:
-                    found = Failure(0, "has ended")
-                if found:
-                    if not done.wait(GRACE):
-                        before_exit(found)
-                        os._exit(1)
-                    return
+                    failure = _STORE_CLOSED
+            if failure is not None and not done.wait(GRACE):
+                before_exit(failure)
+                os._exit(1)
 
         thread = threading.Thread(target=watch, name="watch-ranks", daemon=True)
         thread.start()
@@ -152,6 +142,10 @@ class Rendezvous:
         finally:
             done.set()
             thread.join()
+
+
+def _read_failure(store: "Store") -> Failure | None:
+    return Failure(**json.loads(store.get("failure"))) if store.check(["failure"]) else None
 
 
 @functools.cache
@@ -167,10 +161,21 @@ def rendezvous() -> Rendezvous | None:
 
 @contextmanager
 def rank_zero_first() -> Iterator[None]:
-    """:meth:`Rendezvous.rank_zero_first` in a run of several ranks."""
+    """Run the block on the first rank, then on one rank of each machine, then on all others.
+
+    The others find what these have prepared, such as a download, and do not repeat an error.
+    """
     peers = rendezvous()
-    with peers.rank_zero_first() if peers else nullcontext():
+    if peers is None:
         yield
+        return
+    rank = peers.rank
+    leader = rank.number - rank.local
+    if not rank.first:
+        peers.wait_for_value(f"prepared/{leader if rank.local else 0}")
+    yield
+    if rank.local == 0:
+        peers.store.set(f"prepared/{leader}", "")
 
 
 def init_process_group(accelerator: str) -> None:

@@ -1,24 +1,65 @@
-"""Child processes: Python programs, and the output of other commands."""
+"""Child processes: Python programs that end with their parent, and the output of commands.
 
+The parent holds one end of a pipe until it ends, even if it is killed; a thread in each child reads
+from the other end. Otherwise a killed sweep would leave runs behind. On Windows, where children do
+not inherit pipes, they live on.
+"""
+
+import functools
 import os
 import signal
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
-from src.process.parent_watch import ParentWatch
-from src.process.signals import handle_signals
+from src.process.signals import handle_signals, unblock_signals
 
 Process = subprocess.Popen[bytes]
+
+_PIPE = "LIGHTNING_HYDRA_PARENT_WATCH"
+_ROOT = Path(__file__).resolve().parents[2]
+_GRACE = 30.0
+"""Seconds from SIGTERM until a child without a parent exits: it may save a checkpoint."""
 _POLL = 0.5
 """Seconds between two calls of ``stop``."""
 
 
+@functools.cache
+def _pipe_to_children() -> int:
+    """The children's end of a pipe whose other end stays open as long as this process lives."""
+    return os.pipe()[0]
+
+
+def stop_with_parent() -> None:
+    """In a process started by :func:`start_python`: end it when its parent has ended."""
+    pipe = os.environ.pop(_PIPE, None)
+    if pipe is None:
+        return
+    # Ray's workers block signals, and their child processes inherit that.
+    unblock_signals()
+
+    def watch() -> None:
+        os.read(int(pipe), 1)
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(_GRACE)
+        os._exit(1)
+
+    threading.Thread(target=watch, name="parent-watch", daemon=True).start()
+
+
+def project_on_python_path() -> dict[str, str]:
+    """``PYTHONPATH`` with this project first: children import it from any working directory."""
+    paths = filter(None, [str(_ROOT), os.environ.get("PYTHONPATH")])
+    return {"PYTHONPATH": os.pathsep.join(paths)}
+
+
 def start_python(
-    arguments: Sequence[str], environment: Mapping[str, str], watch: ParentWatch, **options: Any
+    arguments: Sequence[str], environment: Mapping[str, str], **options: Any
 ) -> Process:
     """Start ``python <arguments>`` so that it ends with this process.
 
@@ -29,10 +70,14 @@ def start_python(
         environment: all its environment variables.
         options: of :class:`subprocess.Popen`.
     """
+    env, pipes = dict(environment), []
+    if hasattr(os, "fork"):
+        pipes = [_pipe_to_children()]
+        env[_PIPE] = str(pipes[0])
     return subprocess.Popen(
         [sys.executable, *arguments],
-        env=dict(environment) | watch.environment,
-        pass_fds=watch.handles,
+        env=env,
+        pass_fds=pipes,
         start_new_session=True,
         **options,
     )
@@ -71,32 +116,29 @@ def run_child(
     Returns:
         The exit code, negative for the signal that killed the child, and the first signal sent.
     """
-    watch = ParentWatch()
-    sent: list[int] = []
     with output.open("ab") if output else nullcontext() as sink:
-        try:
-            process = start_python(
-                arguments,
-                os.environ | dict(environment),
-                watch,
-                cwd=directory,
-                stdout=sink,
-                stderr=subprocess.STDOUT if sink else None,
-            )
-            watch.begin()
+        process = start_python(
+            arguments,
+            os.environ | environment,
+            cwd=directory,
+            stdout=sink,
+            stderr=subprocess.STDOUT if sink else None,
+        )
+    sent: list[int] = []
 
-            def pass_on(number: int) -> None:
-                sent.append(number)
-                send_signal(process, number)
+    def pass_on(number: int) -> None:
+        sent.append(number)
+        send_signal(process, number)
 
-            with handle_signals(pass_on):
-                while process.poll() is None:
-                    try:
-                        process.wait(_POLL)
-                    except subprocess.TimeoutExpired:
-                        # A second signal would end the child without saving.
-                        if not sent and stop():
-                            pass_on(signal.SIGINT)
-        finally:
-            watch.end()
+    try:
+        with handle_signals(pass_on):
+            while process.poll() is None:
+                try:
+                    process.wait(_POLL)
+                except subprocess.TimeoutExpired:
+                    # A second signal would end the child without saving.
+                    if not sent and stop():
+                        pass_on(signal.SIGINT)
+    finally:
+        process.terminate()  # has no effect unless an error has ended the loop
     return process.returncode, sent[0] if sent else None

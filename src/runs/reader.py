@@ -52,19 +52,16 @@ class RunSummary:
     metrics: dict[str, Any]
 
 
+def job_folders(sweep: Path) -> list[Path]:
+    """The numbered directories of a sweep, in order."""
+    folders = [item for item in sweep.glob("*") if item.name.isdecimal() and item.is_dir()]
+    return sorted(folders, key=lambda folder: int(folder.name))
+
+
 def read_runs(sweep: Path) -> list[RunSummary]:
     """The runs of a sweep: those in numbered directories, in order, then all others."""
-    folders = [
-        item
-        for item in sweep.glob("*")
-        if item.is_dir() and (item.name.isdigit() or RunDirectory(item).record.exists())
-    ]
-
-    def order(folder: Path) -> tuple[bool, int, str]:
-        numbered = folder.name.isdigit()
-        return not numbered, int(folder.name) if numbered else 0, folder.name
-
-    return [read_run(folder) for folder in sorted(folders, key=order)]
+    others = sorted(record.parent for record in sweep.glob("*/run.json"))
+    return [read_run(folder) for folder in dict.fromkeys([*job_folders(sweep), *others])]
 
 
 def read_run(path: Path) -> RunSummary:
@@ -78,12 +75,9 @@ def read_run(path: Path) -> RunSummary:
     state = record.get("state", "waiting" if directory.job.exists() else "failed")
     reason = record.get("reason")
     if state == "running" and not is_locked(directory):
-        state, reason = (
-            "killed",
-            "its process ended without an error message (killed, or out of memory)",
-        )
-    metrics = read_json(directory.metrics)
-    return RunSummary(path, state, reason, _overrides(directory), metrics)
+        state = "killed"
+        reason = "its process ended without an error message (killed, or out of memory)"
+    return RunSummary(path, state, reason, _overrides(directory), read_json(directory.metrics))
 
 
 def _overrides(directory: RunDirectory) -> tuple[str, ...]:
@@ -106,8 +100,9 @@ def read_choices(directory: RunDirectory) -> dict[str, str]:
         choices = _read_yaml(directory.hydra)["hydra"]["runtime"]["choices"].items()
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"{directory.hydra}: holds no choices of Hydra's") from error
-    named = {group: option for group, option in choices if isinstance(option, str)}
-    return {group: option for group, option in named.items() if option != "null"}
+    return {
+        group: option for group, option in choices if isinstance(option, str) and option != "null"
+    }
 
 
 def _read_yaml(path: Path) -> Any:

@@ -4,6 +4,7 @@ import os
 import platform
 import shlex
 import sys
+from dataclasses import dataclass
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -16,6 +17,7 @@ from src.runs.directory import RunDirectory
 PACKAGES = ("torch", "torchvision", "lightning", "hydra-core", "opencv-python-headless", "numpy")
 
 
+@dataclass
 class RunRecord:
     """The record of a run, written to disk at every change.
 
@@ -23,10 +25,9 @@ class RunRecord:
     writes. That of a run that was killed otherwise stays ``running``.
     """
 
-    def __init__(self, directory: RunDirectory, content: dict[str, Any], *, begun: bool = True):
-        self.directory = directory
-        self.content = content
-        self.begun = begun
+    directory: RunDirectory
+    content: dict[str, Any]
+    begun: bool = True
 
     def begin(self) -> None:
         """Begin to write the record; that of a resumed run stays as it was until it trains."""
@@ -64,7 +65,7 @@ def open_record(directory: RunDirectory, *, seed: int, resumed: bool) -> RunReco
         "command": command_line(),
         "seed": seed,
         **_commit(),
-        "versions": _versions(),
+        "versions": {name: _version(name) for name in ("python", *PACKAGES)},
         "hardware": _hardware(),
         "started": _now(),
         "finished": None,
@@ -96,22 +97,16 @@ def close_record(directory: RunDirectory, state: str, reason: str) -> None:
     RunRecord(directory, read_json(directory.record)).close(state, reason)
 
 
-_command: list[str] | None = None
-
-
-def remember_command(module: str, arguments: list[str]) -> None:
-    """Keep the command line as typed, for :func:`command_line`.
-
-    ``hydra.run.dir`` is left out, so that the same command makes a run of its own.
-    """
-    global _command
-    kept = [word for word in arguments if not word.startswith("hydra.run.dir=")]
-    _command = [f"src.{module}", *kept]
-
-
 def command_line() -> str:
-    """The command as it can be typed again in the project's root."""
-    return shlex.join(["python", "-m", *(_command or ["src.train", *sys.argv[1:]])])
+    """The command as it can be typed again in the project's root.
+
+    ``hydra.run.dir`` is left out, so that it makes a run of its own.
+    """
+    program, *words = sys.argv
+    # Of `python -m src.train`: …/src/train/__main__.py
+    module = Path(program).parent.name if Path(program).name == "__main__.py" else "train"
+    words = [word for word in words if not word.startswith("hydra.run.dir=")]
+    return shlex.join(["python", "-m", f"src.{module}", *words])
 
 
 def _now() -> str:
@@ -126,36 +121,29 @@ def _commit() -> dict[str, Any]:
     return {"commit": commit or None, "uncommitted_changes": changed if commit else None}
 
 
-def _versions() -> dict[str, str | None]:
-    found: dict[str, str | None] = {"python": platform.python_version()}
-    for name in PACKAGES:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            found[name] = None
-    return found
+def _version(name: str) -> str | None:
+    try:
+        return platform.python_version() if name == "python" else version(name)
+    except PackageNotFoundError:
+        return None
 
 
 def _hardware() -> dict[str, Any]:
+    memory = None
+    if hasattr(os, "sysconf"):  # not on Windows
+        memory = round(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2**30, 1)
     return {
         "host": platform.node(),
         "system": platform.platform(),
         "cpu": _cpu_name(),
         "cores": os.cpu_count(),
-        "memory_gib": _memory_gib(),
+        "memory_gib": memory,
     }
-
-
-def _memory_gib() -> float | None:
-    if not hasattr(os, "sysconf"):  # Windows
-        return None
-    return round(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2**30, 1)
 
 
 def _cpu_name() -> str:
     info = Path("/proc/cpuinfo")
-    if info.exists():
-        for line in info.read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
+    for line in info.read_text().splitlines() if info.exists() else []:
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
     return platform.processor() or platform.machine()

@@ -5,6 +5,7 @@ PyTorch nor a GPU.
 """
 
 import os
+import time
 from collections.abc import Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import asdict, dataclass
@@ -18,7 +19,7 @@ from src.process.signals import handle_signals
 from src.train.disk_space import check_disk_space, estimate_checkpoint_bytes
 
 TIMING_LIMIT = 20.0
-"""Seconds of measuring after which no further network is timed."""
+"""Seconds after which no further network is timed."""
 
 Jobs = Sequence[tuple[str, TrainConfig]]
 """Jobs by name."""
@@ -31,14 +32,14 @@ class Forecast:
     Attributes:
         networks: name, parameters and multiply-adds an image of each distinct network.
         images: number of training images, over all epochs and jobs.
-        seconds: time to train on them, one job after the other on this machine; ``None`` if a
-            network was not timed.
+        seconds: time to train on them, one job after the other on this machine; NaN if a network
+            was not timed.
         disk: bytes of the checkpoints.
     """
 
     networks: tuple[tuple[str, int, int], ...]
     images: int
-    seconds: float | None
+    seconds: float
     disk: int
 
 
@@ -89,25 +90,23 @@ def _send_forecast(sender: "Connection[object, object]", jobs: Jobs, times: int)
 def _forecast(jobs: Jobs, times: int) -> Forecast:
     from src.sweep.job_cost import JobCost, measure_job_cost
 
-    measured: dict[str, JobCost] = {}
+    costs: dict[str, JobCost] = {}
     images, seconds, disk = 0, 0.0, 0
+    began = time.monotonic()
     for name, config in jobs:
         key = _cost_key(config)
-        if key not in measured:
-            spent = sum(cost.seconds_spent for cost in measured.values())
+        if key not in costs:
+            timed = time.monotonic() - began < TIMING_LIMIT
             try:
-                measured[key] = measure_job_cost(config, timed=spent < TIMING_LIMIT)
+                costs[key] = measure_job_cost(config, timed=timed)
             except UserError as error:
                 raise UserError(f"{name}: {one_line(error)}") from error
-        cost = measured[key]
+        cost = costs[key]
         images += cost.images(config)
-        seconds += (cost.seconds_per_image or 0) * cost.images(config)
+        seconds += cost.seconds_per_image * cost.images(config)
         disk += estimate_checkpoint_bytes(config, cost.parameters)
-    costs = measured.values()
-    networks = {(cost.name, cost.parameters, cost.multiply_adds) for cost in costs}
-    all_timed = all(cost.seconds_per_image is not None for cost in costs)
-    total = times * seconds if all_timed else None
-    return Forecast(tuple(sorted(networks)), times * images, total, times * disk)
+    networks = {(cost.name, cost.parameters, cost.multiply_adds) for cost in costs.values()}
+    return Forecast(tuple(sorted(networks)), times * images, times * seconds, times * disk)
 
 
 def _cost_key(config: TrainConfig) -> str:

@@ -1,6 +1,7 @@
 """Cost of a job: number of images, size of the network, seconds an image."""
 
 import logging
+import math
 import time
 from dataclasses import asdict, dataclass
 
@@ -9,7 +10,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from src.config.schema import TrainConfig
-from src.errors import UserError
+from src.errors import as_user_errors
 from src.factory import build_backbone, without_pretrained_weights
 from src.models.summary import summarize
 from src.train.build import build_data, check_fit
@@ -28,27 +29,23 @@ class JobCost:
         parameters: number of its parameters.
         multiply_adds: multiply-adds of a forward pass, an image.
         train_images: number of images in the training set.
-        seconds_per_image: training time; ``None`` if it was not measured.
-        seconds_spent: duration of the measurement.
+        seconds_per_image: training time; NaN if it was not measured.
     """
 
     name: str
     parameters: int
     multiply_adds: int
     train_images: int
-    seconds_per_image: float | None
-    seconds_spent: float
+    seconds_per_image: float
 
     def images(self, config: TrainConfig) -> int:
         """Number of images in all steps of a run."""
         size, trainer = config.data.batch_size, config.trainer
-        batches = -(-self.train_images // size)
-        limit = min(batches, trainer.limit_train_batches or batches)
-        epoch = min(limit * size, self.train_images)
-        steps = trainer.max_steps
-        by_steps = None if steps is None else steps * size * trainer.accumulate_grad_batches
-        by_epochs = None if trainer.max_epochs is None else trainer.max_epochs * epoch
-        return min(count for count in (by_steps, by_epochs) if count is not None)
+        epoch = min(self.train_images, size * (trainer.limit_train_batches or math.inf))
+        step = size * trainer.accumulate_grad_batches
+        by_epochs = epoch * (trainer.max_epochs or math.inf)
+        by_steps = step * (trainer.max_steps or math.inf)
+        return int(min(by_epochs, by_steps))
 
 
 def measure_job_cost(config: TrainConfig, *, timed: bool) -> JobCost:
@@ -57,7 +54,6 @@ def measure_job_cost(config: TrainConfig, *, timed: bool) -> JobCost:
     Raises:
         UserError: data, network or device is missing, or they do not fit together.
     """
-    began = time.perf_counter()
     logging.getLogger().setLevel(logging.ERROR)  # the job logs the same again
     accelerator = choose_accelerator(config.trainer.accelerator, config.trainer.devices)
     data = build_data(config)
@@ -65,12 +61,10 @@ def measure_job_cost(config: TrainConfig, *, timed: bool) -> JobCost:
     settings = without_pretrained_weights(config.model)
     with torch.device("meta"):
         backbone = build_backbone(settings, len(data.classes), channels)
-    try:
+    with as_user_errors(ValueError):
         summary = summarize(backbone, (channels, height, width))
-    except ValueError as error:
-        raise UserError(str(error)) from error
     check_fit(backbone, summary, data)
-    seconds = None
+    seconds = math.nan
     if timed:
         network = build_backbone(settings, len(data.classes), channels)
         seconds = _seconds_per_image(network, config, accelerator, data.image_shape)
@@ -81,14 +75,13 @@ def measure_job_cost(config: TrainConfig, *, timed: bool) -> JobCost:
         summary.multiply_adds,
         len(data.train_indices),
         seconds,
-        time.perf_counter() - began,
     )
 
 
 def _seconds_per_image(
     network: nn.Module, config: TrainConfig, accelerator: str, shape: tuple[int, int, int]
-) -> float | None:
-    """Time the second of two forward and backward passes; ``None`` if one fails."""
+) -> float:
+    """Time the second of two forward and backward passes; NaN if one fails."""
     size = config.data.batch_size
     if accelerator == "cpu":
         size = min(size, TIMED_ON_CPU)
@@ -96,12 +89,11 @@ def _seconds_per_image(
     device = device_of(accelerator)
     lower = LOWER.get(choose_precision(config.trainer.precision, accelerator))
     height, width, channels = shape
-    network = network.to(device)
-    network.to(memory_format=torch.channels_last)
+    network = network.to(device).to(memory_format=torch.channels_last)
     images = torch.rand(size, channels, height, width, device=device)
-    images = images.contiguous(memory_format=torch.channels_last)
+    images = images.to(memory_format=torch.channels_last)
     labels = torch.zeros(size, dtype=torch.int64, device=device)
-    seconds = 0.0
+    seconds = math.nan
     try:
         for _ in range(2):
             began = time.perf_counter()
@@ -111,6 +103,5 @@ def _seconds_per_image(
             loss.item()
             seconds = time.perf_counter() - began
     except RuntimeError:
-        # For example out of memory, which the job reports.
-        return None
+        return math.nan  # for example out of memory, which the job reports
     return seconds / size

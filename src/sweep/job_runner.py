@@ -16,10 +16,12 @@ from src.config.overrides import hydra_override
 from src.config.run_key import run_key
 from src.distributed.ranks import usable_cores
 from src.errors import Interrupted
+from src.files import read_json
 from src.process.child import run_child
-from src.runs.job_directories import Job, archive_attempt, place_job
+from src.runs.directory import RunDirectory
 from src.runs.reader import RunSummary, best_row, read_rows, read_run
 from src.runs.record import close_record
+from src.sweep.job_directories import archive_attempt, place_jobs
 from src.sweep.stop import StopRequest
 from src.target_allowlist import trust_overrides
 
@@ -42,12 +44,9 @@ def threads_per_job(launcher: Any) -> int | None:
     Args:
         launcher: the node ``hydra.launcher``. Ray and SLURM limit the cores of a job themselves.
     """
-    if is_sequential(launcher):
-        return None
     jobs = launcher.get("n_jobs")
     if jobs is None:
-        cpus = launcher.get("cpus_per_task")
-        return int(cpus) if cpus else None
+        return launcher.get("cpus_per_task") or None
     # Negative numbers as in joblib: -1 is one a core, -2 leaves a core free.
     at_once = max(1, jobs if jobs > 0 else usable_cores() + 1 + jobs)
     return max(1, usable_cores() // at_once) if at_once > 1 else None
@@ -58,8 +57,8 @@ def job_overrides(overrides: Iterable[str]) -> list[str]:
     return [word for word in overrides if not word.lstrip("+~").startswith(_SWEEP_PREFIXES)]
 
 
-def _is_resumable(job: Job, before: RunSummary) -> bool:
-    return before.state in ("interrupted", "killed") and bool(job.directory.states)
+def _is_resumable(job: RunDirectory, before: RunSummary) -> bool:
+    return before.state in ("interrupted", "killed") and bool(job.states)
 
 
 @dataclass(frozen=True)
@@ -85,38 +84,42 @@ class JobRunner:
     def __call__(self, cfg: DictConfig) -> float | None:
         """Run the job with this configuration and return its objective, ``None`` if it failed."""
         hydra = HydraConfig.get()
-        job = place_job(self.sweep, run_key(_plain(cfg)), job_overrides(hydra.overrides.task))
-        before = read_run(job.directory.path)
+        settings = cast(dict[str, Any], OmegaConf.to_container(cfg, resolve=True))
+        key = run_key(settings)
+        job = place_jobs(self.sweep, {key: job_overrides(hydra.overrides.task)})[key]
+        before = read_run(job.path)
         if before.state == "finished":
-            log.info("job %s: is finished already", job.directory.path.name)
+            log.info("job %s: is finished already", job.path.name)
         elif before.state == "running":
-            log.warning("job %s: %s", job.directory.path.name, _RUNNING_ELSEWHERE)
+            log.warning("job %s: %s", job.path.name, _RUNNING_ELSEWHERE)
         elif not self.stop.requested():
-            self._run(job, before, hydra.launcher, cfg)
-        return self._objective(job, str(cfg.get("objective", "val/acc")))
+            self._run(job, before, hydra.launcher, settings)
+        return _objective(job, settings.get("objective", "val/acc"))
 
-    def _run(self, job: Job, before: RunSummary, launcher: Any, cfg: DictConfig) -> None:
-        name = job.directory.path.name
-        arguments = self._arguments(job, before, cfg)
+    def _run(
+        self, job: RunDirectory, before: RunSummary, launcher: Any, settings: dict[str, Any]
+    ) -> None:
+        name = job.path.name
+        arguments = self._arguments(job, before, settings)
         environment = dict(self.environment)
-        share = threads_per_job(launcher)
-        if share and "OMP_NUM_THREADS" not in os.environ:
-            environment["OMP_NUM_THREADS"] = str(share)
+        threads = threads_per_job(launcher)
+        if threads and "OMP_NUM_THREADS" not in os.environ:
+            environment["OMP_NUM_THREADS"] = str(threads)
         code, received = run_child(
             arguments,
             environment=environment,
-            output=None if is_sequential(launcher) else job.directory.path / "output.log",
+            output=None if is_sequential(launcher) else job.path / "output.log",
             directory=self.origin,
             stop=self.stop.requested,
         )
-        after = read_run(job.directory.path)
+        after = read_run(job.path)
         unchanged = _is_resumable(job, before) and after.reason == before.reason
         if code and received is None and unchanged:
             log.error("job %s: not resumed (exit code %d); stays %s", name, code, after.state)
             return
         if after.state in ("waiting", "killed"):
-            self._write_end(job, code, stopped=received is not None)
-            after = read_run(job.directory.path)
+            _close_record(job, code, stopped=received is not None)
+            after = read_run(job.path)
         if received is not None and self.stop.is_own_process():
             raise Interrupted(received, f"job {name}: {after.reason or after.state}")
         if after.state == "finished":
@@ -126,43 +129,41 @@ class JobRunner:
         else:
             log.error("job %s: %s: %s", name, after.state, after.reason)
 
-    def _arguments(self, job: Job, before: RunSummary, cfg: DictConfig) -> list[str]:
+    def _arguments(
+        self, job: RunDirectory, before: RunSummary, settings: dict[str, Any]
+    ) -> list[str]:
         """The arguments of ``python`` for the run; a failed attempt is archived."""
-        path = job.directory.path
-        module = ["-m", f"src.{self.command}"]
+        name, run = job.path.name, ["-m", f"src.{self.command}"]
         if _is_resumable(job, before):
-            log.info("job %s: continues from %s", path.name, job.directory.states[0])
+            log.info("job %s: continues from %s", name, job.states[0])
             # The user trusts what the sweep's command line names.
-            settings = _plain(cfg)
             trust = trust_overrides(settings.get("model"), settings.get("optimizer"))
-            return [*module, hydra_override("resume", str(path)), *trust]
+            return [*run, hydra_override("resume", str(job.path)), *trust]
         if before.state != "waiting":
             archived = archive_attempt(job)
-            log.info("job %s: tried again; the earlier attempt is in %s", path.name, archived)
+            log.info("job %s: tried again; the earlier attempt is in %s", name, archived)
         # hydra.mode: a recipe may ask for a sweep itself.
-        own = ["hydra.mode=RUN", hydra_override("hydra.run.dir", str(path))]
-        return [*module, *self.config_options, *job.overrides, *own]
-
-    def _write_end(self, job: Job, code: int, *, stopped: bool) -> None:
-        """Write the final state of a job whose process has not."""
-        if code < 0 and not stopped:
-            close_record(job.directory, "killed", f"killed by {signal.Signals(-code).name}")
-        elif stopped or code in _STOPPED:
-            close_record(job.directory, "interrupted", "interrupted before it began to train")
-        else:
-            close_record(job.directory, "failed", f"ended before it began, with exit code {code}")
-
-    def _objective(self, job: Job, name: str) -> float | None:
-        """The best value of a metric over the epochs; ``None`` if the run is not finished.
-
-        Optuna counts ``None`` as a failed trial; NaN would end the whole search.
-        """
-        if read_run(job.directory.path).state != "finished":
-            return None
-        best = best_row(read_rows(job.directory), name)
-        value = best.get(name, best.get(f"{name}_epoch"))
-        return value if value is not None and math.isfinite(value) else None
+        own = ["hydra.mode=RUN", hydra_override("hydra.run.dir", str(job.path))]
+        return [*run, *self.config_options, *read_json(job.job)["overrides"], *own]
 
 
-def _plain(cfg: DictConfig) -> dict[str, Any]:
-    return cast(dict[str, Any], OmegaConf.to_container(cfg, resolve=True))
+def _close_record(job: RunDirectory, code: int, *, stopped: bool) -> None:
+    """Write the final state of a job whose process has not."""
+    if code < 0 and not stopped:
+        close_record(job, "killed", f"killed by {signal.Signals(-code).name}")
+    elif stopped or code in _STOPPED:
+        close_record(job, "interrupted", "interrupted before it began to train")
+    else:
+        close_record(job, "failed", f"ended before it began, with exit code {code}")
+
+
+def _objective(job: RunDirectory, name: str) -> float | None:
+    """The best value of a metric over the epochs; ``None`` if the run is not finished.
+
+    Optuna counts ``None`` as a failed trial; NaN would end the whole search.
+    """
+    if read_run(job.path).state != "finished":
+        return None
+    best = best_row(read_rows(job), name)
+    value = best.get(name, best.get(f"{name}_epoch"))
+    return value if value is not None and math.isfinite(value) else None

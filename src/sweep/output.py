@@ -1,5 +1,7 @@
-"""Table at the end of a sweep."""
+"""What a sweep prints: its cost before the first job, and a table of the jobs at the end."""
 
+import math
+import shutil
 from pathlib import Path
 
 from rich.console import Console
@@ -7,8 +9,31 @@ from rich.table import Table
 from rich.text import Text
 
 from src.errors import as_user_errors
-from src.report.formatting import setting_text
+from src.report.formatting import setting_text, time_text
 from src.runs.reader import read_runs, varying
+from src.sweep.forecast import Forecast
+
+
+def show_forecast(sweep: Path, jobs: str, expected: Forecast, console: Console) -> None:
+    """Print the networks, the number of images, the time and the disk space of a sweep's jobs."""
+    networks = "; ".join(
+        f"{name}: {parameters:,} parameters, {operations / 1e6:,.0f} M multiply-adds"
+        for name, parameters, operations in expected.networks
+    )
+    seconds = expected.seconds
+    length = "" if math.isnan(seconds) else f", about {time_text(max(seconds, 1))}"
+    free = shutil.disk_usage(sweep).free
+    for line in (
+        f"sweep {sweep}: {jobs}",
+        f"networks: {networks}",
+        f"to train on: {expected.images:,} images{length}",
+        f"checkpoints: about {_size(expected.disk)} ({_size(free)} free)",
+    ):
+        console.print(line, highlight=False, soft_wrap=True)
+
+
+def _size(count: float) -> str:
+    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{max(count, 1e6) / 1e6:.0f} MB"
 
 
 def show_sweep(sweep: Path, console: Console) -> None:
@@ -22,10 +47,9 @@ def show_sweep(sweep: Path, console: Console) -> None:
     for name in ("val/acc", "test/acc", "seconds"):
         table.add_column(name, justify="right")
     for run, settings in zip(runs, varying(runs), strict=True):
-        figures = [_figure(run.metrics.get(key)) for key in ("val/acc", "test/acc")]
-        seconds = run.metrics.get("train_seconds")
-        figures.append("" if seconds is None else f"{seconds:.0f}")
-        table.add_row(run.path.name, " ".join(map(_short, settings)), run.state, *figures)
+        figures = [_figure(run.metrics.get(key), 4) for key in ("val/acc", "test/acc")]
+        seconds = _figure(run.metrics.get("train_seconds"), 0)
+        table.add_row(run.path.name, " ".join(map(_short, settings)), run.state, *figures, seconds)
     console.print(table, markup=False)
     for run in runs:
         if run.reason:
@@ -39,5 +63,5 @@ def _short(setting: str) -> str:
     return f"{key}={setting_text(value)}"
 
 
-def _figure(value: float | None) -> str:
-    return "" if value is None else f"{value:.4f}"
+def _figure(value: float | None, digits: int) -> str:
+    return "" if value is None else f"{value:.{digits}f}"

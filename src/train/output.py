@@ -12,8 +12,8 @@ from src.config.compose import named_settings
 from src.config.run_key import nested_settings
 from src.config.schema import TrainConfig
 from src.console import plain_console
+from src.files import read_json
 from src.runs.directory import RunDirectory
-from src.runs.job_directories import read_job
 from src.runs.reader import best_row, last_values, read_rows, read_run
 from src.training.callbacks.metrics_logger import MetricsLogger
 
@@ -64,10 +64,8 @@ def steps_per_epoch(trainer: L.Trainer) -> int:
 
 def chosen_settings(directory: RunDirectory) -> set[str]:
     """Settings in which the jobs of the run's sweep differ, or those of its own command line."""
-    job = read_job(directory)
-    if job is not None and job.varying:
-        return set(job.varying)
-    return named_settings(list(read_run(directory.path).overrides))
+    varying = read_json(directory.job).get("varying")
+    return set(varying or named_settings(list(read_run(directory.path).overrides)))
 
 
 def as_yaml(config: TrainConfig) -> str:

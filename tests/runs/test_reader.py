@@ -4,8 +4,8 @@ from pathlib import Path
 
 from src.files import write_json
 from src.runs.directory import RunDirectory
-from src.runs.job_directories import place_job
 from src.runs.reader import best_row, last_values, read_rows, read_runs, varying
+from src.sweep.job_directories import place_jobs
 
 CSV = """step,epoch,train/loss,train/acc_epoch,val/acc,val/loss
 9,0,1.5,,,
@@ -41,7 +41,7 @@ def test_the_jobs_of_a_sweep_are_read_in_order_and_dead_ones_are_failed(tmp_path
         if state:
             write_json(run.record, {"state": state, "reason": None})
     (tmp_path / "report").mkdir()
-    place_job(tmp_path, "abc", ["seed=11"])
+    place_jobs(tmp_path, {"abc": ["seed=11"]})
     runs = read_runs(tmp_path)
     assert [run.path.name for run in runs] == ["0", "2", "10", "11"]
     assert [run.state for run in runs] == ["failed", "interrupted", "finished", "waiting"]
