@@ -10,7 +10,7 @@ from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf
 
 from src.cli.exit_codes import exit_with
-from src.cli.hydra_app import run_hydra
+from src.cli.hydra_app import asks_for_hydra_page, run_hydra
 from src.config.compose import composed, parse
 from src.config.overrides import hydra_override
 from src.config.validate import CONF
@@ -49,8 +49,8 @@ def _run_command(
     if arguments.help:
         print(_help(config_name))
         return 0
-    if arguments.hydra_help or arguments.shell_completion or arguments.info:
-        run_hydra(config_name, arguments, lambda cfg: None)
+    if asks_for_hydra_page(arguments):
+        run_hydra(config_name, arguments)
         return 0
     for option in ("config_name", "config_dir", "config_path"):
         if getattr(arguments, option) is not None:

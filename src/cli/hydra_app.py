@@ -22,7 +22,6 @@ from omegaconf import DictConfig
 from src.cli.exit_codes import FULL_ERROR, exit_with
 from src.config.compose import Plan, parse, plan
 from src.config.overrides import hydra_override
-from src.config.schema import TrainConfig
 from src.config.validate import CONF, check
 from src.console import LOG_FILE_ONLY
 from src.distributed.join import join_run, needs_local_launch, rank_overrides
@@ -38,7 +37,6 @@ from src.train.resume import Continuation, find_continuation
 
 log = logging.getLogger(__name__)
 SEARCH_PATH = "hydra.searchpath"
-Job = Callable[[DictConfig], float | None]
 
 
 def launch(config_name: str, workflow: str) -> NoReturn:
@@ -46,8 +44,8 @@ def launch(config_name: str, workflow: str) -> NoReturn:
 
     Args:
         config_name: the primary configuration, a file of ``conf/`` without its suffix.
-        workflow: the module whose ``run(config, directory)`` does one job and returns its
-            metrics; imported once the command line has been checked.
+        workflow: the module whose ``run(config, directory)`` does one job; imported once the
+            command line has been checked.
     """
     stop_with_parent()
     exit_with(lambda: _launch(config_name, workflow))
@@ -58,14 +56,10 @@ def _launch(config_name: str, workflow: str) -> int:
     arguments = get_args_parser().parse_args(
         sorted(sys.argv[1:], key=lambda word: word not in ("-m", "--multirun"))
     )
-    if arguments.help or arguments.hydra_help or arguments.shell_completion or arguments.info:
-        run_hydra(config_name, arguments, lambda cfg: None)
+    if arguments.help or asks_for_hydra_page(arguments):
+        run_hydra(config_name, arguments)
         return 0
     _check_hydra(config_name, arguments)
-    if arguments.cfg and arguments.multirun:
-        raise ConfigError(
-            f"--cfg {arguments.cfg}: shows one run; leave out -m and give each setting one value"
-        )
     arguments.overrides += detect_launcher(arguments.overrides, arguments.multirun)
     if not this_rank().first:
         warnings.simplefilter("ignore")  # the first rank prints the same
@@ -79,9 +73,14 @@ def _launch(config_name: str, workflow: str) -> int:
     primary = arguments.config_name or config_name
     planned = plan(primary, arguments.overrides, arguments.multirun, arguments.config_dir)
     if arguments.cfg:
-        run_hydra(config_name, arguments, lambda cfg: None)
+        run_hydra(config_name, arguments)
         return 0
     return _begin(config_name, workflow, planned, arguments)
+
+
+def asks_for_hydra_page(arguments: Namespace) -> bool:
+    """Whether Hydra itself answers the command line."""
+    return bool(arguments.hydra_help or arguments.shell_completion or arguments.info)
 
 
 def _check_hydra(config_name: str, arguments: Namespace) -> None:
@@ -93,12 +92,16 @@ def _check_hydra(config_name: str, arguments: Namespace) -> None:
         )
     if arguments.config_dir is not None and not Path(arguments.config_dir).is_dir():
         raise ConfigError(f"--config-dir {arguments.config_dir}: no such folder")
-    named, overrides = arguments.config_name, arguments.overrides
+    named = arguments.config_name
     if named not in (None, config_name) and (CONF / f"{named}.yaml").exists():
         raise ConfigError(
             f"--config-name {named}: is the configuration of src.{named}; leave it out"
         )
-    for item in parse(overrides):
+    if arguments.cfg and arguments.multirun:
+        raise ConfigError(
+            f"--cfg {arguments.cfg}: shows one run; leave out -m and give each setting one value"
+        )
+    for item in parse(arguments.overrides):
         if item.key_or_group == SEARCH_PATH:
             _check_search_path(item.value())
         if item.key_or_group == "hydra.output_subdir" and item.value() != ".hydra":
@@ -119,8 +122,9 @@ def _check_search_path(paths: object) -> None:
 def _begin(config_name: str, workflow: str, planned: Plan, arguments: Namespace) -> int:
     """Begin a new run, or begin or go on with a sweep."""
 
-    def job(cfg: DictConfig) -> float | None:
-        return _run_job(check(cfg), workflow)
+    def job(cfg: DictConfig, directory: RunDirectory) -> None:
+        config = check(cfg)
+        import_uninterrupted(workflow).run(config, directory)
 
     overrides = arguments.overrides
     needs_ranks = [needs_local_launch(config_name, run.config.trainer) for run in planned.jobs]
@@ -131,18 +135,18 @@ def _begin(config_name: str, workflow: str, planned: Plan, arguments: Namespace)
         return _run_single(config_name, arguments, job)
     directory = open_sweep_directory(overrides, multirun=planned.multirun, chosen=chosen)
     directory = directory or create_run_directory(Path(planned.directory), key, chosen=chosen)
-    if not planned.multirun and needs_ranks[0]:
-        devices = planned.jobs[0].config.trainer.devices
-        return launch_ranks(f"src.{config_name}", directory, devices)
-    overrides.append(hydra_override(key, str(directory)))
     if planned.multirun:
         # Each job writes its configuration into its own directory.
-        overrides.append("hydra.output_subdir=null")
+        overrides += [hydra_override(key, str(directory)), "hydra.output_subdir=null"]
         start = partial(run_hydra, config_name, arguments)
         # run_hydra sets the variable in this process; the jobs get the user's value.
         environment = {FULL_ERROR: os.environ.get(FULL_ERROR, "")}
         options = _config_options(arguments)
         return run_sweep(config_name, planned, directory, start, environment, options)
+    if needs_ranks[0]:
+        devices = planned.jobs[0].config.trainer.devices
+        return launch_ranks(f"src.{config_name}", directory, devices)
+    overrides.append(hydra_override(key, str(directory)))
     return _run_single(config_name, arguments, job)
 
 
@@ -158,25 +162,27 @@ def _config_options(arguments: Namespace) -> list[str]:
 
 
 def _continue(config_name: str, continuation: Continuation, workflow: str) -> int:
-    trainer = continuation.config.trainer
-    if needs_local_launch(config_name, trainer):
-        return launch_ranks(f"src.{config_name}", continuation.directory.path, trainer.devices)
-    run_dir = str(continuation.directory.path)
+    config, path = continuation.config, continuation.directory.path
+    if needs_local_launch(config_name, config.trainer):
+        return launch_ranks(f"src.{config_name}", path, config.trainer.devices)
     overrides = [
-        hydra_override("resume", run_dir),
-        hydra_override("hydra.run.dir", run_dir),
+        hydra_override("resume", str(path)),
+        hydra_override("hydra.run.dir", str(path)),
         # Do not overwrite the run's .hydra/.
         "hydra.output_subdir=null",
         *rank_overrides(),
     ]
-    arguments = get_args_parser().parse_args(overrides)
     hooks = {"begun": continuation.save} if this_rank().first else {}
-    return _run_single(
-        config_name, arguments, lambda cfg: _run_job(continuation.config, workflow, **hooks)
-    )
+
+    def job(cfg: DictConfig, directory: RunDirectory) -> None:
+        import_uninterrupted(workflow).run(config, directory, **hooks)
+
+    return _run_single(config_name, get_args_parser().parse_args(overrides), job)
 
 
-def run_hydra(config_name: str, arguments: Namespace, job: Job) -> None:
+def run_hydra(
+    config_name: str, arguments: Namespace, job: Callable[[DictConfig], object] = lambda cfg: None
+) -> None:
     """Run ``job`` by Hydra, or print what its options ask for (``--help``, ``--cfg``)."""
     version.setbase("1.3")
     # Hydra then raises errors instead of printing a traceback and exiting with 1.
@@ -184,25 +190,19 @@ def run_hydra(config_name: str, arguments: Namespace, job: Job) -> None:
         _run_hydra(arguments, get_args_parser(), job, str(CONF), config_name)
 
 
-def _run_job(config: TrainConfig, workflow: str, **hooks: Callable[[], None]) -> float:
-    directory = RunDirectory(Path(HydraConfig.get().runtime.output_dir))
-    metrics = import_uninterrupted(workflow).run(config, directory, **hooks)
-    value = metrics.get(config.run.objective)
-    return float("nan") if value is None else float(value)
-
-
-def _run_single(config_name: str, arguments: Namespace, job: Job) -> int:
+def _run_single(
+    config_name: str, arguments: Namespace, job: Callable[[DictConfig, RunDirectory], None]
+) -> int:
     """Run a job by Hydra and raise its error, of which Hydra would print a line of its own."""
     errors: list[Exception] = []
 
-    def logged_job(cfg: DictConfig) -> float | None:
+    def logged_job(cfg: DictConfig) -> None:
         try:
-            return job(cfg)
+            job(cfg, RunDirectory(Path(HydraConfig.get().runtime.output_dir)))
         except Exception as error:
             errors.append(error)
             known = isinstance(error, (UserError, RunFailed))
             log.error("error: %s", one_line(error), exc_info=not known, extra=LOG_FILE_ONLY)
-            return None
 
     run_hydra(config_name, arguments, logged_job)
     if errors:

@@ -69,24 +69,18 @@ def _report(rendezvous: Rendezvous, error: BaseException) -> Failure:
     # A network error may arrive before the report of the rank that caused it.
     if _is_network_error(error) and (failure := rendezvous.first_failure(patience=2.0)):
         return failure
-    signal_number = None
     if isinstance(error, _BY_SIGNAL):
-        signal_number = int(getattr(error, "signal_number", signal.SIGINT))
-    name = "" if _has_one_line(error) else f"{type(error).__name__}: "
-    return rendezvous.report_failure(f"{name}{one_line(error)}", signal_number)
+        number = int(getattr(error, "signal_number", signal.SIGINT))
+        return rendezvous.report_failure(one_line(error), number)
+    name = "" if isinstance(error, (UserError, RunFailed)) else f"{type(error).__name__}: "
+    return rendezvous.report_failure(f"{name}{one_line(error)}")
 
 
 def _print(rank: int, error: BaseException) -> None:
-    if isinstance(error, _BY_SIGNAL):
-        return
-    if _has_one_line(error):
+    if isinstance(error, (UserError, RunFailed)):
         print(f"error: rank {rank}: {one_line(error)}", file=sys.stderr)
-    else:
+    elif not isinstance(error, _BY_SIGNAL):
         traceback.print_exception(error)
-
-
-def _has_one_line(error: BaseException) -> bool:
-    return isinstance(error, (UserError, RunFailed, *_BY_SIGNAL))
 
 
 def _is_network_error(error: BaseException) -> bool:

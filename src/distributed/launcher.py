@@ -34,96 +34,89 @@ def launch_ranks(module: str, directory: Path, count: int) -> int:
         The exit code of the run.
     """
     shared = _environment(directory, count)
-    ranks = RankProcesses()
-    with handle_signals(ranks.pass_on):
+    ranks: list[Process] = []
+    signals: list[int] = []
+
+    def pass_on(number: int) -> None:
+        signals.append(number)
+        _send(ranks, number)
+
+    with handle_signals(pass_on):
         try:
             for number in range(count):
                 own = {"RANK": str(number), "LOCAL_RANK": str(number)}
                 arguments = ["-m", module, *sys.argv[1:]]
-                ranks.processes.append(start_python(arguments, shared | own))
-            ranks.wait()
+                ranks.append(start_python(arguments, shared | own))
+            failed = _wait(ranks)
         finally:
-            ranks.kill()
-    return _outcome(ranks, RunDirectory(directory))
-
-
-class RankProcesses:
-    """The ranks of a run on this machine, as child processes.
-
-    Attributes:
-        processes: child processes by rank.
-        failed: rank of the first process with an exit code other than 0.
-        stopped: whether a signal was passed on.
-    """
-
-    def __init__(self) -> None:
-        self.processes: list[Process] = []
-        self.failed: int | None = None
-        self.stopped = False
-
-    def wait(self) -> None:
-        """Wait until all ranks have ended; terminate, then kill those that outlast a failure."""
-        ended = False
-        while not ended and self.failed is None:
-            ended = self._all_end_within(_POLL)
-            self.failed = self._first_failure()
-        if not self._all_end_within(_PATIENCE):
-            self.send(signal.SIGTERM)
-        if not self._all_end_within(_PATIENCE):
-            self.kill()
-        for process in self.processes:
-            process.wait()
-
-    def _all_end_within(self, seconds: float) -> bool:
-        deadline = time.monotonic() + seconds
-        while any(process.poll() is None for process in self.processes):
-            if time.monotonic() >= deadline:
-                return False
-            time.sleep(_POLL)
-        return True
-
-    def _first_failure(self) -> int | None:
-        codes = [process.poll() for process in self.processes]
-        # Of several at once, one that was killed (a negative code) is the cause.
-        failed = [number for number, code in enumerate(codes) if code]
-        return min(failed, key=lambda number: (codes[number] or 0) > 0, default=None)
-
-    def pass_on(self, number: int) -> None:
-        """Send a signal that this process has received to every rank."""
-        self.stopped = True
-        self.send(number)
-
-    def send(self, number: int) -> None:
-        """Send a signal to every rank."""
-        for process in self.processes:
-            send_signal(process, number)
-
-    def kill(self) -> None:
-        """Kill every rank."""
-        for process in self.processes:
-            process.kill()
-
-
-def _outcome(ranks: RankProcesses, directory: RunDirectory) -> int:
-    """The exit code of the run; closes its record if no rank could."""
-    if ranks.failed is None:
+            _kill(ranks)
+    if failed is None:
         return 0
-    code = ranks.processes[ranks.failed].returncode
-    killed = code < 0 and not ranks.stopped
-    reason = f"rank {ranks.failed} ended with code {code}"
+    code = ranks[failed].returncode
+    _close_record(RunDirectory(directory), failed, code, stopped=bool(signals))
+    # A code of the first rank's own choice is that of the root cause.
+    first = ranks[0].returncode
+    code = first if first > 0 else code
+    return code if code > 0 else 128 - code
+
+
+def _send(ranks: list[Process], number: int) -> None:
+    for process in ranks:
+        send_signal(process, number)
+
+
+def _kill(ranks: list[Process]) -> None:
+    for process in ranks:
+        process.kill()
+
+
+def _wait(ranks: list[Process]) -> int | None:
+    """Wait until all ranks have ended; terminate, then kill those that outlast a failure.
+
+    Returns:
+        The first rank that failed, if one did.
+    """
+    failed = None
+    while failed is None and not _all_end_within(_POLL, ranks):
+        failed = _first_failure(ranks)
+    if not _all_end_within(_PATIENCE, ranks):
+        _send(ranks, signal.SIGTERM)
+    if not _all_end_within(_PATIENCE, ranks):
+        _kill(ranks)
+    for process in ranks:
+        process.wait()
+    return _first_failure(ranks) if failed is None else failed
+
+
+def _all_end_within(seconds: float, ranks: list[Process]) -> bool:
+    deadline = time.monotonic() + seconds
+    while any(process.poll() is None for process in ranks):
+        if time.monotonic() >= deadline:
+            return False
+        time.sleep(_POLL)
+    return True
+
+
+def _first_failure(ranks: list[Process]) -> int | None:
+    codes = [process.poll() for process in ranks]
+    # Of several at once, one that was killed (a negative code) is the cause.
+    failed = [number for number, code in enumerate(codes) if code]
+    return min(failed, key=lambda number: (codes[number] or 0) > 0, default=None)
+
+
+def _close_record(directory: RunDirectory, rank: int, code: int, *, stopped: bool) -> None:
+    """Close the run's record if no rank could; raise RunFailed if the rank was killed."""
+    killed = code < 0 and not stopped
+    reason = f"rank {rank} ended with code {code}"
     if killed:
         name = signal.Signals(-code).name
-        reason = f"rank {ranks.failed} was killed by {name}"
+        reason = f"rank {rank} was killed by {name}"
         reason += " (out of memory?)" if name == "SIGKILL" else ""
     content = read_json(directory.record)
     if content and (killed or content.get("state") == "running"):
-        close_record(directory, "interrupted" if ranks.stopped else "failed", reason)
+        close_record(directory, "interrupted" if stopped else "failed", reason)
     if killed:
         raise RunFailed(reason)
-    # A code of the first rank's own choice is that of the root cause.
-    first = ranks.processes[0].returncode
-    code = first if first > 0 else code
-    return code if code > 0 else 128 - code
 
 
 def _environment(directory: Path, count: int) -> dict[str, str]:

@@ -24,9 +24,7 @@ class Rank:
     """One of a run's processes.
 
     Attributes:
-        number: 0 to ``size - 1``.
-        size: number of the run's processes on all machines.
-        local: 0 to ``local_size - 1`` on its machine, the number of its GPU.
+        local: number on its machine, and of its GPU.
         local_size: number of the run's processes on its machine.
         started_by: ``command``, ``torchrun`` or ``srun``; ``None`` for a run of one process.
         attempt: number of times that the ranks, or their SLURM job, have been started again.
@@ -74,18 +72,16 @@ def detect_launcher(overrides: list[str], multirun: bool = False) -> list[str]:
     if found is None:
         return []
     os.environ.update(found)
-    if multirun:
-        raise UserError(
-            f"-m: a sweep starts its processes itself; start it without {found[STARTED_BY]}"
-        )
-    size, local_size = int(found["WORLD_SIZE"]), int(found["LOCAL_WORLD_SIZE"])
-    started = {DEVICES: local_size, NODES: size // local_size}
     by = found[STARTED_BY]
+    if multirun:
+        raise UserError(f"-m: a sweep starts its processes itself; start it without {by}")
+    size, local_size = int(found["WORLD_SIZE"]), int(found["LOCAL_WORLD_SIZE"])
     if size % local_size:
         raise UserError(
             f"{by} has started {size} processes, which differ in number between machines; "
             "start as many on each"
         )
+    started = {DEVICES: local_size, NODES: size // local_size}
     for key, value in wanted.items():
         if value not in (None, started[key]):
             raise UserError(

@@ -20,7 +20,8 @@ def create_run_directory(path: Path, key: str, *, chosen: bool) -> Path:
         chosen: whether the user named the directory. Otherwise a number is added while it exists:
             runs started in the same second do not share one.
     """
-    for candidate in [path] if chosen else [path, *_numbered(path)]:
+    numbered = [path.with_name(f"{path.name}-{number}") for number in range(2, 100)]
+    for candidate in [path] if chosen else [path, *numbered]:
         try:
             candidate.mkdir(parents=True, exist_ok=chosen)
             _check_writable(candidate)
@@ -41,19 +42,26 @@ def create_run_directory(path: Path, key: str, *, chosen: bool) -> Path:
     )
 
 
+def _check_writable(path: Path) -> None:
+    probe = path / ".writable"
+    probe.touch()
+    probe.unlink()
+
+
 def _check_unused(path: Path, key: str) -> None:
     directory = RunDirectory(path)
+    problem, way_out = None, "choose another directory"
     if directory.record.exists():
-        way_out = f"continue it with resume={path} or choose" if directory.states else "choose"
-        raise UserError(f"{key}={path}: already holds a run; {way_out} another directory")
-    if directory.checkpoints.exists():
-        # The run would take them for its own.
-        raise UserError(f"{key}={path}: holds checkpoints of another run; choose another directory")
-    if read_runs(path):
-        raise UserError(
-            f"{key}={path}: already holds a sweep; go on with it by sweep={path} or choose "
-            "another directory"
-        )
+        problem = "already holds a run"
+        if directory.states:
+            way_out = f"continue it with resume={path} or {way_out}"
+    elif directory.checkpoints.exists():
+        problem = "holds checkpoints of another run"  # the run would take them for its own
+    elif read_runs(path):
+        problem = "already holds a sweep"
+        way_out = f"go on with it by sweep={path} or {way_out}"
+    if problem:
+        raise UserError(f"{key}={path}: {problem}; {way_out}")
 
 
 def open_sweep_directory(overrides: list[str], *, multirun: bool, chosen: bool) -> Path | None:
@@ -67,16 +75,17 @@ def open_sweep_directory(overrides: list[str], *, multirun: bool, chosen: bool) 
         return None
     # Of a number, as it is written: 007.
     name = value if isinstance(value, str) else str(found.input_line).partition("=")[2]
-    if not multirun:
-        raise UserError(f"sweep={name}: one run is no sweep; add -m")
-    if chosen:
-        raise UserError(
-            f"sweep={name} and hydra.sweep.dir both say where the sweep is: leave one out"
-        )
     path = Path(name).expanduser() if os.sep in name else SWEEPS / name
     contains_all = path.resolve() in (SWEEPS.resolve(), *SWEEPS.resolve().parents)
-    if found.is_sweep_override() or not name.strip() or contains_all:
-        raise UserError(f"sweep={name}: not a name for a sweep; choose one, as sweep=shortcuts")
+    problem = None
+    if not multirun:
+        problem = "one run is no sweep; add -m"
+    elif chosen:
+        problem = "hydra.sweep.dir says where the sweep is, too; leave one of them out"
+    elif found.is_sweep_override() or not name.strip() or contains_all:
+        problem = "not a name for a sweep; choose one, as sweep=shortcuts"
+    if problem:
+        raise UserError(f"sweep={name}: {problem}")
     try:
         path.mkdir(parents=True, exist_ok=True)
         _check_writable(path)
@@ -85,13 +94,3 @@ def open_sweep_directory(overrides: list[str], *, multirun: bool, chosen: bool) 
     if RunDirectory(path).record.exists():
         raise UserError(f"sweep={name}: {path} holds a single run; choose another name")
     return path
-
-
-def _check_writable(path: Path) -> None:
-    probe = path / ".writable"
-    probe.touch()
-    probe.unlink()
-
-
-def _numbered(path: Path) -> list[Path]:
-    return [path.with_name(f"{path.name}-{number}") for number in range(2, 100)]

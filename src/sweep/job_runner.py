@@ -67,15 +67,13 @@ class JobRunner:
 
     Attributes:
         command: module of ``src`` that does a single run.
-        sweep: absolute path of the sweep's directory.
-        stop: request to stop the jobs.
+        stop: request to stop the jobs, with the directory of the sweep.
         origin: working directory of the sweep, which relative paths start from.
         environment: environment variables of the jobs, in addition to the calling process's.
         config_options: options and overrides that say where configurations are found.
     """
 
     command: str
-    sweep: Path
     stop: StopRequest
     origin: Path
     environment: dict[str, str]
@@ -86,13 +84,13 @@ class JobRunner:
         hydra = HydraConfig.get()
         settings = cast(dict[str, Any], OmegaConf.to_container(cfg, resolve=True))
         key = run_key(settings)
-        job = place_jobs(self.sweep, {key: job_overrides(hydra.overrides.task)})[key]
+        job = place_jobs(self.stop.sweep, {key: job_overrides(hydra.overrides.task)})[key]
         before = read_run(job.path)
         if before.state == "finished":
             log.info("job %s: is finished already", job.path.name)
         elif before.state == "running":
             log.warning("job %s: %s", job.path.name, _RUNNING_ELSEWHERE)
-        elif not self.stop.requested():
+        elif not self.stop.is_made():
             self._run(job, before, hydra.launcher, settings)
         return _objective(job, settings.get("objective", "val/acc"))
 
@@ -110,7 +108,7 @@ class JobRunner:
             environment=environment,
             output=None if is_sequential(launcher) else job.path / "output.log",
             directory=self.origin,
-            stop=self.stop.requested,
+            stop=self.stop.is_made,
         )
         after = read_run(job.path)
         unchanged = _is_resumable(job, before) and after.reason == before.reason

@@ -25,7 +25,7 @@ from src.sweep.forecast import forecast
 from src.sweep.job_directories import place_jobs
 from src.sweep.job_runner import JobRunner, job_overrides
 from src.sweep.output import show_forecast, show_sweep
-from src.sweep.stop import StopRequest, interruptible
+from src.sweep.stop import StopRequest
 
 Start = Callable[[Callable[[DictConfig], float | None]], None]
 """Function that lets Hydra's sweeper and launcher call a function for each job."""
@@ -53,11 +53,11 @@ def run_sweep(
         The exit code: 0 if every job is finished (of a search, one), else 1.
     """
     console = Console()
-    stop = StopRequest.for_sweep(sweep)
-    run_job = JobRunner(command, sweep.absolute(), stop, Path.cwd(), environment, config_options)
+    stop = StopRequest(sweep.absolute())
+    run_job = JobRunner(command, stop, Path.cwd(), environment, config_options)
     try:
         # The processes of Hydra's launchers import this project, whatever their directory.
-        with interruptible(sweep, stop), env_override(project_on_python_path()):
+        with stop.on_signal(), env_override(project_on_python_path()):
             _forecast(command, plan, sweep, console)
             _run_jobs(start, run_job)
     except (Interrupted, KeyboardInterrupt) as end:

@@ -33,29 +33,53 @@ class StopRequest:
     """Request of a sweep's process to its jobs to stop; picklable.
 
     Attributes:
-        file: file that exists once the jobs are to stop.
+        sweep: absolute path of the sweep's directory.
+        name: of the file that exists once the jobs are to stop.
         host: host name of the sweep's process.
         process: process id of the sweep's process.
     """
 
-    file: Path
+    sweep: Path
+    name: str = field(default_factory=lambda: f".stop-{uuid.uuid4().hex[:8]}")
     host: str = field(default_factory=socket.gethostname)
     process: int = field(default_factory=os.getpid)
-
-    @classmethod
-    def for_sweep(cls, sweep: Path) -> "StopRequest":
-        """A request that is not made yet, for the sweep in a directory."""
-        return cls(sweep.absolute() / f".stop-{uuid.uuid4().hex[:8]}")
 
     def is_own_process(self) -> bool:
         """Whether this is the sweep's own process."""
         return self.process == os.getpid() and self.host == socket.gethostname()
 
-    def requested(self) -> bool:
+    def is_made(self) -> bool:
         """Whether the jobs are to stop, or the sweep's process on this machine has ended."""
-        return self.file.exists() or (
-            self.host == socket.gethostname() and not _is_alive(self.process)
+        on_this_machine = self.host == socket.gethostname()
+        return (self.sweep / self.name).exists() or (
+            on_this_machine and not _is_alive(self.process)
         )
+
+    @contextmanager
+    def on_signal(self) -> Iterator[None]:
+        """Raise :class:`Interrupted` on a signal, once the jobs have saved their checkpoints.
+
+        A second signal raises it at once.
+        """
+        received: list[int] = []
+
+        def handle(number: int) -> None:
+            received.append(number)
+            if len(received) == 1:
+                (self.sweep / self.name).touch()
+                _wait_for_jobs(self.sweep, received)
+            raise Interrupted(received[0], "interrupted")
+
+        with handle_signals(handle):
+            try:
+                yield
+            except Exception as error:
+                # A launcher may turn Interrupted into another exception.
+                if received:
+                    raise Interrupted(received[0], "interrupted") from error
+                raise
+            finally:
+                (self.sweep / self.name).unlink(missing_ok=True)
 
 
 def _is_alive(process: int) -> bool:
@@ -70,34 +94,8 @@ def _is_alive(process: int) -> bool:
     return True
 
 
-@contextmanager
-def interruptible(sweep: Path, stop: StopRequest) -> Iterator[None]:
-    """Raise :class:`Interrupted` on a signal, once the jobs have saved their checkpoints.
-
-    A second signal raises it at once.
-    """
-    received: list[int] = []
-
-    def on_signal(number: int) -> None:
-        received.append(number)
-        if len(received) == 1:
-            stop.file.touch()
-            _wait_for_jobs(sweep, received)
-        raise Interrupted(received[0], "interrupted")
-
-    with handle_signals(on_signal):
-        try:
-            yield
-        except Exception as error:
-            # A launcher may turn Interrupted into another exception.
-            if received:
-                raise Interrupted(received[0], "interrupted") from error
-            raise
-        finally:
-            stop.file.unlink(missing_ok=True)
-
-
 def _wait_for_jobs(sweep: Path, received: list[int]) -> None:
+    """Wait until no job is running, for :data:`GRACE` at most, or until a second signal."""
     deadline = time.monotonic() + GRACE
     announced = False
     while time.monotonic() < deadline and len(received) == 1:
