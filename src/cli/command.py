@@ -6,7 +6,6 @@ from typing import Any, NoReturn
 
 from hydra import initialize_config_dir
 from hydra._internal.utils import get_args_parser
-from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf
 
 from src.cli.exit_codes import exit_with
@@ -60,16 +59,21 @@ def _run_command(
         raise ConfigError(
             f"-m: src.{config_name} cannot be swept; leave it out, start it once a value"
         )
-    overrides = parse([_quote_path(word, paths) for word in arguments.overrides])
-    changes = [item for item in overrides if _group(item) == "data"]
-    own = [str(item.input_line) for item in overrides if _group(item) != "data"]
+    changes, own = [], []
+    for item in parse([_quote_path(word, paths) for word in arguments.overrides]):
+        if str(item.key_or_group).partition(".")[0] == "data":
+            changes.append(item)
+        else:
+            own.append(str(item.input_line))
     with initialize_config_dir(config_dir=str(CONF), version_base="1.3"):
         cfg = composed(config_name, own)
     if arguments.cfg:
         print(OmegaConf.to_yaml(cfg).rstrip())
         return 0
     settings = check(cfg)
-    _log_to_screen()
+    logging.basicConfig(
+        level=logging.INFO, format="%(message)s", handlers=[ScreenHandler()], force=True
+    )
     try:
         return int(import_uninterrupted(workflow).run(settings, changes))
     except (MemoryError, RuntimeError) as error:
@@ -97,14 +101,3 @@ def _quote_path(override: str, paths: Collection[str]) -> str:
     if key not in paths or is_quoted or value in ("", "null"):
         return override
     return hydra_override(key, value)
-
-
-def _group(item: Override) -> str:
-    return str(item.key_or_group).partition(".")[0]
-
-
-def _log_to_screen() -> None:
-    root = logging.getLogger()
-    root.setLevel(logging.INFO)
-    if not any(isinstance(handler, ScreenHandler) for handler in root.handlers):
-        root.addHandler(ScreenHandler())

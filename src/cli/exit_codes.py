@@ -4,6 +4,7 @@
 and by SIGTERM.
 """
 
+import atexit
 import logging
 import os
 import sys
@@ -16,7 +17,7 @@ from src.config.compose import explain
 from src.console import quiet_warnings, replace_unencodable
 from src.distributed.ranks import this_rank
 from src.errors import Interrupted, RunFailed, UserError, one_line
-from src.process.signals import ignore_signals_at_exit, raise_on_signals
+from src.process.signals import ignore_signals, raise_on_signals
 
 FULL_ERROR = "HYDRA_FULL_ERROR"
 
@@ -40,7 +41,8 @@ def exit_with(do: Callable[[], int]) -> NoReturn:
             raise
         message = explain(error) if isinstance(error, HydraException) else one_line(error)
         code = _print_error(f"error: {message}", 1 if isinstance(error, RunFailed) else 2)
-    ignore_signals_at_exit()
+    # Python takes a second or two to exit, in which a signal would change the exit code.
+    atexit.register(ignore_signals)
     sys.exit(code)
 
 

@@ -26,7 +26,7 @@ def propagate_errors(
 
     Raises:
         PeerFailed: on the first rank, where another rank is the cause.
-        Interrupted: a rank was told to stop, this one or another.
+        Interrupted: on every rank, where one was told to stop.
         SystemExit: on the other ranks, whatever the error.
     """
     try:

@@ -26,12 +26,9 @@ _PATIENCE = 15.0
 
 
 def launch_ranks(module: str, directory: Path, count: int) -> int:
-    """Run ``python -m <module>`` with this command line as ``count`` ranks.
+    """Run this command line as ``count`` ranks of ``python -m <module>``; return its exit code.
 
     When one fails the others are ended; a signal is passed on to each; none outlives this process.
-
-    Returns:
-        The exit code of the run.
     """
     shared = _environment(directory, count)
     ranks: list[Process] = []
@@ -71,10 +68,9 @@ def _kill(ranks: list[Process]) -> None:
 
 
 def _wait(ranks: list[Process]) -> int | None:
-    """Wait until all ranks have ended; terminate, then kill those that outlast a failure.
+    """Wait until all ranks have ended, and return the first that failed, if one did.
 
-    Returns:
-        The first rank that failed, if one did.
+    Those that outlast a failure are terminated, then killed.
     """
     failed = None
     while failed is None and not _all_end_within(_POLL, ranks):

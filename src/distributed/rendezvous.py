@@ -74,11 +74,7 @@ class Rendezvous:
         self.store: Store = PrefixStore(f"attempt-{rank.attempt}", self.run_store)
 
     def broadcast_value(self, key: str, decide: Callable[[], str]) -> str:
-        """The value that ``decide`` returns on the first rank, on every rank.
-
-        Raises:
-            PeerFailed: the first rank has failed.
-        """
+        """The value that ``decide`` returns on the first rank; PeerFailed elsewhere if it fails."""
         if not self.rank.first:
             return self.wait_for_value(key)
         try:

@@ -1,6 +1,5 @@
 """Handlers of SIGINT and SIGTERM; no other module installs any. Imports no torch."""
 
-import atexit
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -32,8 +31,8 @@ def raise_on_signals() -> Iterator[None]:
     """Raise :class:`Interrupted` on both signals.
 
     By default SIGTERM ends a process at once, and its record would still say ``running``.
-    ``KeyboardInterrupt`` loses the exit code if it is raised inside of an ``exec`` of text, as in
-    the definition of a dataclass: Python then ends by the signal.
+    ``KeyboardInterrupt`` inside of an ``exec`` of text, as in the definition of a dataclass, ends
+    Python by the signal, without an exit code.
     """
 
     def stop(number: int) -> None:
@@ -46,11 +45,7 @@ def raise_on_signals() -> Iterator[None]:
 
 @contextmanager
 def defer_signals(*, answered: bool) -> Iterator[None]:
-    """Complete the block before a signal has an effect.
-
-    Args:
-        answered: whether a signal during the block is raised again after it, or dropped.
-    """
+    """Complete the block before a signal has an effect; drop the signal unless ``answered``."""
     received: list[int] = []
     with handle_signals(received.append):
         yield
@@ -79,6 +74,7 @@ def unblock_signals() -> None:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
 
 
-def ignore_signals_at_exit() -> None:
-    """Ignore both signals while Python exits (a second or two), so that the exit code stays."""
-    atexit.register(lambda: [signal.signal(number, signal.SIG_IGN) for number in _SIGNALS])
+def ignore_signals() -> None:
+    """Ignore both signals from now on."""
+    for number in _SIGNALS:
+        signal.signal(number, signal.SIG_IGN)

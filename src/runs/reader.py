@@ -37,12 +37,11 @@ class RunSummary:
     """State and final metrics of a run.
 
     Attributes:
-        path: run directory.
         state: ``waiting`` (not begun), ``running``, ``finished``, ``failed``, ``interrupted`` or
             ``killed`` (``running`` by its record, without a process).
         reason: cause of a failure or an interruption, in one line.
         overrides: ``key=value`` words of its command line.
-        metrics: final metrics; empty unless the run is finished.
+        metrics: those of ``metrics.json``; empty unless the run is finished.
     """
 
     path: Path
@@ -65,11 +64,7 @@ def read_runs(sweep: Path) -> list[RunSummary]:
 
 
 def read_run(path: Path) -> RunSummary:
-    """The state and the metrics of a run.
-
-    Raises:
-        ValueError: a file of the run is damaged.
-    """
+    """The state and the metrics of a run; raise ValueError if a file of it is damaged."""
     directory = RunDirectory(path)
     record = read_json(directory.record)
     state = record.get("state", "waiting" if directory.job.exists() else "failed")
@@ -89,11 +84,7 @@ def _overrides(directory: RunDirectory) -> tuple[str, ...]:
 
 
 def read_choices(directory: RunDirectory) -> dict[str, str]:
-    """The option that was chosen of each group, ``model: resnet20``, as Hydra noted it.
-
-    Raises:
-        ValueError: the file is damaged.
-    """
+    """The option that was chosen of each group, ``model: resnet20``, as Hydra noted it."""
     if not directory.hydra.exists():
         return {}
     try:

@@ -47,12 +47,7 @@ class RunRecord:
 
 
 def open_record(directory: RunDirectory, *, seed: int, resumed: bool) -> RunRecord:
-    """Write the record of a new run, or prepare that of a resumed one.
-
-    Raises:
-        FileExistsError: the directory already holds a run, and ``resumed`` is false.
-        ValueError: the old record cannot be read.
-    """
+    """Write the record of a new run, or prepare that of a resumed one."""
     before = read_record(directory)
     if before and not resumed:
         raise FileExistsError(
@@ -80,11 +75,7 @@ def open_record(directory: RunDirectory, *, seed: int, resumed: bool) -> RunReco
 
 
 def read_record(directory: RunDirectory) -> dict[str, Any]:
-    """The fields of a run's record; none if there is no run.
-
-    Raises:
-        ValueError: the record cannot be read.
-    """
+    """The fields of a run's record; none if there is no run."""
     content = read_json(directory.record)
     for name, kind in (("data", dict), ("resumed", list)):
         if not isinstance(content.get(name, kind()), kind):

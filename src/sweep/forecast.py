@@ -5,9 +5,9 @@ PyTorch nor a GPU.
 """
 
 import os
+import sys
 import time
 from collections.abc import Sequence
-from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import asdict, dataclass
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
@@ -15,7 +15,7 @@ from pathlib import Path
 
 from src.config.schema import TrainConfig
 from src.errors import RunFailed, UserError, one_line
-from src.process.signals import handle_signals
+from src.process.signals import ignore_signals
 from src.train.disk_space import check_disk_space, estimate_checkpoint_bytes
 
 TIMING_LIMIT = 20.0
@@ -72,19 +72,14 @@ def forecast(jobs: Jobs, sweep: Path, times: int = 1) -> Forecast:
 
 def _send_forecast(sender: "Connection[object, object]", jobs: Jobs, times: int) -> None:
     """Send the forecast, a UserError, or the message of another error; print nothing."""
-    # Ctrl-C in a terminal reaches this process, too; the sweep's handles it.
-    with (
-        Path(os.devnull).open("w") as nowhere,
-        redirect_stdout(nowhere),
-        redirect_stderr(nowhere),
-        handle_signals(lambda number: None),
-    ):
-        try:
-            sender.send(_forecast(jobs, times))
-        except UserError as error:
-            sender.send(UserError(one_line(error)))
-        except Exception as error:
-            sender.send(one_line(error))
+    ignore_signals()  # Ctrl-C in a terminal reaches this process, too; the sweep's handles it
+    sys.stdout = sys.stderr = Path(os.devnull).open("w")  # noqa: SIM115
+    try:
+        sender.send(_forecast(jobs, times))
+    except UserError as error:
+        sender.send(UserError(one_line(error)))
+    except Exception as error:
+        sender.send(one_line(error))
 
 
 def _forecast(jobs: Jobs, times: int) -> Forecast:

@@ -25,11 +25,9 @@ class JobCost:
     """Network and images of a job.
 
     Attributes:
-        name: name of the network.
-        parameters: number of its parameters.
-        multiply_adds: multiply-adds of a forward pass, an image.
+        multiply_adds: of a forward pass of one image.
         train_images: number of images in the training set.
-        seconds_per_image: training time; NaN if it was not measured.
+        seconds_per_image: time of a training step; NaN if it was not measured.
     """
 
     name: str
@@ -49,11 +47,7 @@ class JobCost:
 
 
 def measure_job_cost(config: TrainConfig, *, timed: bool) -> JobCost:
-    """Open the data of a job, build its network, and time a step of it if ``timed``.
-
-    Raises:
-        UserError: data, network or device is missing, or they do not fit together.
-    """
+    """Open the data of a job, build its network, and time a step of it if ``timed``."""
     logging.getLogger().setLevel(logging.ERROR)  # the job logs the same again
     accelerator = choose_accelerator(config.trainer.accelerator, config.trainer.devices)
     data = build_data(config)

@@ -24,13 +24,10 @@ ARCHIVE = "attempts"
 def place_jobs(
     sweep: Path, wanted: Mapping[str, Iterable[str]], varying: Iterable[str] = ()
 ) -> dict[str, RunDirectory]:
-    """The directories of the jobs with the given keys; makes those that are missing.
+    """Make the directories of the jobs that have none yet, and return all by key.
 
     Args:
         wanted: overrides by key.
-
-    Raises:
-        OSError: a directory cannot be made.
     """
     with _exclusive(sweep):
         found = [RunDirectory(folder) for folder in job_folders(sweep)]

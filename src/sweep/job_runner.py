@@ -63,21 +63,13 @@ def _is_resumable(job: RunDirectory, before: RunSummary) -> bool:
 
 @dataclass(frozen=True)
 class JobRunner:
-    """Function that runs a job of a sweep; picklable, so that Hydra's launchers can send it.
+    """Function that runs a job of a sweep; picklable, so that Hydra's launchers can send it."""
 
-    Attributes:
-        command: module of ``src`` that does a single run.
-        stop: request to stop the jobs, with the directory of the sweep.
-        origin: working directory of the sweep, which relative paths start from.
-        environment: environment variables of the jobs, in addition to the calling process's.
-        config_options: options and overrides that say where configurations are found.
-    """
-
-    command: str
+    command: str  # module of ``src`` that does a single run
     stop: StopRequest
-    origin: Path
-    environment: dict[str, str]
-    config_options: list[str]
+    origin: Path  # working directory of the sweep, which relative paths start from
+    environment: dict[str, str]  # of the jobs, in addition to the calling process's
+    config_options: list[str]  # the words that say where configurations are found
 
     def __call__(self, cfg: DictConfig) -> float | None:
         """Run the job with this configuration and return its objective, ``None`` if it failed."""

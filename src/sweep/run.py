@@ -41,16 +41,12 @@ def run_sweep(
     environment: dict[str, str],
     config_options: list[str],
 ) -> int:
-    """Run the unfinished jobs of a sweep and report on all.
+    """Run the unfinished jobs of a sweep, report on all, and return the exit code.
 
     Args:
         command: module of ``src`` whose command this is.
-        sweep: directory of the sweep.
         environment: environment variables of the jobs, in addition to this process's.
         config_options: options and overrides that say where configurations are found.
-
-    Returns:
-        The exit code: 0 if every job is finished (of a search, one), else 1.
     """
     console = Console()
     stop = StopRequest(sweep.absolute())
@@ -111,7 +107,7 @@ def _run_jobs(start: Start, run_job: JobRunner) -> None:
 
 
 def _report(command: str, plan: Plan, sweep: Path, console: Console) -> int:
-    """Print the jobs and write the report; return the exit code.
+    """Print the jobs and write the report; return 0 if every job is finished, else 1.
 
     Of a search one finished job is enough, as trials may diverge.
     """
@@ -135,9 +131,7 @@ def _repeated_command(sweep: Path) -> str:
     """The command that goes on with the sweep."""
     directory = ("sweep=", "hydra.sweep.dir=")
     words = [word for word in shlex.split(command_line()) if not word.startswith(directory)]
-    if sweep.parent == SWEEPS:
-        name = sweep.name
-    else:
-        # A name without a separator would be taken for one in outputs/sweep.
-        name = str(sweep) if os.sep in str(sweep) else f".{os.sep}{sweep}"
+    name = sweep.name if sweep.parent == SWEEPS else str(sweep)
+    if sweep.parent == Path():
+        name = f".{os.sep}{sweep}"  # without a separator it would be taken for one of SWEEPS
     return shlex.join([*words, plain_override("sweep", name)])

@@ -96,17 +96,16 @@ def _is_alive(process: int) -> bool:
 
 def _wait_for_jobs(sweep: Path, received: list[int]) -> None:
     """Wait until no job is running, for :data:`GRACE` at most, or until a second signal."""
+    if running := _running_jobs(sweep):
+        log.warning("waiting for job %s to save; press Ctrl-C again to stop at once", running)
     deadline = time.monotonic() + GRACE
-    announced = False
-    while time.monotonic() < deadline and len(received) == 1:
-        with as_user_errors():
-            running = [run.path.name for run in read_runs(sweep) if run.state == "running"]
-        if not running:
+    while _running_jobs(sweep):
+        if time.monotonic() > deadline or len(received) > 1:
+            log.warning("some jobs are still running")
             return
-        if not announced:
-            log.warning(
-                "waiting for job %s to save; press Ctrl-C again to stop at once", ", ".join(running)
-            )
-            announced = True
         time.sleep(_POLL)
-    log.warning("some jobs are still running")
+
+
+def _running_jobs(sweep: Path) -> str:
+    with as_user_errors():
+        return ", ".join(run.path.name for run in read_runs(sweep) if run.state == "running")
