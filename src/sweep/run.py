@@ -53,7 +53,7 @@ def run_sweep(
     run_job = JobRunner(command, stop, Path.cwd(), environment, config_options)
     try:
         # The processes of Hydra's launchers import this project, whatever their directory.
-        with stop.on_signal(), env_override(project_on_python_path()):
+        with stop.request_on_signal(), env_override(project_on_python_path()):
             _forecast(command, plan, sweep, console)
             _run_jobs(start, run_job)
     except (Interrupted, KeyboardInterrupt) as end:

@@ -30,19 +30,17 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class StopRequest:
-    """Request of a sweep's process to its jobs to stop; picklable.
+    """Request of a sweep's process to its jobs to stop; picklable."""
 
-    Attributes:
-        sweep: absolute path of the sweep's directory.
-        name: of the file that exists once the jobs are to stop.
-        host: host name of the sweep's process.
-        process: process id of the sweep's process.
-    """
-
-    sweep: Path
-    name: str = field(default_factory=lambda: f".stop-{uuid.uuid4().hex[:8]}")
-    host: str = field(default_factory=socket.gethostname)
+    sweep: Path  # absolute path of the sweep's directory
+    host: str = field(default_factory=socket.gethostname)  # of the sweep's process
     process: int = field(default_factory=os.getpid)
+    name: str = field(default_factory=lambda: f".stop-{uuid.uuid4().hex[:8]}")
+
+    @property
+    def _file(self) -> Path:
+        """The file that exists once the jobs are to stop."""
+        return self.sweep / self.name
 
     def is_own_process(self) -> bool:
         """Whether this is the sweep's own process."""
@@ -50,13 +48,11 @@ class StopRequest:
 
     def is_made(self) -> bool:
         """Whether the jobs are to stop, or the sweep's process on this machine has ended."""
-        on_this_machine = self.host == socket.gethostname()
-        return (self.sweep / self.name).exists() or (
-            on_this_machine and not _is_alive(self.process)
-        )
+        is_local = self.host == socket.gethostname()
+        return self._file.exists() or (is_local and not _is_alive(self.process))
 
     @contextmanager
-    def on_signal(self) -> Iterator[None]:
+    def request_on_signal(self) -> Iterator[None]:
         """Raise :class:`Interrupted` on a signal, once the jobs have saved their checkpoints.
 
         A second signal raises it at once.
@@ -66,7 +62,7 @@ class StopRequest:
         def handle(number: int) -> None:
             received.append(number)
             if len(received) == 1:
-                (self.sweep / self.name).touch()
+                self._file.touch()
                 _wait_for_jobs(self.sweep, received)
             raise Interrupted(received[0], "interrupted")
 
@@ -79,7 +75,7 @@ class StopRequest:
                     raise Interrupted(received[0], "interrupted") from error
                 raise
             finally:
-                (self.sweep / self.name).unlink(missing_ok=True)
+                self._file.unlink(missing_ok=True)
 
 
 def _is_alive(process: int) -> bool:
