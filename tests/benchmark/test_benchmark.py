@@ -134,10 +134,15 @@ def test_operations_add_up(benchmark_cli: Cli, cifar: str, tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["benchmark.mode=race"], "benchmark.mode=race: not an option"),
+        (
+            ["benchmark.mode=race"],
+            "benchmark.mode=race: should be 'training', 'input' or 'operations'",
+        ),
         (["benchmark.contenders=[bare]"], "ours is what the others are compared with"),
-        (["benchmark.contenders=[us]"], "benchmark.contenders=us: not an option"),
-        (["benchmark.mode=alone"], "benchmark.mode=alone: not an option"),
+        (
+            ["benchmark.contenders=[us]"],
+            "benchmark.contenders=us: should be 'ours', 'bare' or 'plain'",
+        ),
         (["benchmark.contenders=[]", "benchmark.mode=input"], "each once, for example [ours,bare]"),
         (["benchmark.contenders=[ours,ours]"], "each once, for example [ours,bare]"),
         (["benchmark.round=2"], "benchmark.round"),

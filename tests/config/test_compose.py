@@ -19,18 +19,24 @@ WRONG = [
     ("trainer.max_epoch=3", "trainer.max_epoch: no such setting; did you mean trainer.max_epochs?"),
     ("+trainer.max_epoch=3", "trainer.max_epoch: no such setting; did you mean max_epochs?"),
     ("+sed=1", "sed: no such setting; did you mean seed?"),
-    ("trainer.max_epochs=many", "trainer.max_epochs=many: an integer is needed"),
-    ("trainer.max_epochs=0", "trainer.max_epochs=0: out of range (accepted: at least 1)"),
-    ("optimizer.lr=-1", "optimizer.lr=-1: out of range (accepted: more than 0)"),
-    ("optimizer.lr=nan", "optimizer.lr=nan: not a finite number"),
-    ("optimizer.momentum=1", "accepted: at least 0 and less than 1"),
-    ("seed=-1", "seed=-1: out of range"),
-    ("model.stem=imagnet", "model.stem=imagnet: not an option; did you mean imagenet?"),
+    ("trainer.max_epochs=many", "trainer.max_epochs=many: should be a valid integer"),
+    ("trainer.max_epochs=0", "trainer.max_epochs=0: should be greater than or equal to 1"),
+    ("optimizer.lr=-1", "optimizer.lr=-1: should be greater than 0"),
+    ("optimizer.lr=nan", "optimizer.lr=nan: should be a finite number"),
+    ("optimizer.momentum=1", "optimizer.momentum=1: should be less than 1"),
+    ("seed=-1", "seed=-1: should be greater than or equal to 0"),
+    (
+        "model.stem=imagnet",
+        "model.stem=imagnet: should be 'cifar' or 'imagenet'; did you mean imagenet?",
+    ),
     ("model.name=resnet19", "model.name=resnet19: no such network"),
-    ("data.std=[0.2,0,0.2]", "data.std=0: out of range (accepted: more than 0 and at most 1)"),
-    ("callbacks.monitor=val/accuracy", "callbacks.monitor=val/accuracy: not an option"),
-    ("objective=test/acc", "objective=test/acc: not an option"),
-    ("callbacks.ema.decay=2", "callbacks.ema.decay=2: out of range"),
+    ("data.std=[0.2,0,0.2]", "data.std=0: should be greater than 0"),
+    (
+        "callbacks.monitor=val/accuracy",
+        "callbacks.monitor=val/accuracy: should be 'val/acc', 'val/loss', ",
+    ),
+    ("objective=test/acc", "objective=test/acc: should be 'val/acc', 'val/loss', "),
+    ("callbacks.ema.decay=2", "callbacks.ema.decay=2: should be less than 1"),
     ("model=resnet18,resnet50", "several values make a sweep; add -m"),
     ("no words", "no words: not understood"),
     ("optimizer=custom", "optimizer._target_=None: the dotted path of a class is needed"),
@@ -124,7 +130,7 @@ def test_settings_that_contradict_each_other_are_refused(
 def test_a_value_out_of_range_is_refused_by_its_key(option: str, value: str) -> None:
     group = option.partition("=")[0]
     words = ["optimizer._target_=torch.optim.RMSprop"] if option == "optimizer=custom" else []
-    message = rf"^{group}\.{value}: (out of range|not an option|not a finite number)"
+    message = rf"^{group}\.{value}: (should be|not an option)"
     with pytest.raises(ConfigError, match=message):
         plan("train", [option, f"{group}.{value}", *words])
 
@@ -186,7 +192,7 @@ def test_a_job_is_known_by_what_it_is_not_by_how_it_is_written() -> None:
 
 
 def test_a_sweep_with_one_wrong_job_is_refused_as_a_whole() -> None:
-    with pytest.raises(ConfigError, match=r"job 1 \(optimizer.lr=-1\): optimizer.lr=-1: out"):
+    with pytest.raises(ConfigError, match=r"job 1 \(optimizer.lr=-1\): optimizer.lr=-1: should"):
         plan("train", ["optimizer.lr=0.1,-1"], multirun=True)
 
 

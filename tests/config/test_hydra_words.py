@@ -36,7 +36,7 @@ def test_a_superfluous_plus_is_to_be_left_out(word: str) -> None:
         (["-cn", "yours"], "--config-name yours: no such file"),
         (["-cd", "nowhere"], "--config-dir nowhere: no such folder"),
         (["hydra.searchpath=[file://nowhere]"], "hydra.searchpath: file://nowhere: no such folder"),
-        (["data.exclude=raw"], "data.exclude=raw: a list, [<value>,…], is needed"),
+        (["data.exclude=raw"], "data.exclude=raw: should be a valid list"),
         (["-cp", "conf"], "--config-path conf: would take the place of conf/"),
     ],
 )

@@ -139,10 +139,13 @@ def test_open_takes_either_part_and_options(tmp_path: Path):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"channels": 4}, "data.channels=4: out of range"),
-        ({"image_size": 0}, "data.image_size=0: out of range"),
-        ({"labels": "corse"}, "data.labels=corse: not an option; did you mean coarse"),
-        ({"on_bad_image": "ignore"}, "data.on_bad_image=ignore: not an option"),
+        ({"channels": 4}, "data.channels=4: should be less than or equal to 3"),
+        ({"image_size": 0}, "data.image_size=0: should be greater than or equal to 4"),
+        (
+            {"labels": "corse"},
+            "data.labels=corse: should be 'fine' or 'coarse'; did you mean coarse",
+        ),
+        ({"on_bad_image": "ignore"}, "data.on_bad_image=ignore: should be 'error' or 'skip'"),
     ],
 )
 def test_open_checks_its_settings(settings: dict[str, object], message: str, tmp_path: Path):

@@ -172,11 +172,11 @@ def test_a_package_that_is_missing_is_named(
     [
         ([], "which run?"),
         (["run=nowhere"], "nowhere: no such run directory"),
-        (["run=runs/one", "format=tflite"], "format=tflite: not an option"),
+        (["run=runs/one", "format=tflite"], "format=tflite: should be 'onnx', "),
         (["run=runs/one", "output=net.bin"], "must end with .onnx for format=onnx"),
         (["run=runs/one", "output=/proc/none/net.onnx"], "output=/proc/none/net.onnx"),
         (["run=runs/one", "data.root=x"], "an export needs no images"),
-        (["run=runs/one", "checkpoint=first"], "checkpoint=first: not an option"),
+        (["run=runs/one", "checkpoint=first"], "checkpoint=first: should be 'best' or 'last'"),
     ],
 )
 @pytest.mark.usefixtures("runs")

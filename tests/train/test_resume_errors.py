@@ -33,7 +33,7 @@ def test_what_cannot_be_resumed_is_said_in_one_line(cli: Cli, cifar: str, tmp_pa
         (["model.shortcut=C"], "a resumed run keeps its settings"),
         (["data.batch_size=16"], "a resumed run keeps its settings"),
         (["trainer.max_epoch=3"], "did you mean trainer.max_epochs?"),
-        (["trainer.max_epochs=0"], "out of range"),
+        (["trainer.max_epochs=0"], "should be greater than or equal to 1"),
     ):
         done = cli(f"resume={run.path}", *words)
         assert done.code == 2
