@@ -2,6 +2,8 @@
 
 import math
 from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
 
 ABSENT = "–"  # for a setting or figure that a run does not have
 
@@ -87,3 +89,17 @@ def setting_text(value: str) -> str:
 def assignments(settings: Mapping[str, str]) -> str:
     """``model=resnet20 optimizer.lr=0.1``."""
     return " ".join(f"{key}={setting_text(value)}" for key, value in settings.items())
+
+
+def render(template: str, **values: Any) -> str:
+    """A Jinja template of this folder, filled in; in HTML with values escaped."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=select_autoescape(),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template(template).render(values)

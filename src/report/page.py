@@ -1,29 +1,23 @@
 """HTML page of a report, in one file that needs no network."""
 
 from datetime import datetime
-from pathlib import Path
 
 from src.report import charts, tables
 from src.report.comparison import Comparison
-from src.report.formatting import curve_name
+from src.report.formatting import curve_name, render
 
 PLOTLY = {
     "displaylogo": False,
     "responsive": True,
     "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d"],
 }
-TEMPLATE = Path(__file__).with_name("page.html")
 
 
 def page(report: Comparison) -> str:
     """The page: leaderboard, significance, other runs, curves, settings, cost; charts by Plotly."""
-    from jinja2 import Environment, StrictUndefined
     from plotly.io import to_html
     from plotly.offline import get_plotlyjs
 
-    environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
     curve = curve_name(report.metric)
     figures = {
         "validation": charts.learning_curves(report, curve),
@@ -32,7 +26,8 @@ def page(report: Comparison) -> str:
         "cost": charts.cost(report),
     }
     options = {"config": PLOTLY, "include_plotlyjs": False, "full_html": False}
-    return environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
+    return render(
+        "page.html",
         report=report,
         tables=tables,
         curve=curve,

@@ -51,12 +51,11 @@ def portable(words: Iterable[str]) -> list[str]:
 
 
 def _without_folders(word: str) -> str:
-    key, _, value = word.partition("=")
-    quote = value[:1] if value[:1] in ("'", '"') and value[-1:] == value[:1] else ""
-    path = value.strip(quote) if quote else value
-    if not re.match(r"(?:/|~|\.\.?/)", path):
+    found = re.fullmatch(r"([^=]*=)(['\"]?)((?:/|~|\.\.?/).*)\2", word, re.DOTALL)
+    if not found:
         return word
-    return f"{key}={quote}{PurePosixPath(path).name or path}{quote}"
+    start, quote, path = found.groups()
+    return f"{start}{quote}{PurePosixPath(path).name or path}{quote}"
 
 
 def shell(words: Iterable[str]) -> str:

@@ -2,7 +2,7 @@
 
 import re
 import shlex
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -15,36 +15,24 @@ from src.config.run_key import is_incidental
 from src.errors import UserError, one_line
 from src.files import read_json
 from src.report.comparison import Comparison
-from src.report.formatting import ABSENT, mean_text, number_text, time_text, value_text
+from src.report.formatting import (
+    ABSENT,
+    mean_text,
+    number_text,
+    render,
+    time_text,
+    value_text,
+)
 from src.report.load import SEEDS, RunResult, setting_name
-from src.report.recipes import archive_name, portable, recipes, shell
+from src.report.recipes import Recipe, archive_name, portable, recipes, shell
 from src.report.statistics import Group, group_runs
 from src.report.tables import Table, escaped, markdown_table
 from src.text import shorten
 
 SHOWN = ("experiment", "data.root", "trainer.accelerator")  # shown as section, data and hardware
-AS_WRITTEN = "as written"
 CURVE = 10  # most epochs for which the accuracy after each is given
 DIRECTORY = "<its directory>"  # stands in commands for the run, whose place is of one machine
-
-INTRODUCTION = """\
-# Results
-
-Made from run directories by `{command}`;
-nothing here is typed by hand. Accuracies are means over the runs of a line, ± their standard
-deviation where there are several. Times are those of training as the runs measured them; where the
-machine was shared or a run was paused they are upper bounds. Images/s are the median over a run,
-which that hardly changes. "As written" is a recipe without changes but for where the data is and
-what computes.
-"""
-
 JPEG_COPY = "cifar10-jpeg.tar.xz"
-ABOUT_JPEG_COPY = f"""\
-`{JPEG_COPY}` is the JPEG copy: all of CIFAR-10, 50,000 and 10,000 images, encoded anew as
-small JPEGs about 30 dB from the originals. Figures on it do not compare with published ones to the
-last point. It is not to be had publicly: without their `data.root` the commands take the originals,
-downloaded where they are not there yet.
-"""
 
 
 @dataclass(frozen=True)
@@ -58,7 +46,7 @@ class CommandGroup:
     @property
     def name(self) -> str:
         """What the runs are called in a table."""
-        return self.changes or AS_WRITTEN
+        return self.changes or "as written"
 
     @property
     def first(self) -> RunResult:
@@ -80,10 +68,46 @@ class CommandGroup:
         seed = f"seed={','.join(sorted(seeds, key=lambda seed: (len(seed), seed)))}"
         return shell([*start, *_words(self.first), *([seed] if seeds != {"0"} else [])])
 
+    @property
+    def sources(self) -> list[str]:
+        """Where the images of each run are from."""
+        return [archive_name(run.facts.get("data.source", ABSENT)) for run in self.group.runs]
 
-def command_groups(report: Comparison, *chosen: str | None) -> list[CommandGroup]:
-    """The finished runs of some recipes (None: of no recipe), those typed alike together."""
-    runs = [run for run in report.finished if run.choices.get("experiment") in chosen]
+    @property
+    def is_validated_on_test(self) -> bool:
+        """Whether its validation figures are of test images."""
+        return self.first.facts.get("data.validate_on") == "test"
+
+    @property
+    def accuracies(self) -> str:
+        """The validation accuracy after each epoch of a single short run."""
+        curve = self.first.curves.get("val/acc", ())
+        is_shown = len(self.group.runs) == 1 and len(curve) <= CURVE
+        return ", ".join(f"{100 * value:.2f}" for value in curve) if is_shown else ""
+
+    @property
+    def cells(self) -> dict[str, str]:
+        """Its row of a table."""
+        found, runs = self.group.statistics, self.group.runs
+        hardware = [self.first.hardware, self.first.facts.get("compute.precision")]
+        return {
+            "run as": self.name,
+            "epochs": number_text(found["epochs mean"]),
+            "train (%)": mean_text("train/acc", found),
+            "validation (%)": mean_text("val/acc", found),
+            "test (%)": mean_text("test/acc", found),
+            "runs": str(len(runs)),
+            "time a run": time_text(found["train_seconds mean"]),
+            "images/s": number_text(pd.Series([run.speed for run in runs]).mean()),
+            "hardware": ", ".join(filter(None, hardware)) or ABSENT,
+            "commit": ", ".join(dict.fromkeys(run.commit or ABSENT for run in runs)),
+        }
+
+
+def command_groups(runs: Sequence[RunResult], metric: str) -> list[CommandGroup]:
+    """Finished runs of a recipe, those typed alike together."""
+    if not runs:
+        return []
     settings = [
         {
             "typed": " ".join(_changes(run)),
@@ -91,16 +115,13 @@ def command_groups(report: Comparison, *chosen: str | None) -> list[CommandGroup
         }
         for run in runs
     ]
-    groups = group_runs(runs, settings, report.metric)
+    groups = group_runs(runs, settings, metric)
     changes = [_changes(group.runs[0]) for group in groups]
-    shared = [word for word in changes[0] if all(word in w for w in changes)] if changes else []
-    if len(changes) < 2 or not all(set(words) - set(shared) for words in changes):
+    shared = [word for word in _changes(runs[0]) if all(word in words for words in changes)]
+    if any(set(words) <= set(shared) for words in changes):
         shared = []
-    names = [" ".join(word for word in words if word not in shared) for words in changes]
-    return [
-        CommandGroup(group, name, " ".join(shared))
-        for group, name in zip(groups, names, strict=True)
-    ]
+    names = (" ".join(word for word in words if word not in shared) for words in changes)
+    return [CommandGroup(*named, " ".join(shared)) for named in zip(groups, names, strict=True)]
 
 
 def _words(run: RunResult) -> list[str]:
@@ -120,39 +141,35 @@ def _changes(run: RunResult) -> list[str]:
 
 def results_document(report: Comparison) -> str:
     """The document, in GitHub's Markdown: an overview, then each recipe, then the other runs."""
-    known = recipes()
-    lines = {recipe: command_groups(report, recipe.name) for recipe in known}
-    chosen = {run.choices.get("experiment") for run in report.finished}
-    others = command_groups(report, *(chosen - {recipe.name for recipe in known}))
-    has_copy = any(JPEG_COPY in run.facts.get("data.source", "") for run in report.runs)
+    known: dict[str | None, Recipe] = {recipe.name: recipe for recipe in recipes()}
+    runs: dict[str | None, list[RunResult]] = {name: [] for name in (*known, None)}
+    for run in report.finished:
+        name = run.choices.get("experiment")
+        runs[name if name in known else None].append(run)
+    lines = {name: command_groups(runs[name], report.metric) for name in runs}
     overview = [
         {
             "recipe": recipe.name,
             "published": recipe.published or ABSENT,
-            "ours: test (%)": _in_short(lines[recipe]),
+            "ours: test (%)": _in_short(lines[name]),
         }
-        for recipe in known
+        for name, recipe in known.items()
     ]
-    parts = [
-        INTRODUCTION.format(command=_own_command(report)),
-        ABOUT_JPEG_COPY if has_copy else "",
-        "## Recipes",
-        markdown_table(Table(pd.DataFrame(overview, dtype=object), words=3)),
+    unfinished = [
+        f"{run.name} ({': '.join(filter(None, [run.state, run.reason]))})"
+        for run in report.unfinished
     ]
-    for recipe in known:
-        if lines[recipe]:
-            published = f"Published: {recipe.published}. Source: {recipe.source}."
-            parts += [f"### {recipe.name}", recipe.about, published if recipe.published else ""]
-            parts += [recipe.note, *_details(lines[recipe])]
-    if others:
-        parts += ["## Other runs", *_details(others)]
-    if report.unfinished:
-        names = "; ".join(
-            f"{run.name} ({': '.join(filter(None, [run.state, run.reason]))})"
-            for run in report.unfinished
-        )
-        parts += ["## Not finished, and not above", f"{escaped(names)}."]
-    return "\n\n".join(part.strip() for part in parts if part) + "\n"
+    return render(
+        "results.md",
+        command=_own_command(report),
+        has_jpeg_copy=any(JPEG_COPY in run.facts.get("data.source", "") for run in report.runs),
+        overview=overview,
+        sections=[(known.get(name), lines[name]) for name in lines],
+        unfinished="; ".join(unfinished),
+        table=lambda rows, words: markdown_table(Table(pd.DataFrame(rows, dtype=object), words)),
+        escaped=escaped,
+        evaluations=_evaluations,
+    )
 
 
 def _own_command(report: Comparison) -> str:
@@ -171,65 +188,11 @@ def _in_short(lines: Sequence[CommandGroup]) -> str:
     told = []
     for line in lines:
         # The name of the data set, and the archive or folder its images are from.
-        place = re.sub(r" \([^()]*\)$", "", _source(line.first)).partition("images in ")[2]
+        place = re.sub(r" \([^()]*\)$", "", line.sources[0]).partition("images in ")[2]
         data = ", ".join(filter(None, [line.first.settings.get("data.name"), place]))
         changes = f"{line.changes}: " if line.changes else ""
         told.append(f"{changes}{mean_text('test/acc', line.group.statistics)} ({data})")
     return (f"with {lines[0].shared}: " if lines[0].shared else "") + "; ".join(told)
-
-
-def _details(lines: Sequence[CommandGroup]) -> list[str]:
-    """The paragraphs on a recipe: table, commands, data, and what was evaluated afterwards."""
-    runs = [run for line in lines for run in line.group.runs]
-    on_test = [line for line in lines if line.first.facts.get("data.validate_on") == "test"]
-    which = "" if len(on_test) == len(lines) else f", {'; '.join(line.name for line in on_test)}"
-    return [
-        f"All with {escaped(lines[0].shared)}:" if lines[0].shared else "",
-        markdown_table(Table(pd.DataFrame(map(_row, lines), dtype=object), words=1)),
-        _bash(line.command for line in lines),
-        f"Data: {'; '.join(dict.fromkeys(map(_source, runs)))}.",
-        f"Validated on the test set (data.validate_on=test){which}: the validation column is of "
-        "test images."
-        if on_test
-        else "",
-        *map(_by_epoch, lines),
-        *_evaluations(lines),
-    ]
-
-
-def _row(line: CommandGroup) -> dict[str, str]:
-    found = line.group.statistics
-    hardware = [line.first.hardware, line.first.facts.get("compute.precision")]
-    return {
-        "run as": line.name,
-        "epochs": number_text(found["epochs mean"]),
-        "train (%)": mean_text("train/acc", found),
-        "validation (%)": mean_text("val/acc", found),
-        "test (%)": mean_text("test/acc", found),
-        "runs": str(len(line.group.runs)),
-        "time a run": time_text(found["train_seconds mean"]),
-        "images/s": number_text(pd.Series([run.speed for run in line.group.runs]).mean()),
-        "hardware": ", ".join(filter(None, hardware)) or ABSENT,
-        "commit": ", ".join(dict.fromkeys(run.commit or ABSENT for run in line.group.runs)),
-    }
-
-
-def _bash(commands: Iterable[str]) -> str:
-    return "\n".join(["```bash", *commands, "```"])
-
-
-def _by_epoch(line: CommandGroup) -> str:
-    """The validation accuracy after each epoch of a single short run."""
-    curve = line.first.curves.get("val/acc", ())
-    if len(line.group.runs) > 1 or not 0 < len(curve) <= CURVE:
-        return ""
-    values = ", ".join(f"{100 * value:.2f}" for value in curve)
-    changes = f" ({line.changes})" if line.changes else ""
-    return f"Validation accuracy after each epoch{changes}: {values}."
-
-
-def _source(run: RunResult) -> str:
-    return archive_name(run.facts.get("data.source", ABSENT))
 
 
 Share = Annotated[Float, Interval(ge=0, le=1)]
@@ -281,8 +244,10 @@ class Evaluation:
         return shell(re.sub(r"^\+*ckpt=(?:.*/)?(.*)$", weights, word) for word in words)
 
 
-def _evaluations(lines: Sequence[CommandGroup]) -> list[str]:
-    """The paragraphs on what was evaluated after training."""
+def _evaluations(
+    lines: Sequence[CommandGroup],
+) -> tuple[list[dict[str, str]], list[str], list[str]]:
+    """What was evaluated after training: rows of a table, commands, what cannot be read."""
     rows, commands, damaged = [], [], []
     for name, run in [named for line in lines for named in line.named]:
         for file in sorted(run.path.glob("evaluation*/metrics.json")):
@@ -295,9 +260,4 @@ def _evaluations(lines: Sequence[CommandGroup]) -> list[str]:
             else:
                 rows.append({"run as": name, **found.cells})
                 commands.append(found.repeatable)
-    parts = []
-    if rows:
-        intro = f"Evaluated after training ({DIRECTORY}: where the command above has put its run):"
-        parts += [escaped(intro), markdown_table(Table(pd.DataFrame(rows, dtype=object), words=3))]
-        parts += [_bash(dict.fromkeys(filter(None, commands)))] if any(commands) else []
-    return parts + [escaped(line) for line in damaged]
+    return rows, list(dict.fromkeys(filter(None, commands))), damaged
