@@ -1,7 +1,7 @@
 """Charts of a comparison: by Plotly for the page, by Matplotlib in one picture for a document."""
 
 import html
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -63,11 +63,21 @@ def learning_curves(report: Comparison, name: str) -> "Figure | None":
 
     None when no run has a point.
     """
-    lines = [
-        line
-        for place, group in enumerate(report.groups)
-        for line in _group_lines(group, place, name)
-    ]
+    lines = []
+    for place, group in enumerate(report.groups):
+        runs = [run for run in group.runs if name in run.curves]
+        shared = {"legendgroup": str(place), "visible": True if place < SHOWN else "legendonly"}
+        if len(runs) > 1:
+            thin = {"color": colour(place), "width": 1}
+            faint = {"opacity": 0.3, "showlegend": False} | shared
+            lines += [_line(run.curves[name], name, _hover(run), thin) | faint for run in runs]
+        if runs:
+            mean = group.curve(name)
+            mode = "lines" if len(mean) > 2 else "lines+markers"
+            text = html.escape(group.name) if len(runs) > 1 else _hover(runs[0])
+            bold = {"color": colour(place), "dash": _of_decade(DASHES, place), "width": 2.5}
+            legend = {"mode": mode, "name": _legend(group)} | shared
+            lines.append(_line(mean, name, text, bold) | legend)
     grey = {"color": GREY, "width": 1.2, "dash": "dot"}
     unfinished = [run for run in report.unfinished if name in run.curves]
     for number, run in enumerate(unfinished):
@@ -137,24 +147,6 @@ def _chart(
         yaxis=AXIS | {"title_text": heading(y)},
         **layout,
     )
-
-
-def _group_lines(group: Group, place: int, name: str) -> Iterator[dict[str, Any]]:
-    runs = [run for run in group.runs if name in run.curves]
-    if not runs:
-        return
-    shared = {"legendgroup": str(place), "visible": True if place < SHOWN else "legendonly"}
-    text = _hover(runs[0])
-    if len(runs) > 1:
-        text = html.escape(group.name)
-        thin = {"color": colour(place), "width": 1}
-        faint = {"opacity": 0.3, "showlegend": False}
-        for run in runs:
-            yield _line(run.curves[name], name, _hover(run), thin) | faint | shared
-    mean = group.curve(name)
-    bold = {"color": colour(place), "dash": _of_decade(DASHES, place), "width": 2.5}
-    mode = "lines" if len(mean) > 2 else "lines+markers"
-    yield _line(mean, name, text, bold) | {"mode": mode, "name": _legend(group)} | shared
 
 
 def _line(curve: "pd.Series[float]", name: str, text: str, line: dict[str, Any]) -> dict[str, Any]:
@@ -246,7 +238,6 @@ def picture(report: Comparison) -> bytes:
         raise UserError(f"{report.title}: no finished run to draw")
     figure = new_figure(12, 4.2, layout="constrained")
     loss, accuracy, norms = figure.subplots(1, 3)
-    smallest_norm = float("inf")
     for place, group in enumerate(report.groups[:PICTURED]):
         line = "solid" if place < len(COLOURS) else "dashed"
         style = {"color": colour(place), "linestyle": line, "linewidth": 1.4}
@@ -254,7 +245,6 @@ def picture(report: Comparison) -> bytes:
         accuracy.plot(100 * group.curve("val/acc"), label=group.name, **style)
         depths = pd.DataFrame([run.gradients for run in group.runs]).mean()
         norms.plot(depths, marker="o", markersize=4, **style)
-        smallest_norm = min([smallest_norm, *depths])
     for axes, title, label in (
         (loss, "training loss", "epoch"),
         (accuracy, "validation accuracy in %", "epoch"),
@@ -265,7 +255,7 @@ def picture(report: Comparison) -> bytes:
         axes.spines[["top", "right"]].set_visible(False)
         axes.grid(alpha=0.3)
     _logarithmic(loss)
-    if 0 < smallest_norm < float("inf"):
+    if norms.dataLim.ymin > 0:
         _logarithmic(norms)
     # As many names in a row as there is room for; of a long one its beginning and end.
     handles, names = accuracy.get_legend_handles_labels()

@@ -117,10 +117,10 @@ def _is_run(path: Path) -> bool:
     return is_job or directory.record.exists() or directory.config.exists()
 
 
-def _natural(path: Path) -> list[tuple[bool, int, str]]:
+def _natural(path: Path) -> tuple[list[Any], str]:
     """Sort key by which job 10 comes after job 2."""
-    parts = re.findall(r"\d+|\D+", path.name)
-    return [(not p.isdecimal(), int(p) if p.isdecimal() else 0, p) for p in parts]
+    parts = re.split(r"(\d+)", path.name)  # text and numbers by turns
+    return [int(part) if part.isdecimal() else part for part in parts], path.name
 
 
 def load_result(name: str, path: Path) -> RunResult | None:
@@ -145,11 +145,10 @@ def _read(name: str, path: Path) -> RunResult | None:
         if not file.exists():
             raise ValueError(f"{file.relative_to(path)}: not there")
     overrides = _overrides(summary.overrides, record)
-    rows, damaged = [], None
     try:
-        rows = read_rows(directory)
+        rows, damaged = read_rows(directory), None
     except (ValueError, TypeError, OSError, csv.Error) as error:
-        damaged = f"{directory.rows.name}: {one_line(error)}"
+        rows, damaged = [], f"{directory.rows.name}: {one_line(error)}"
     newest = last_values(rows)
     table = pd.DataFrame(rows)
     curves = {key: validation_curve(table, key) for key in CURVES}

@@ -73,7 +73,7 @@ def write_report(
 
 
 def show_report(report: Comparison, console: Console) -> None:
-    """Print the tables.leaderboard, what it means, and the runs that are not in it."""
+    """Print the leaderboard, what it means, and the runs that are not in it."""
     lines = [tables.summary(report), *tables.sentences(report)]
     for run in tables.unfinished_table(report).cells.itertuples():
         where = ", ".join(filter(None, [run.state, run.progress]))
@@ -81,9 +81,7 @@ def show_report(report: Comparison, console: Console) -> None:
         lines.append(": ".join(filter(None, [f"run {run.run} ({where})", what])))
     lines.append(f"report in {report.output}")
     if report.groups:
-        console.print(
-            tables.terminal(tables.leaderboard(report), console, report.title), crop=False
-        )
+        console.print(tables.terminal(report, console), crop=False)
     for line in lines:
         console.print(line, highlight=False, markup=False, soft_wrap=True)
 

@@ -27,17 +27,14 @@ def check_report(cfg: DictConfig) -> ReportConfig:
     ``sweep`` may be a list or, as it comes from the command line, the text of one: ``[a,b]``.
     """
     values = cast(dict[str, Any], OmegaConf.to_container(cfg, resolve=True))
-    values["sweep"] = _names(values.get("sweep"))
+    sweep = values.get("sweep")
+    if isinstance(sweep, str) and sweep.startswith("[") and sweep.endswith("]"):
+        (override,) = parse([f"sweep={sweep}"])
+        sweep = override.value()
+    names = sweep if isinstance(sweep, list) else [sweep]
+    # A directory may be called 0, which is a number in Hydra's grammar.
+    values["sweep"] = [str(name) for name in names if name not in (None, "")]
     settings = cast(ReportConfig, typed(ReportConfig, values, ""))
     if not settings.sweep:
         raise ConfigError("which runs? give sweep=<sweep directory> or sweep=[<one>,<another>]")
     return settings
-
-
-def _names(value: Any) -> list[str]:
-    if isinstance(value, str) and value.startswith("[") and value.endswith("]"):
-        (override,) = parse([f"sweep={value}"])
-        value = override.value()
-    names = value if isinstance(value, list) else [value]
-    # A directory may be called 0, which is a number in Hydra's grammar.
-    return [str(name) for name in names if name not in (None, "")]

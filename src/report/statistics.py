@@ -149,7 +149,8 @@ def compare_top_two(groups: Sequence[Group], metric: str) -> TopTwoComparison | 
     best, second = ranked[:2]
     ours, theirs = best.values(metric), second.values(metric)
     ahead = abs(ours.mean() - theirs.mean())
-    lead = TopTwoComparison(*_told_apart(best, second), metric, ahead, groups=len(ranked))
+    names = _told_apart(best, second), _told_apart(second, best)
+    lead = TopTwoComparison(*names, metric, ahead, groups=len(ranked))
     if min(len(ours), len(theirs)) < 2:
         which = "the first is" if len(theirs) > 1 else "the second is"
         who = "one run each" if len(ours) == len(theirs) else f"{which} a single run"
@@ -172,13 +173,10 @@ def compare_top_two(groups: Sequence[Group], metric: str) -> TopTwoComparison | 
     return replace(lead, test=test, why=why, low=low, high=high, p=float(found.pvalue))
 
 
-def _told_apart(best: Group, second: Group) -> tuple[str, str]:
-    """The settings in which the two groups differ, the first few of them, as each has them."""
-    keys = [key for key, value in best.settings.items() if second.settings[key] != value]
-    more = " …" if len(keys) > NAMED else ""
-    named = ({key: group.settings[key] for key in keys[:NAMED]} for group in (best, second))
-    ours, theirs = (assignments(settings) + more for settings in named)
-    return ours, theirs
+def _told_apart(group: Group, other: Group) -> str:
+    """The settings of a group that another does not share, the first few of them."""
+    own = {key: value for key, value in group.settings.items() if other.settings[key] != value}
+    return assignments(dict(list(own.items())[:NAMED])) + (" …" if len(own) > NAMED else "")
 
 
 def _p(value: float) -> str:

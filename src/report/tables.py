@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import pandas as pd
 from rich import box
-from rich.console import Console
+from rich.console import Console, JustifyMethod
 from rich.table import Table as RichTable
 from rich.text import Text
 
@@ -191,27 +191,21 @@ def latex(report: Comparison) -> str:
     return f"{comments}{text.translate(_LATEX)}"
 
 
-def terminal(table: Table, console: Console, title: str | None = None) -> RichTable:
-    """A table for rich, as narrow as it can be read; wider than the console rather than cut."""
-    shown = RichTable(
-        title=Text(title, overflow="fold") if title else None,
-        title_justify="left",
-        box=box.SIMPLE_HEAD,
-    )
-    headers = list(table.cells.columns)
+def terminal(report: Comparison, console: Console) -> RichTable:
+    """The leaderboard for rich, as narrow as it can be read; wider than the console, never cut."""
+    cells, words = leaderboard(report)
+    title = Text(report.title, overflow="fold")
+    shown = RichTable(title=title, title_justify="left", box=box.SIMPLE_HEAD)
     # Settings without their group where that leaves no doubt.
-    short = [name.partition(".")[2] or name for name in headers]
-    for place, (name, full) in enumerate(zip(short, headers, strict=True)):
-        word = place < table.words
-        name = name if word and short.count(name) == 1 else full
-        longest = max(map(len, [*name.split(), *table.cells[full]]))
-        shown.add_column(
-            Text(name),
-            justify="left" if word else "right",
-            overflow="fold",
-            min_width=min(longest, WORD) if word else longest,
-        )
-    for row in table.cells.itertuples(index=False, name=None):
+    short = [name.partition(".")[2] or name for name in cells]
+    for place, (name, full) in enumerate(zip(short, cells, strict=True)):
+        name = name if short.count(name) == 1 else full
+        least = max(map(len, [*name.split(), *cells[full]]))
+        side: JustifyMethod = "right"
+        if place < words:
+            least, side = min(least, WORD), "left"
+        shown.add_column(Text(name), justify=side, overflow="fold", min_width=least)
+    for row in cells.to_numpy():
         # A name may hold brackets, which are no markup.
         shown.add_row(*map(Text, row))
     # Two spaces stand beside each column.

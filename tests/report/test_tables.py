@@ -34,7 +34,7 @@ def odd(tmp_path: Path) -> Comparison:
 
 def printed(report: Comparison, width: int = 80) -> str:
     console = Console(width=width, file=io.StringIO(), record=True)
-    console.print(terminal(leaderboard(report), console), crop=False)
+    console.print(terminal(report, console), crop=False)
     return console.export_text()
 
 
