@@ -9,7 +9,7 @@ from functools import partial
 
 import torch
 
-from src.benchmark.samples import Samples
+from src.benchmark.race import Samples
 from src.config.schema import TrainConfig
 from src.console import quiet_loggers
 from src.data.dataset import Batch
@@ -30,24 +30,20 @@ def measure_input(config: TrainConfig, measured: dict[str, Samples]) -> None:
     data = build_data(config)
     rounds = config.benchmark_settings.rounds
     for _ in range(min(rounds, DECODINGS)):
-        _measure_opening(config, measured)
+        # A first and a later opening; the system has the files in memory.
+        with (
+            tempfile.TemporaryDirectory(prefix="benchmark-") as folder,
+            quiet_loggers("src.data.cache", "src.data.load"),
+        ):
+            open_fresh = partial(open_images, replace(config.data, cache_dir=folder))
+            for name in ("first opening: decode and cache", "later opening: load and check"):
+                measured.setdefault(name, Samples("s")).values.append(_seconds(open_fresh))
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
         _measure_batches(data, rounds, measured)
     finally:
         torch.set_num_threads(threads)
-
-
-def _measure_opening(config: TrainConfig, measured: dict[str, Samples]) -> None:
-    """Time the first and a later opening; the system has the files in memory."""
-    with (
-        tempfile.TemporaryDirectory(prefix="benchmark-") as folder,
-        quiet_loggers("src.data.cache", "src.data.load"),
-    ):
-        open_fresh = partial(open_images, replace(config.data, cache_dir=folder))
-        for name in ("first opening: decode and cache", "later opening: load and check"):
-            measured.setdefault(name, Samples("s")).values.append(_seconds(open_fresh))
 
 
 def _measure_batches(data: ImageDataModule, rounds: int, measured: dict[str, Samples]) -> None:

@@ -5,8 +5,7 @@ from pathlib import Path
 from rich.table import Table
 
 from src.benchmark.profile import StepProfile
-from src.benchmark.race import Contender
-from src.benchmark.samples import Samples
+from src.benchmark.race import Contender, Samples
 from src.console import plain_console
 from src.plotting.figure import new_figure, write_figure
 
@@ -19,56 +18,54 @@ DESCRIPTIONS = {
 
 def show_race(title: str, contenders: dict[str, Contender]) -> None:
     """Print a row a contender; medians, with the lowest and the highest round."""
-    table = Table(title=title, title_justify="left")
-    table.add_column("")
-    for name in ("images/s", "ours is ×", "first step", "memory"):
-        table.add_column(name, justify="right")
+    rows = []
     for name, contender in contenders.items():
         ratio = contenders["ours"].speeds.over(contender.speeds).text(2) if name != "ours" else ""
         first, memory = contender.seconds_to_first_step, contender.peak_memory / 2**20
-        speed = contender.speeds.text(contender.speeds.digits)
-        table.add_row(name, speed, ratio, f"{first:.1f} s", f"{memory:,.0f} MiB")
-    console = plain_console()
-    console.print(table)
+        rows.append([name, contender.speeds.text(), ratio, f"{first:.1f} s", f"{memory:,.0f} MiB"])
+    _print_table(title, ["", "images/s", "ours is ×", "first step", "memory"], rows)
     for name in contenders:
-        console.print(f"{name}: {DESCRIPTIONS[name]}")
+        plain_console().print(f"{name}: {DESCRIPTIONS[name]}")
 
 
 def show_samples(title: str, measured: dict[str, Samples]) -> None:
     """Print a row a measurement."""
-    table = Table(title=title, title_justify="left")
-    table.add_column("what", overflow="fold")
-    table.add_column("median (min–max)", justify="right")
-    table.add_column("")
-    for name, samples in measured.items():
-        table.add_row(name, samples.text(samples.digits), samples.unit)
-    plain_console().print(table)
+    rows = [[name, samples.text(), samples.unit] for name, samples in measured.items()]
+    _print_table(title, ["what", "median (min–max)", "unit"], rows)
 
 
 def show_operations(title: str, profile: StepProfile) -> None:
     """Print where a step's time goes, beside what the hardware would need for it."""
-    table = Table(title=title, title_justify="left")
-    table.add_column("operation", overflow="fold")
-    for name in ("ms", "share", "GFLOP", "MB", "limit, ms"):
-        table.add_column(name, justify="right")
-    for row in profile.rows.itertuples():
-        table.add_row(
+    rows = [
+        [
             row.name,
             f"{row.milliseconds:.1f}",
             f"{row.milliseconds / profile.milliseconds:.1%}",
             f"{row.gigaflops:.1f}" if row.gigaflops else "",
             f"{row.megabytes:,.0f}" if row.megabytes else "",
             f"{row.least_milliseconds:.1f}" if row.megabytes else "",
-        )
-    console = plain_console()
-    console.print(table)
-    console.print(
+        ]
+        for row in profile.rows.itertuples()
+    ]
+    _print_table(title, ["operation", "ms", "share", "GFLOP", "MB", "limit, ms"], rows)
+    plain_console().print(
         f"a step took {profile.milliseconds:.1f} ms, and {profile.untouched_milliseconds:.1f} ms "
         "when it was not profiled; measured limits: "
         f"{profile.matrix_rate:,.0f} GFLOP/s in a matrix product, "
         f"{profile.bandwidth:.1f} GB/s in a copy",
         soft_wrap=True,
     )
+
+
+def _print_table(title: str, headers: list[str], rows: list[list[str]]) -> None:
+    """Print words in the first column and figures in the others."""
+    table = Table(title=title, title_justify="left")
+    table.add_column(headers[0], overflow="fold")
+    for name in headers[1:]:
+        table.add_column(name, justify="right")
+    for row in rows:
+        table.add_row(*row)
+    plain_console().print(table)
 
 
 def draw_race(path: Path, title: str, contenders: dict[str, Contender]) -> None:

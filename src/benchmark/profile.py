@@ -34,61 +34,54 @@ ITEM_SIZE = {"c10::BFloat16": 2, "c10::Half": 2, "unsigned char": 1, "bool": 1, 
 """Bytes, by the profiler's names; 4 for all others, lists of tensors among them."""
 
 
-FIGURES = ["calls", "milliseconds", "gigaflops", "megabytes"]
-
-
 @dataclass
 class StepProfile:
-    """A step's operations and the machine's limits."""
+    """A step's operations and the machine's limits.
 
-    rows: pd.DataFrame
-    """One row for the calls on tensors of the same sizes, the slowest first, with name (without the
+    A row stands for the calls on tensors of the same sizes, the slowest first: name (without the
     batch), calls, milliseconds (on the GPU where one computes), gigaflops (1e9 operations of matrix
     products and convolutions), megabytes (1e6 bytes read and written; the result counts as the
     largest input does) and least_milliseconds: the duration if the arithmetic, or the memory
-    traffic, were all that it takes."""
+    traffic, were all that it takes.
+    """
 
+    rows: pd.DataFrame
     milliseconds: float  # duration of a step while it was profiled
     untouched_milliseconds: float  # duration of a step otherwise
     matrix_rate: float  # 1e9 floating-point operations a second
     bandwidth: float  # 1e9 bytes a second
 
-    def as_json(self) -> dict[str, Any]:
-        """Every figure."""
-        return self.__dict__ | {"rows": self.rows.to_dict("records")}
-
 
 def profile_step(config: TrainConfig, compute: Compute, trace: Path) -> StepProfile:
     """Profile the bare loop's step, and write its ``trace`` for Perfetto."""
     loop = BareLoop(config, compute)
-    _milliseconds(loop, WARM_UP_STEPS)
-    untouched = _milliseconds(loop, STEPS)
+    _milliseconds(loop.step, loop.device, WARM_UP_STEPS)
+    untouched = _milliseconds(loop.step, loop.device, STEPS)
     on_gpu = loop.device.type == "cuda"
     # Kineto reports on stderr that it starts, stops and finds no GPU.
     os.environ.setdefault("KINETO_LOG_LEVEL", "5")
     activities = [ProfilerActivity.CPU, *([ProfilerActivity.CUDA] if on_gpu else [])]
     with profile(activities=activities, record_shapes=True) as profiler:
-        milliseconds = _milliseconds(loop, STEPS)
+        milliseconds = _milliseconds(loop.step, loop.device, STEPS)
     profiler.export_chrome_trace(str(trace))
-    matrix_rate = _matrix_rate(loop.device, loop.autocast or torch.float32) / 1e9
-    bandwidth = _bandwidth(loop.device) / 1e9
-    rows = _slowest(_operations(profiler, on_gpu), milliseconds)
+    matrix_rate, bandwidth = _limits(loop.device, loop.autocast or torch.float32)
+    rows = _rows(profiler, on_gpu, milliseconds)
     arithmetic, traffic = rows.gigaflops / matrix_rate, rows.megabytes / 1e3 / bandwidth
     rows["least_milliseconds"] = 1e3 * np.maximum(arithmetic, traffic)
     return StepProfile(rows, milliseconds, untouched, matrix_rate, bandwidth)
 
 
-def _milliseconds(loop: BareLoop, steps: int) -> float:
-    """Duration of a step."""
-    wait_for(loop.device)
+def _milliseconds(job: Callable[[], object], device: torch.device, calls: int) -> float:
+    """Mean duration of a call."""
+    wait_for(device)
     start = time.perf_counter()
-    for _ in range(steps):
-        loop.step()
-    wait_for(loop.device)
-    return 1e3 * (time.perf_counter() - start) / steps
+    for _ in range(calls):
+        job()
+    wait_for(device)
+    return 1e3 * (time.perf_counter() - start) / calls
 
 
-def _operations(profiler: profile, on_gpu: bool) -> pd.DataFrame:
+def _rows(profiler: profile, on_gpu: bool, milliseconds: float) -> pd.DataFrame:
     # FunctionEvent.input_dtypes is missing in torch 2.11.
     kineto = profiler.profiler.kineto_results.events()  # type: ignore[union-attr]
     types = {event.correlation_id(): event.dtypes() for event in kineto}
@@ -98,7 +91,13 @@ def _operations(profiler: profile, on_gpu: bool) -> pd.DataFrame:
         microseconds = event.device_time_total if on_gpu else event.cpu_time_total
         moved = _bytes(event, types[event.id])
         calls.append((_name(event), 1, microseconds / 1e3, _flops(event) / 1e9, moved / 1e6))
-    return pd.DataFrame(calls, columns=["name", *FIGURES]).groupby("name").sum() / STEPS
+    columns = ["name", "calls", "milliseconds", "gigaflops", "megabytes"]
+    operations = pd.DataFrame(calls, columns=columns).groupby("name").sum() / STEPS
+    is_small = operations.milliseconds < SMALL * milliseconds
+    rows = operations[~is_small].sort_values("milliseconds", ascending=False)
+    rows.loc["the rest"] = operations[is_small].sum()
+    rows.loc["between operations"] = [0, milliseconds - operations.milliseconds.sum(), 0, 0]
+    return rows.reset_index()
 
 
 def _outermost(events: Iterable[FunctionEvent]) -> Iterator[FunctionEvent]:
@@ -171,35 +170,15 @@ def _sizes(shape: Iterable[int]) -> str:
     return "×".join(map(str, shape))
 
 
-def _slowest(operations: pd.DataFrame, milliseconds: float) -> pd.DataFrame:
-    is_small = operations.milliseconds < SMALL * milliseconds
-    rows = operations[~is_small].sort_values("milliseconds", ascending=False)
-    rows.loc["the rest"] = operations[is_small].sum()
-    rows.loc["between operations"] = [0, milliseconds - operations.milliseconds.sum(), 0, 0]
-    return rows.reset_index()
+def _limits(device: torch.device, dtype: torch.dtype) -> tuple[float, float]:
+    """Measure 1e9 operations a second of a matrix product, and 1e9 bytes a second of a copy.
 
-
-def _matrix_rate(device: torch.device, dtype: torch.dtype) -> float:
-    """Floating-point operations a second in a product of two square matrices."""
+    The fastest of nine calls counts, the one least disturbed by other processes.
+    """
     side = MATRIX_SIDE[device.type]
     left, right = (torch.randn(side, side, device=device).to(dtype) for _ in range(2))
-    return 2 * side**3 / _fastest(lambda: left @ right, device)
-
-
-def _bandwidth(device: torch.device) -> float:
-    """Bytes read and written a second by a copy within the device's memory."""
     source = torch.ones(COPIED_BYTES[device.type], dtype=torch.uint8, device=device)
     target = torch.zeros_like(source)
-    return 2 * source.nbytes / _fastest(lambda: target.copy_(source), device)
-
-
-def _fastest(job: Callable[[], object], device: torch.device) -> float:
-    """Seconds of the fastest of nine calls, the one least disturbed by other processes."""
-    seconds = []
-    for _ in range(9):
-        wait_for(device)
-        start = time.perf_counter()
-        job()
-        wait_for(device)
-        seconds.append(time.perf_counter() - start)
-    return min(seconds)
+    product = min(_milliseconds(lambda: left @ right, device, 1) for _ in range(9))
+    copy = min(_milliseconds(lambda: target.copy_(source), device, 1) for _ in range(9))
+    return 2 * side**3 / product / 1e6, 2 * source.nbytes / copy / 1e6

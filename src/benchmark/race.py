@@ -3,9 +3,11 @@
 import logging
 import time
 from contextlib import ExitStack
+from dataclasses import dataclass, field
 from multiprocessing import get_context
+from statistics import median
+from typing import Any
 
-from src.benchmark.samples import Samples
 from src.benchmark.worker import Answer, run_contender
 from src.config.schema import TrainConfig
 from src.errors import RunFailed
@@ -19,6 +21,38 @@ FEWEST_STEPS = 3
 
 TIME_TO_END = 10.0
 """Seconds in which a worker may end its loader processes and remove its logs."""
+
+
+@dataclass
+class Samples:
+    """Repeated measurements of one quantity, in the order they were taken."""
+
+    unit: str
+    values: list[float] = field(default_factory=list)
+
+    @property
+    def median(self) -> float:
+        """The middle value, which one disturbed measurement does not move."""
+        return median(self.values)
+
+    def over(self, other: "Samples") -> "Samples":
+        """The ratio round by round, which a machine whose speed drifts hardly changes."""
+        pairs = zip(self.values, other.values, strict=False)  # the last round may be half done
+        return Samples("", [ours / theirs for ours, theirs in pairs])
+
+    def as_json(self) -> dict[str, Any]:
+        """Median, extremes and every value."""
+        extremes = {"min": min(self.values), "max": max(self.values)}
+        return {"median": self.median, **extremes, "unit": self.unit, "values": self.values}
+
+    def text(self, digits: int | None = None) -> str:
+        """``median (min–max)``, or the only value; by default with three figures or so."""
+        if digits is None:
+            digits = 0 if self.median >= 100 else 1 if self.median >= 10 else 3
+        if len(self.values) == 1:
+            return f"{self.median:,.{digits}f}"
+        low, high = min(self.values), max(self.values)
+        return f"{self.median:,.{digits}f} ({low:,.{digits}f}–{high:,.{digits}f})"
 
 
 class Contender:
@@ -46,7 +80,7 @@ class Contender:
         start = time.perf_counter()
         self._process.start()
         self._end_of_worker.close()
-        self._receive()
+        self._train(1, 0.0)
         self.seconds_to_first_step = time.perf_counter() - start
         self._train(WARM_UP_STEPS, 0.0)
 
@@ -68,22 +102,14 @@ class Contender:
     def _train(self, steps: int, seconds: float) -> Answer:
         try:
             self._connection.send((steps, seconds))
-        except ConnectionError as error:
-            raise self._ended() from error
-        return self._receive()
-
-    def _receive(self) -> Answer:
-        try:
             answer = self._connection.recv()
         except (EOFError, ConnectionError) as error:
-            raise self._ended() from error
+            self._process.join()
+            code = self._process.exitcode
+            raise RunFailed(f"{self.name}: its process ended with code {code}") from error
         if isinstance(answer, Exception):
             raise type(answer)(f"{self.name}: {answer}")
         return answer
-
-    def _ended(self) -> RunFailed:
-        self._process.join()
-        return RunFailed(f"{self.name}: its process ended with code {self._process.exitcode}")
 
 
 def measure_throughput(config: TrainConfig, measured: dict[str, Contender]) -> None:

@@ -68,7 +68,8 @@ def _report(
         return {"measured": {name: samples.as_json() for name, samples in measured.items()}}
     if config.benchmark_settings.mode == "operations":
         show_operations(title, measured["step"])
-        return {"title": title, **measured["step"].as_json()}
+        step = measured["step"]
+        return {"title": title} | vars(step) | {"rows": step.rows.to_dict("records")}
     show_race(title, measured)
     draw_race(directory.path / "benchmark.png", title, measured)
     ours = measured["ours"].speeds

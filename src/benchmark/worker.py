@@ -4,39 +4,33 @@ import logging
 import os
 import re
 import time
-from collections.abc import Callable
 from contextlib import redirect_stdout, suppress
 from importlib import import_module
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import NoReturn
 
 import torch
 
 from src.config.schema import TrainConfig
 from src.console import quiet_warnings
 from src.errors import Interrupted, RunFailed, UserError, one_line
-from src.process.signals import handle_signals
+from src.process.signals import handle_signals, ignore_signals
 from src.training.hardware import device_of, prepare
-
-Request = tuple[int, float]
-"""Least number of steps and least seconds to train."""
 
 Answer = tuple[int, float, int]
 """Images, seconds and peak memory in bytes."""
-
-Race = Connection
-"""Receives answers, or the error that ended the training; sends requests."""
 
 
 class StepTimer:
     """Times the steps of a training loop, and halts it between the requests of the race.
 
-    The first step is answered without a request.
+    A request is the least number of steps and the least seconds to train.
     """
 
-    def __init__(self, race: Race, device: torch.device):
+    def __init__(self, race: Connection, device: torch.device):
         self._race, self._device = race, device
-        self._begin(1, 0.0)
+        self._begin()
 
     def step_done(self, images: int) -> None:
         """Count a step; after the last one of a request, answer and wait for the next."""
@@ -47,20 +41,18 @@ class StepTimer:
         wait_for(self._device)
         elapsed = time.perf_counter() - self._start
         self._race.send((self._images, elapsed, _peak_memory(self._device)))
-        self._begin(*self._race.recv())
+        self._begin()
 
-    def _begin(self, steps: int, seconds: float) -> None:
-        self._fewest, self._seconds = steps, seconds
+    def _begin(self) -> None:
+        self._fewest, self._seconds = self._race.recv()
         self._steps = self._images = 0
         self._start = time.perf_counter()
 
 
 def wait_for(device: torch.device) -> None:
     """Return when all work given to the device is done."""
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-    elif device.type == "mps":
-        torch.mps.synchronize()
+    if device.type != "cpu":
+        torch.accelerator.synchronize(device)
 
 
 def _peak_memory(device: torch.device) -> int:
@@ -77,7 +69,7 @@ def _peak_memory(device: torch.device) -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # bytes on macOS
 
 
-def run_contender(name: str, config: TrainConfig, race: Race) -> None:
+def run_contender(name: str, config: TrainConfig, race: Connection) -> None:
     """Train until the race ends this process or is gone itself; send it the error that came first.
 
     Nothing is printed: the process of the race has built the same network and logged the warnings.
@@ -88,34 +80,24 @@ def run_contender(name: str, config: TrainConfig, race: Race) -> None:
         Path(os.devnull).open("w") as nowhere,
         redirect_stdout(nowhere),
         suppress(Interrupted, EOFError, BrokenPipeError),
-        handle_signals(_raise_once()),
+        handle_signals(_stop),
     ):
         try:
-            _train(name, config, race)
+            # The usual script leaves the C library as it is.
+            compute = prepare(config, memory_is_kept=name != "plain")
+            timer = StepTimer(race, device_of(compute.accelerator))
+            contender = import_module(f"src.benchmark.contenders.{name}")
+            contender.train(config, compute, timer.step_done)
         except (Interrupted, EOFError, BrokenPipeError):
             raise
-        except Exception as failure:
-            race.send(_explained(failure, config))
+        except Exception as error:
+            race.send(_explained(error, config))
 
 
-def _raise_once() -> Callable[[int], None]:
-    """A handler that does not interrupt the cleaning up after the first signal."""
-    received: list[int] = []
-
-    def stop(number: int) -> None:
-        received.append(number)
-        if len(received) == 1:
-            raise Interrupted(number, "interrupted")
-
-    return stop
-
-
-def _train(name: str, config: TrainConfig, race: Race) -> None:
-    # The usual script leaves the C library as it is.
-    compute = prepare(config, memory_is_kept=name != "plain")
-    timer = StepTimer(race, device_of(compute.accelerator))
-    contender = import_module(f"src.benchmark.contenders.{name}")
-    contender.train(config, compute, timer.step_done)
+def _stop(number: int) -> NoReturn:
+    """End the training; a second signal does not interrupt the cleaning up."""
+    ignore_signals()
+    raise Interrupted(number, "interrupted")
 
 
 def _explained(failure: Exception, config: TrainConfig) -> Exception:

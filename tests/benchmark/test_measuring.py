@@ -9,7 +9,7 @@ from hydra import compose, initialize_config_dir
 
 from src.benchmark import race, worker
 from src.benchmark.contenders import ours
-from src.benchmark.samples import Samples
+from src.benchmark.race import Samples
 from src.config.schema import TrainConfig
 from src.config.validate import CONF, check
 from src.errors import Interrupted
@@ -28,7 +28,7 @@ def test_ratios_are_taken_round_by_round() -> None:
 def test_other_contenders_turns_are_not_timed(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = SimpleNamespace(now=0.0)
     monkeypatch.setattr(worker, "time", SimpleNamespace(perf_counter=lambda: clock.now))
-    requests = iter([(2, 0.0), (1, 10.0), (1, 0.0)])
+    requests = iter([(1, 0.0), (2, 0.0), (1, 10.0), (1, 0.0)])
 
     def receive() -> tuple[int, float]:
         clock.now += 1000  # the turn of another contender
