@@ -15,19 +15,17 @@ from src.console import quiet_loggers
 from src.data.dataset import Batch
 from src.data.load import open_images
 from src.data.module import ImageDataModule
-from src.train.build import build_data
 
 DECODINGS = 3
 """Rounds of decoding, which takes seconds, at most."""
 
 
-def measure_input(config: TrainConfig, measured: dict[str, Samples]) -> None:
+def measure_input(config: TrainConfig, data: ImageDataModule, measured: dict[str, Samples]) -> None:
     """Add to ``measured`` the time of opening the data and the speed of batches and augmentation.
 
     Each round goes through the training images once, on one thread of the CPU: what a GPU does with
     resident images is part of ``benchmark.mode=training``.
     """
-    data = build_data(config)
     rounds = config.benchmark_settings.rounds
     for _ in range(min(rounds, DECODINGS)):
         # A first and a later opening; the system has the files in memory.

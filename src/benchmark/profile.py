@@ -125,8 +125,8 @@ def _flops(event: FunctionEvent) -> int:
         return 0
     if "convolution" not in event.name:
         return int(count(*filter(None, event.input_shapes)))
-    shapes_and_values = zip(event.input_shapes, event.concrete_inputs, strict=True)
-    arguments = [shape or value for shape, value in shapes_and_values]
+    pairs = zip(event.input_shapes, event.concrete_inputs, strict=True)
+    arguments = [shape or value for shape, value in pairs]
     output: Any = arguments[1:3]
     if event.name == "aten::convolution":
         images, weight = (torch.empty(shape, device="meta") for shape in arguments[:2])
@@ -137,18 +137,12 @@ def _flops(event: FunctionEvent) -> int:
 def _bytes(event: FunctionEvent, types: list[str]) -> int:
     # Torch 2.11 has no structured shapes, and none at all for lists of tensors.
     shapes = getattr(event, "structured_input_shapes", event.input_shapes)
-    inputs = [
-        _elements(shape) * ITEM_SIZE.get(kind, 4)
-        for shape, kind in zip(shapes, types, strict=False)
-    ]
+    inputs = []
+    for shape, kind in zip(shapes, types, strict=False):
+        tensors = shape if shape and isinstance(shape[0], list) else [shape]
+        elements = sum(prod(tensor) for tensor in tensors if tensor)
+        inputs.append(elements * ITEM_SIZE.get(kind, 4))
     return sum(inputs) + max(inputs, default=0)
-
-
-def _elements(shape: list[Any]) -> int:
-    """Number of elements of a tensor, or of a list of tensors."""
-    if shape and isinstance(shape[0], list):
-        return sum(map(prod, shape))
-    return prod(shape) if shape else 0
 
 
 def _name(event: FunctionEvent) -> str:

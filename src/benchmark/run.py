@@ -15,21 +15,28 @@ from src.train.lifecycle import explain_errors, run_lifecycle
 from src.training.hardware import Compute, describe, facts, prepare
 
 
-def run(config: TrainConfig, directory: RunDirectory) -> dict[str, Any]:
+def run(config: TrainConfig, directory: RunDirectory) -> None:
     """Measure, and write ``benchmark.json`` and a picture or a trace to ``directory``.
 
     What was measured before a signal is shown and written as well.
-
-    Returns:
-        The contents of ``benchmark.json``.
     """
+    mode = config.benchmark_settings.mode
     with run_lifecycle(directory, config) as record, explain_errors(config):
         compute = prepare(config)
         record.update(compute=facts(compute))
         measured: dict[str, Any] = {}
         stop: Interrupted | None = None
         try:
-            _measure(config, compute, directory, measured)
+            data = build_data(config)
+            if mode == "input":
+                measure_input(config, data, measured)
+            else:
+                # Once for all contenders: the data is in the cache now, and the network fits it.
+                build_classifier(config, data, compute)
+            if mode == "training":
+                measure_throughput(config, measured)
+            elif mode == "operations":
+                measured["step"] = profile_step(config, compute, directory.path / "trace.json")
         except Interrupted as error:
             stop = error
         if stop and not measured:
@@ -39,21 +46,6 @@ def run(config: TrainConfig, directory: RunDirectory) -> dict[str, Any]:
         if stop:
             where = f"interrupted; what was measured is in {directory.path}"
             raise Interrupted(stop.signal_number, where)
-    return figures
-
-
-def _measure(
-    config: TrainConfig, compute: Compute, directory: RunDirectory, measured: dict[str, Any]
-) -> None:
-    if config.benchmark_settings.mode == "input":
-        measure_input(config, measured)
-        return
-    # Refuses data and networks that do not fit once for all contenders, and keeps the data decoded.
-    build_classifier(config, build_data(config), compute)
-    if config.benchmark_settings.mode == "training":
-        measure_throughput(config, measured)
-    else:
-        measured["step"] = profile_step(config, compute, directory.path / "trace.json")
 
 
 def _report(

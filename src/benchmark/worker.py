@@ -88,7 +88,7 @@ def run_contender(name: str, config: TrainConfig, race: Connection) -> None:
             timer = StepTimer(race, device_of(compute.accelerator))
             contender = import_module(f"src.benchmark.contenders.{name}")
             contender.train(config, compute, timer.step_done)
-        except (Interrupted, EOFError, BrokenPipeError):
+        except (EOFError, BrokenPipeError):
             raise
         except Exception as error:
             race.send(_explained(error, config))

@@ -152,8 +152,8 @@ def compare_top_two(groups: Sequence[Group], metric: str) -> TopTwoComparison | 
     names = _told_apart(best, second), _told_apart(second, best)
     lead = TopTwoComparison(*names, metric, ahead, groups=len(ranked))
     if min(len(ours), len(theirs)) < 2:
-        which = "the first is" if len(theirs) > 1 else "the second is"
-        who = "one run each" if len(ours) == len(theirs) else f"{which} a single run"
+        single = "the first is a single run" if len(theirs) > 1 else "the second is a single run"
+        who = "one run each" if len(ours) == len(theirs) else single
         return replace(lead, why=f"{who}, so nothing can be said; run more seeds")
     is_paired = ours.index.is_unique and sorted(ours.index) == sorted(theirs.index)
     samples = [ours - theirs] if is_paired else [ours, theirs]

@@ -112,7 +112,7 @@ def shared_table(report: Comparison) -> Table:
 
 def summary(report: Comparison) -> str:
     """How many runs of how many settings, and what they took."""
-    parts = [f"{counted(len(report.finished), 'finished run')}"]
+    parts = [counted(len(report.finished), "finished run")]
     if len(report.groups) > 1:
         parts[0] += f" of {len(report.groups)} settings"
     if report.unfinished:
@@ -172,7 +172,7 @@ def markdown(report: Comparison) -> str:
 def markdown_table(table: Table) -> str:
     """A table of text, whatever letters it has; words on the left."""
     cells = table.cells.map(escaped).rename(columns=escaped)
-    sides = ["left" if place < table.words else "right" for place in range(len(cells.columns))]
+    sides = ["left"] * table.words + ["right"] * (len(cells.columns) - table.words)
     return cells.to_markdown(index=False, disable_numparse=True, colalign=sides)
 
 
