@@ -56,20 +56,13 @@ class Samples:
 
 
 class Contender:
-    """A training loop in a process of its own, and what was measured of it.
-
-    Attributes:
-        name: one of ``ours``, ``bare`` and ``plain``.
-        seconds_to_first_step: from the start of the process to the end of its first step.
-        peak_memory: highest use so far, in bytes.
-        speeds: images a second, of each round.
-    """
+    """A training loop in a process of its own, and what was measured of it."""
 
     def __init__(self, name: str, config: TrainConfig):
         self.name = name
-        self.seconds_to_first_step = 0.0
-        self.peak_memory = 0
-        self.speeds = Samples("images/s")
+        self.seconds_to_first_step = 0.0  # from the start of the process to the end of the step
+        self.peak_memory = 0  # the highest use so far, in bytes
+        self.speeds = Samples("images/s")  # of each round
         spawn = get_context("spawn")
         self._connection, self._end_of_worker = spawn.Pipe()
         arguments = (name, config, self._end_of_worker)

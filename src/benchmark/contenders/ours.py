@@ -17,7 +17,16 @@ from src.training.hardware import Compute
 
 def train(config: TrainConfig, compute: Compute, step_done: Callable[[int], None]) -> None:
     """Fit with all that ``src.train`` does in a step; its logs are removed afterwards."""
-    config = _endless(config)
+    # Whole batches, and neither an end nor anything between epochs that takes its time.
+    early_stopping = replace(config.callbacks.early_stopping, enabled=False)
+    config = replace(
+        config,
+        data=replace(config.data, drop_last=True),
+        trainer=replace(
+            config.trainer, max_epochs=10**6, max_steps=None, check_val_every_n_epoch=10**6
+        ),
+        callbacks=replace(config.callbacks, checkpoint=False, early_stopping=early_stopping),
+    )
     data = build_data(config)
     classifier, _ = build_classifier(config, data, compute)
     with tempfile.TemporaryDirectory(prefix="benchmark-") as folder:
@@ -32,16 +41,3 @@ def train(config: TrainConfig, compute: Compute, step_done: Callable[[int], None
         )
         trainer.callbacks.append(counter)  # type: ignore[attr-defined]
         trainer.fit(classifier, datamodule=data)
-
-
-def _endless(config: TrainConfig) -> TrainConfig:
-    """Whole batches, and neither an end nor anything between epochs that takes its time."""
-    early_stopping = replace(config.callbacks.early_stopping, enabled=False)
-    return replace(
-        config,
-        data=replace(config.data, drop_last=True),
-        trainer=replace(
-            config.trainer, max_epochs=10**6, max_steps=None, check_val_every_n_epoch=10**6
-        ),
-        callbacks=replace(config.callbacks, checkpoint=False, early_stopping=early_stopping),
-    )
