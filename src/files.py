@@ -1,4 +1,4 @@
-"""Atomic writing of files, JSON, CSV tables and output folders."""
+"""Bounded reading and atomic writing of files, JSON, CSV tables and output folders."""
 
 import csv
 import json
@@ -12,6 +12,30 @@ from typing import IO, Any
 
 from src.errors import UserError, one_line
 from src.text import printable
+
+READ_LIMIT = 1 << 30
+"""The most bytes of a file that is read whole."""
+
+
+def read_bounded(path: Path, name: str, *, limit: int = READ_LIMIT) -> bytes:
+    """Read a regular file of at most ``limit`` bytes; errors are ValueErrors that call it ``name``.
+
+    Pipes, sockets and devices are refused: reading from them might never end.
+    """
+    try:
+        if path.is_symlink() and not path.exists():
+            raise ValueError(f"{name} is a link to nothing: {printable(path.readlink())}")
+        if not path.is_file():
+            raise ValueError(f"{name} is not a file")
+        if path.stat().st_size <= limit:
+            with path.open("rb") as file:
+                # Bounded all the same: some files of the kernel declare no size and never end.
+                content = file.read(limit + 1)
+            if len(content) <= limit:
+                return content
+    except OSError as error:
+        raise ValueError(f"{name} cannot be read: {error.strerror}") from error
+    raise ValueError(f"{name} has more than the {limit} bytes that are accepted")
 
 
 @contextmanager

@@ -1,6 +1,6 @@
 """Names in messages: suggestions, printable and shortened forms."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 
 
@@ -28,6 +28,12 @@ def shorten(name: str, letters: int, *, keep_end: bool = False) -> str:
         return name
     end = (letters - 1) // 2 if keep_end else 0
     return f"{name[: letters - 1 - end]}…{name[len(name) - end :]}"
+
+
+def first_names(names: Sequence[str], count: int = 3) -> str:
+    """``a, b, c and 2 more``: the first ``count`` names, printable."""
+    shown = ", ".join(map(printable, names[:count]))
+    return shown + (f" and {len(names) - count} more" if len(names) > count else "")
 
 
 def check_model_name(kind: str, name: str, known: Iterable[str], *, listed_by: str = "") -> None:

@@ -1,8 +1,7 @@
 """Decoded images kept as memory-mapped files, so that a second start takes milliseconds.
 
-An entry is a folder of `.npy` files and a `manifest.json`, which is written last: without it there
-is no entry. Files are replaced atomically, so a reader never sees half of one, and of two processes
-that build the same entry the later one replaces equal bytes by equal bytes.
+An entry is a folder of `.npy` files and a `manifest.json`, which is written last. Files are
+replaced atomically: of two processes that build one entry, the later writes the same bytes again.
 """
 
 import hashlib
@@ -18,12 +17,13 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from src.data.types import ImageData, ImageSet
+from src.data.image_data import ImageData, ImageSet
 from src.files import replacing, write_json
 
 FORMAT = 4  # entries of another format are not found
 _MANIFEST = "manifest.json"
 _FOLDER = "cifar-images"  # in the user's cache directory
+_BLOCK, _BLOCKS = 16 << 10, 64  # bytes and number of the blocks that a checksum is made of
 
 _log = logging.getLogger(__name__)
 
@@ -32,8 +32,7 @@ def cache_places(location: Path | None, cache_dir: Path | None) -> list[Path]:
     """Folders for the entries of a source, the preferred one first.
 
     `cache_dir` alone if it is given, else beside the source and then in the user's cache directory.
-    A folder whose mode gives nobody the right to write is passed over: its owner means it to stay
-    as it is, even where root could write to it.
+    A folder that nobody has the right to write to is passed over, even where root could.
     """
     if cache_dir is not None:
         return [cache_dir]
@@ -65,14 +64,12 @@ def cached(
     Args:
         identity: everything the images depend on; JSON values.
         places: folders to look in and, in this order, to try to write to.
-        build: makes the data.
-        required: raise ValueError if the entry cannot be written, as the user chose the folder.
+        required: raise ValueError if the entry cannot be written.
     """
     digest = hashlib.sha256(json.dumps({**identity, "format": FORMAT}, sort_keys=True).encode())
     entries = [place / digest.hexdigest()[:20] for place in places]
     for entry in entries:
-        data = _load(entry)
-        if data is not None:
+        if (data := _load(entry)) is not None:
             _log.info("decoded images loaded from %s", entry)
             return data
     data = build()
@@ -86,8 +83,7 @@ def cached(
                 ) from error
             _log.info("no cache of decoded images at %s: %s", entry.parent, error)
             continue
-        stored = _load(entry)
-        if stored is not None:
+        if (stored := _load(entry)) is not None:
             _log.info("decoded images kept in %s", entry)
             return stored
     _log.warning("the decoded images could not be kept; the next start decodes them again")
@@ -108,12 +104,11 @@ def _load(entry: Path) -> ImageData | None:
                 if size != expected["size"] or _checksum(file, size) != expected["crc32"]:
                     raise ValueError(f"{path.name} is not what was written")
             arrays[name] = np.load(path, mmap_mode="r")
+        parts = {name.partition("_")[0] for name in arrays}
         return ImageData(
-            train=_image_set(arrays, "train"),
-            test=_image_set(arrays, "test"),
+            **{part: _image_set(arrays, part) for part in parts},
             classes=tuple(manifest["classes"]),
             source=manifest["source"],
-            validation=_image_set(arrays, "validation") if "validation_images" in arrays else None,
             test_held_out=manifest["test_held_out"],
             warnings=tuple(manifest["warnings"]),
             notes=tuple(manifest["notes"]),
@@ -157,14 +152,8 @@ def _store(data: ImageData, entry: Path) -> None:
     write_json(entry / _MANIFEST, manifest)
 
 
-_BLOCK, _BLOCKS = 16 << 10, 64
-
-
 def _checksum(file: IO[bytes], size: int) -> int:
-    """CRC-32 of evenly spaced blocks, the first and the last among them.
-
-    1 MiB a file at most, so that a check takes milliseconds.
-    """
+    """CRC-32 of evenly spaced blocks, at most 1 MiB, so that a check takes milliseconds."""
     last = max(0, size - _BLOCK)
     checksum = 0
     for place in sorted({last * block // (_BLOCKS - 1) for block in range(_BLOCKS)}):

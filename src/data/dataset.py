@@ -22,36 +22,27 @@ _Sample = tuple[Any, int]
 class Batch(NamedTuple):
     """Images on their way to the device.
 
-    Attributes:
-        images: uint8 (N, C, H, W), values 0..255, channels-last in memory.
-        labels: int64 (N,).
-        indices: int64 (N,), places of the images in the data set.
-        targets: class probabilities (N, classes) of mixed images; None: the labels.
-        weight: factor of the batch's mean loss, so that the average over the ranks, and over the
-            batches that are accumulated for a step, is the mean over the step's images: ranks x
-            accumulated batches x own images / the step's images. 0 for a padding image, which a
-            rank without images gets because all ranks must take the step.
-        step_images: images of the batch on all ranks together; None: these are all.
+    `weight` is the factor of the batch's mean loss, so that the average over the ranks, and over
+    the batches that are accumulated for a step, is the mean over the step's images: ranks x
+    accumulated batches x own images / the step's images. It is 0 for a padding image, which a rank
+    without images gets because all ranks must take the step.
     """
 
-    images: Tensor
-    labels: Tensor
-    indices: Tensor
-    targets: Tensor | None = None
+    images: Tensor  # uint8 (N, C, H, W), channels-last in memory
+    labels: Tensor  # int64 (N,)
+    indices: Tensor  # int64 (N,), places in the data set
+    targets: Tensor | None = None  # class probabilities (N, classes) of mixed images
     weight: float = 1.0
-    step_images: int | None = None
+    step_images: int | None = None  # images of the batch on all ranks; None: these are all
 
 
 class ImageDataset(Dataset[_Sample]):
     """Images with labels; item i is (uint8 array (H, W, C), label), RGB or gray.
 
-    Works with any `DataLoader`, whose batches it fetches in one indexing operation.
-
     Args:
         images: uint8 (N, H, W, C), C is 3 (RGB) or 1 (gray); may be memory-mapped.
         labels: integers (N,), 0 to `len(classes) - 1`.
-        classes: name of each label.
-        transform: applied to the image of an item, but not of a batch.
+        transform: applied to the image of an item, but not of `fetch`'s batch.
     """
 
     def __init__(
@@ -86,9 +77,7 @@ class ImageDataset(Dataset[_Sample]):
     ) -> "ImageDataset":
         """Open the training or the test images at `root`.
 
-        Args:
-            name: an option of `conf/data/`, which has the defaults of the settings.
-            settings: other settings of `data`.
+        `name` is an option of `conf/data/`, whose `settings` may be replaced.
         """
         data = open_images(data_settings(name, root=root, **settings))
         part = data.train if train else data.test
@@ -103,14 +92,11 @@ class ImageDataset(Dataset[_Sample]):
     def __getitems__(self, indices: Sequence[int]) -> list[_Sample]:
         """Several items at once, which `DataLoader` prefers."""
         images, labels = np.asarray(self.images)[indices], self.labels[indices].tolist()
-        if self.transform is None:
-            return list(zip(images, labels, strict=True))
-        return [(self.transform(i), label) for i, label in zip(images, labels, strict=True)]
+        transformed = images if self.transform is None else map(self.transform, images)
+        return list(zip(transformed, labels, strict=True))
 
     def fetch(self, indices: Sequence[int] | NDArray[np.int64] | Tensor) -> Batch:
         """Take out a batch: one copy of the images' bytes; negative indices count from the end."""
-        if isinstance(indices, Tensor):
-            indices = indices.numpy()
         chosen = np.asarray(indices, dtype=np.int64)
         labels = torch.from_numpy(self.labels[chosen])  # IndexError for one out of range
         places = torch.from_numpy(chosen % len(self))

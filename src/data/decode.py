@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from src.data.image_checks import PNG_MAGIC, damage_reason, unreadable_format, unsupported_reason
-from src.data.safe_read import read_bounded
+from src.files import read_bounded
 from src.text import printable
 
 OPENCV_VERSION = cv2.__version__
@@ -38,8 +38,7 @@ def disable_opencv_threads() -> None:
 def single_threaded_opencv() -> Iterator[None]:
     """Keep OpenCV to the calling thread and silence its log for a while.
 
-    Its thread pool only slows down images this small when several threads decode anyway; what it
-    would print about a damaged file, the error says.
+    Its threads only slow down several threads that decode small images; errors are raised.
     """
     threads, level = cv2.getNumThreads(), cv2.utils.logging.getLogLevel()
     disable_opencv_threads()
@@ -59,7 +58,7 @@ def decode(
     size: tuple[int, int] | None = None,
     peaks: list[int] | None = None,
 ) -> Image:
-    """Decode one image file.
+    """Decode one image file; ValueError unless it is one complete image of a supported format.
 
     The EXIF orientation is applied. Palettes become colors, 16 bits become 8, and transparent
     pixels are laid on white (an image that has any is taken as it is stored, unrotated). CMYK is
@@ -67,14 +66,11 @@ def decode(
     writes it: what Pillow does.
 
     Args:
-        buffer: content of the file, in a format of `IMAGE_SUFFIXES`, whatever its name.
+        buffer: content of the file.
         name: name of the file, for errors.
         channels: 3 for RGB, 1 for gray, None for what the file holds.
         size: (height, width) to resize to; None keeps the file's.
         peaks: receives the highest sample of an image with 16 bits a channel, 0..65535.
-
-    Raises:
-        ValueError: the file is not one complete image in a format that is supported.
     """
     if not buffer:
         raise ValueError(f"{name} is empty")
@@ -139,8 +135,8 @@ def _converted(image: Image, code: int) -> Image:
 def resize(image: Image, size: tuple[int, int]) -> Image:
     """Resize an image (H, W, C) to `size` = (height, width), aspect ratio ignored.
 
-    A side that shrinks is averaged over areas (INTER_AREA, which does not alias), a side that grows
-    is interpolated (INTER_LINEAR); with one of each, the shrinking comes first.
+    A side that shrinks is averaged over areas, which does not alias, before one that grows is
+    interpolated.
     """
     height, width = size
     small = (min(height, image.shape[0]), min(width, image.shape[1]))
@@ -153,10 +149,9 @@ def resize(image: Image, size: tuple[int, int]) -> Image:
 
 
 def resize_and_convert(image: Image, size: tuple[int, int] | None, channels: int | None) -> Image:
-    """Bring an image (H, W, C) to a size (height, width) and to gray (1) or RGB (3).
+    """Bring an image (H, W, C) to a size (height, width) and to RGB (3) or gray (1, BT.601's luma).
 
-    None keeps what the image has. Gray is the luma of ITU-R BT.601; RGB from gray repeats the
-    channel.
+    None keeps what the image has.
     """
     if size is not None:
         image = resize(image, size)
@@ -185,22 +180,17 @@ def resize_and_convert_all(
     return result
 
 
-_File = tuple[str, bytes | Path]
+_File = tuple[str, bytes | Path]  # name, and content or the path to read it from
 
 
 @dataclass(frozen=True)
 class Decoded:
-    """Images (N, H, W, C) and names of the N files, in their order.
-
-    Attributes:
-        skipped: names of the files that could not be decoded.
-        peak: highest sample of the files with 16 bits a channel; None without such files.
-    """
+    """Images (N, H, W, C) and names of the N files, in their order."""
 
     images: NDArray[np.uint8]
     names: list[str]
-    skipped: list[str]
-    peak: int | None = None
+    skipped: list[str]  # names of the files that could not be decoded
+    peak: int | None  # highest sample of the files with 16 bits a channel, if there are any
 
 
 def decode_files(
@@ -213,7 +203,6 @@ def decode_files(
     """Decode image files to one array, on threads, while the next files are still being read.
 
     Args:
-        files: name of each, and its content or the path to read it from.
         channels: 3 for RGB, 1 for gray; None: gray if every file is gray, RGB otherwise.
         size: (height, width) to resize to; None: that of the files, which must agree.
         skip: leave out files that cannot be decoded instead of raising ValueError.
@@ -247,10 +236,9 @@ def decode_files(
                     f"{printable(name)} is {w}x{h} (width x height); set data.image_size to resize "
                     "all"
                 )
-    if not images:
-        return Decoded(np.empty((0, 0, 0, channels or 3), np.uint8), names, skipped)
-    shape = (*images[0].shape[:2], max(image.shape[2] for image in images))
-    array = np.empty((len(images), *shape), np.uint8)
+    sides = images[0].shape[:2] if images else (0, 0)
+    depth = max((image.shape[2] for image in images), default=channels or 3)
+    array = np.empty((len(images), *sides, depth), np.uint8)
     for number, image in enumerate(images):
         array[number] = image  # repeats the channel of a gray image among colored ones
     return Decoded(array, names, skipped, max(peaks, default=None))
@@ -261,9 +249,8 @@ def _in_threads(
 ) -> Iterator[tuple[str, Image | None]]:
     """Name and result of each file, in order; a bounded number is computed ahead.
 
-    OpenCV releases the interpreter's lock, so threads decode while the calling thread goes on
-    reading an archive. Files are submitted in batches: one task a file would cost more than
-    decoding it.
+    OpenCV releases the interpreter's lock, so threads decode while the calling thread reads an
+    archive. Files are submitted in batches: a task for each would cost more than decoding it.
     """
 
     def work(batch: list[_File]) -> list[tuple[str, Image | None]]:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from rich.progress import wrap_file
 
-from src.data.registry import DatasetInfo, RemoteFile, get_dataset, list_datasets
+from src.data.registry import DATASETS, DatasetInfo, RemoteFile
 from src.files import replacing
 
 _CHUNK = 256 << 10
@@ -24,9 +24,7 @@ _log = logging.getLogger(__name__)
 def download(urls: Sequence[str], target: Path, md5: str) -> None:
     """Download a file from the first address that delivers it whole; nothing else is kept.
 
-    Raises:
-        ValueError: no address delivered the file; the message has the reason for each.
-        OSError: the folder cannot be made.
+    The ValueError, if none does, has the reason for each.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     reasons = []
@@ -65,21 +63,16 @@ def locate_or_download(
     Nothing is downloaded into a folder that holds other things, nor in place of an archive that
     does not exist: the path is more likely mistyped.
 
-    Raises:
-        ValueError: nothing is at `root` and nothing could be downloaded; the message says how else
-            to get images.
+    The ValueError, if nothing could be downloaded either, says how else to get images.
     """
     if root is None:
         raise ValueError(f"data.root is not set: {_ways_out(info, Path('data') / info.name)}")
     root = root.expanduser()
     if root.is_symlink() and not root.exists():
         raise ValueError(f"data.root={root} is a link to nothing: {root.readlink()}")
-    if root.is_dir():
-        if _is_complete(root, info) or not _is_free(root):
-            return root
-    elif root.is_file():
+    if root.is_file() or (root.is_dir() and (_is_complete(root, info) or not _is_free(root))):
         return root
-    elif root.exists():
+    if root.exists() and not root.is_dir():
         raise ValueError(f"data.root={root} is neither a file nor a folder but a pipe or a device")
     names_archive = bool(info.files) and root.name == info.files[0].name
     folder = root.parent if names_archive else root
@@ -109,9 +102,8 @@ def _has(folder: Path, file: RemoteFile) -> bool:
 
 def _is_free(folder: Path) -> bool:
     """Whether a folder holds only known data sets, their caches and hidden files."""
-    infos = [get_dataset(name) for name in list_datasets()]
-    known = {name.partition("/")[0] for info in infos for name in info.accepted}
-    known |= {file.name for info in infos for file in info.files}
+    known = {name.partition("/")[0] for info in DATASETS.values() for name in info.accepted}
+    known |= {file.name for info in DATASETS.values() for file in info.files}
     return all(
         entry.name in known or entry.name.startswith(".") or entry.suffix in (".part", ".cache")
         for entry in folder.iterdir()

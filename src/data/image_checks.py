@@ -1,8 +1,7 @@
 """Checks of an image file before it is decoded: complete, one frame, of a bearable size.
 
 OpenCV fills what a truncated file lacks with gray without an error, returns the first of several
-frames or pages, takes CIE L*a*b* for RGB, and allocates whatever size a header declares. What these
-checks cannot follow they leave to the decoder.
+frames or pages, takes CIE L*a*b* for RGB, and allocates whatever size a header declares.
 """
 
 import re
@@ -14,9 +13,7 @@ from typing import Literal, NamedTuple
 PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
 _JPEG_MAGIC = b"\xff\xd8"
 
-PIXEL_LIMIT = 1 << 28
-"""The most pixels of an image: more than a camera's 200 million; 0.8 GB in color."""
-
+PIXEL_LIMIT = 1 << 28  # more than a camera's 200 million; 0.8 GB in color
 # A file of a few bytes may declare as many. Above 2^25 pixels it must have some bytes for them: a
 # photograph has about one for eight pixels, a blank page in PNG one for a thousand.
 _FREE_PIXELS = 1 << 25
@@ -75,13 +72,13 @@ def _read_header(buffer: bytes) -> _Header:
 
 def _png_header(buffer: bytes) -> _Header:
     width, height = struct.unpack_from(">II", buffer, 16)
+    frames = 1
     for kind, start, _ in _png_chunks(buffer):
         if kind == b"IDAT":  # pixels; animation control, which counts the frames, comes before
             break
         if kind == b"acTL":
             (frames,) = struct.unpack_from(">I", buffer, start)
-            return _Header(frames, width, height)
-    return _Header(1, width, height)
+    return _Header(frames, width, height)
 
 
 def _png_chunks(buffer: bytes) -> Iterator[tuple[bytes, int, int]]:
@@ -178,11 +175,7 @@ def _gif_frames(buffer: bytes) -> int:
 
 
 def damage_reason(buffer: bytes) -> str | None:
-    """What an image file lacks, or None if it is complete.
-
-    JPEG needs its end-of-image marker (padding or an appended file may follow), PNG its IEND
-    chunk and correct checksums, WebP the length it declares. Other formats are left to the decoder.
-    """
+    """What a JPEG, PNG or WebP file lacks, or None if it is complete."""
     if buffer.startswith(_JPEG_MAGIC) and not _jpeg_ends(buffer):
         return "is truncated: its JPEG data has no end marker"
     if buffer.startswith(PNG_MAGIC):
@@ -195,10 +188,7 @@ def damage_reason(buffer: bytes) -> str | None:
 
 
 def _jpeg_ends(buffer: bytes) -> bool:
-    """Whether the end-of-image marker follows the pixels.
-
-    Looking for FFD9 anywhere will not do: a thumbnail in the header has one of its own.
-    """
+    """Whether the end-of-image marker follows the pixels; a thumbnail has one of its own."""
     if buffer.rstrip(_JPEG_PADDING).endswith(b"\xff\xd9"):
         return True
     in_scan = False

@@ -1,7 +1,7 @@
 """Open a data set: find or download, decode, cache, validate."""
 
 import logging
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -10,13 +10,19 @@ from src.config.schema import DataConfig
 from src.data.cache import cache_places, cached
 from src.data.decode import OPENCV_VERSION, resize_and_convert_all
 from src.data.download import locate_or_download
+from src.data.image_data import (
+    ImageData,
+    ImageSet,
+    check_labels,
+    duplicate_warnings,
+    log_warnings,
+    validate_data,
+)
 from src.data.readers import open_reader
 from src.data.readers.base import Reader, ReadOptions
 from src.data.readers.image_folder import ImageFolder
 from src.data.readers.shapes import Shapes
-from src.data.registry import get_dataset
-from src.data.types import ImageData, ImageSet
-from src.data.validate import check_labels, duplicate_warnings, log_warnings, validate_data
+from src.data.registry import DATASETS
 
 _log = logging.getLogger(__name__)
 
@@ -24,16 +30,12 @@ _log = logging.getLogger(__name__)
 def open_images(config: DataConfig, *, training: bool = True) -> ImageData:
     """Find or download, decode, cache and check a data set, whatever its format.
 
-    The images are memory-mapped, and read-only, where the cache can be written.
+    The images are memory-mapped, and read-only, where the cache can be written. For data that is
+    missing, damaged or not as configured a ValueError names the file or the key.
 
     Args:
         training: whether the data must be fit to be trained on; without it training images and
             whole classes may be missing.
-
-    Raises:
-        ValueError: there is no data, it is damaged, or it is not what the configuration says; one
-            line that names the key or the file.
-        OSError: a file cannot be read.
     """
     reader = _open_reader(config)
     size = None if config.image_size is None else (config.image_size, config.image_size)
@@ -59,7 +61,7 @@ def open_images(config: DataConfig, *, training: bool = True) -> ImageData:
 def _open_reader(config: DataConfig) -> Reader:
     if config.name == "shapes":
         return Shapes(config.split_seed)
-    info = get_dataset(config.name)
+    info = DATASETS[config.name]
     root = Path(config.root) if config.root else None
     return open_reader(
         locate_or_download(info, root, allow_download=config.download),
@@ -71,14 +73,12 @@ def _open_reader(config: DataConfig) -> Reader:
 
 def _identity(reader: Reader, options: ReadOptions) -> dict[str, object]:
     """Everything that the decoded images depend on."""
-    return {
+    identity = asdict(options)
+    del identity["training"]
+    return identity | {
         "location": str(reader.location and reader.location.resolve()),
         "description": reader.description,
         "fingerprint": reader.fingerprint(),
-        "size": options.size,
-        "channels": options.channels,
-        "skip_bad": options.skip_bad,
-        "seed": options.seed,
         "opencv": OPENCV_VERSION,  # its decoders round differently from version to version
     }
 

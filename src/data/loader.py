@@ -16,12 +16,6 @@ from src.augment.counter_rng import permutation
 from src.data.dataset import Batch, ImageDataset
 from src.data.decode import disable_opencv_threads
 
-ResumePosition = Callable[[], tuple[int, int]]
-"""Returns the epoch that is being trained and how many of its batches are already done."""
-
-MixPartners = Callable[[Tensor, int], Tensor]
-"""`(indices, epoch) -> indices` of the images to mix with, as many again."""
-
 
 def batch_sizes(
     images: int, batch_size: int, *, ranks: int = 1, accumulate: int = 1, drop_last: bool = False
@@ -34,8 +28,7 @@ def batch_sizes(
     then spread evenly, and the sizes differ by one.
 
     Args:
-        images: images of an epoch.
-        batch_size: the largest size.
+        images: number of images of an epoch.
         ranks: processes that share each batch.
         accumulate: batches an optimizer step; the last step of an epoch may have fewer.
         drop_last: leave out the images that do not fill a last batch, or a last step.
@@ -58,32 +51,20 @@ def batch_sizes(
 
 @dataclass(frozen=True)
 class BatchOrder:
-    """Which images are in which batch; attributes that are not described are of `batch_sizes`.
+    """Which images are in which batch; see `batch_sizes`.
 
     Each rank takes every `ranks`-th image of a batch, so that the images of a step do not depend on
     how many processes share it.
-
-    Attributes:
-        indices: int64 (N,), the images to go through; the order is made on their device.
-        seed: the order of an epoch is `permutation(seed, epoch, N)`.
-        shuffle: false goes through `indices` as they stand.
-        rank: number of this process, below `ranks`.
     """
 
-    indices: Tensor
+    indices: Tensor  # int64 (N,), the images to go through; the order is made on their device
     batch_size: int
-    seed: int = 0
+    seed: int = 0  # the order of an epoch is `permutation(seed, epoch, N)`
     shuffle: bool = True
     drop_last: bool = False
     rank: int = 0
     ranks: int = 1
     accumulate: int = 1
-
-    def __post_init__(self) -> None:
-        if self.batch_size < self.ranks:
-            raise ValueError(
-                f"data.batch_size={self.batch_size}: fewer images than the {self.ranks} devices"
-            )
 
     @cached_property
     def _bounds(self) -> list[int]:
@@ -103,8 +84,7 @@ class BatchOrder:
     def batches(self, epoch: int, first: int = 0) -> Iterator[Tensor]:
         """The indices of each batch of an epoch for this rank, from batch `first` on.
 
-        All ranks have equally many batches, since they wait for each other in each. A rank without
-        an image in the last one gets another's as padding, see `batch_weight`.
+        A rank without an image in the last batch gets another's as padding, see `batch_weight`.
         """
         order = self.indices
         if self.shuffle:
@@ -114,12 +94,7 @@ class BatchOrder:
             yield batch[min(self.rank, len(batch) - 1) :: self.ranks]
 
     def batch_weight(self, number: int, end: int | None = None) -> tuple[float, int]:
-        """`Batch.weight` and `Batch.step_images` of a batch of this rank.
-
-        Args:
-            number: place of the batch in its epoch.
-            end: how many batches of the epoch are trained; None: all.
-        """
+        """`Batch.weight` and `Batch.step_images` of batch `number` of an epoch of `end` batches."""
         bounds, first = self._bounds, number - number % self.accumulate
         last = min(first + self.accumulate, len(self) if end is None else end)
         images = bounds[number + 1] - bounds[number]
@@ -143,45 +118,38 @@ class ResidentImages:
         return Batch(images, self.labels[indices], indices)
 
 
+@dataclass(eq=False)
 class EpochLoader:
-    """Lightning dataloader over the batches of one epoch, the one that `position` names.
+    """Lightning dataloader over the batches of one epoch, from a position on.
 
-    The position is asked for when the first batch is wanted, so that a run continued in the middle
-    of an epoch gets just the rest of it.
-
-    Args:
+    Attributes:
+        position: returns the epoch that is being trained and how many of its batches are done;
+            called when the first batch is wanted, so that a resumed epoch gets just its rest.
         end: returns how many batches of an epoch are trained; None: all.
-        partners: images to mix those of a batch with, fetched behind them in the same batch.
+        partners: from indices and epoch to the indices of as many images to mix with, which are
+            fetched behind the others in the same batch.
         num_workers: processes that fetch batches; 0: this one.
     """
 
-    def __init__(
-        self,
-        source: ImageDataset | ResidentImages,
-        order: BatchOrder,
-        *,
-        position: ResumePosition = lambda: (0, 0),
-        end: Callable[[], int] | None = None,
-        partners: MixPartners | None = None,
-        num_workers: int = 0,
-        pin_memory: bool = False,
-    ):
-        self.source = source
-        self.order = order
-        self.position = position
-        self.end = end
-        self.partners = partners
-        self._workers: DataLoader[Batch] | None = None
-        if num_workers:
-            self._workers = DataLoader(
-                _Batches(source),
-                sampler=_EpochIndices(self),
-                batch_size=None,
-                num_workers=num_workers,
-                pin_memory=pin_memory,
-                worker_init_fn=start_worker,
-                persistent_workers=True,
-            )
+    source: ImageDataset | ResidentImages
+    order: BatchOrder
+    position: Callable[[], tuple[int, int]] = lambda: (0, 0)
+    end: Callable[[], int] | None = None
+    partners: Callable[[Tensor, int], Tensor] | None = None
+    num_workers: int = 0
+    pin_memory: bool = False
+
+    @cached_property
+    def _workers(self) -> DataLoader[Batch]:
+        return DataLoader(
+            _Batches(self.source),
+            sampler=_EpochIndices(self),
+            batch_size=None,
+            num_workers=self.num_workers,
+            pin_memory=self.pin_memory,
+            worker_init_fn=start_worker,
+            persistent_workers=True,
+        )
 
     def __len__(self) -> int:
         """Batches in a whole epoch, also when part of it is already done."""
@@ -190,7 +158,7 @@ class EpochLoader:
     def __iter__(self) -> Iterator[Batch]:
         number = self.position()[1]
         # Inside a generator: the workers start when the first batch is wanted, not before.
-        fetched = map(self.source.fetch, self.indices()) if self._workers is None else self._workers
+        fetched = self._workers if self.num_workers else map(self.source.fetch, self.indices())
         for batch in fetched:
             weight, images = self.order.batch_weight(number, self.end and self.end())
             yield batch._replace(weight=weight, step_images=images)
@@ -200,10 +168,9 @@ class EpochLoader:
         """The indices of each batch from the current position on, followed by the partners'."""
         epoch, first = self.position()
         for batch in self.order.batches(epoch, first):
-            if self.partners is None:
-                yield batch
-            else:
-                yield torch.cat([batch, self.partners(batch, epoch)])
+            yield (
+                batch if self.partners is None else torch.cat([batch, self.partners(batch, epoch)])
+            )
 
     # The position is the Trainer's, but without these two Lightning warns on resuming in an epoch.
     def state_dict(self) -> dict[str, Any]:
@@ -215,7 +182,7 @@ class EpochLoader:
 
 @dataclass
 class _Batches(Dataset[Batch]):
-    """A data set whose items are batches, each known by its indices."""
+    """A data set whose items are batches, by their indices."""
 
     source: ImageDataset | ResidentImages
 

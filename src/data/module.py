@@ -10,24 +10,21 @@ from torch import Tensor
 from src.augment.pipeline import Augment
 from src.config.schema import DataConfig
 from src.data.dataset import Batch, ImageDataset
+from src.data.image_data import ImageData, ImageSet, check_classes
 from src.data.load import open_images
 from src.data.loader import BatchOrder, EpochLoader, ResidentImages
 from src.data.split import indices_hash, stratified_split
-from src.data.types import ImageData, ImageSet
-from src.data.validate import check_classes
-from src.text import printable
+from src.text import first_names
 
 log = logging.getLogger(__name__)
 
-_NAMED = 10  # classes that a line of the log names
 _RESIDENT_SHARE = 0.25  # of a GPU's free memory that the images may take
 
 
 class ImageDataModule(L.LightningDataModule):
     """Images of one data set as batches on the device.
 
-    Training batches come shuffled and augmented, by functions of (seed, epoch, index);
-    validation and test batches come in order, as they are, each image once.
+    Training batches are shuffled and augmented, as functions of (seed, epoch, index).
     """
 
     def __init__(self, config: DataConfig, augment: Augment, seed: int):
@@ -39,12 +36,7 @@ class ImageDataModule(L.LightningDataModule):
         self._resident: dict[tuple[ImageDataset, torch.device], ResidentImages] = {}
 
     def setup(self, stage: str | None = None) -> None:
-        """Open the data set and split it; a second call, the Trainer's, does nothing.
-
-        Raises:
-            ValueError: the images are not what the configuration says; names the key.
-            OSError: they cannot be read or downloaded.
-        """
+        """Open the data set and split it; a second call, the Trainer's, does nothing."""
         if self.data is not None:
             return
         self.data = open_images(self.config)
@@ -68,7 +60,7 @@ class ImageDataModule(L.LightningDataModule):
             self.val_set = self._dataset(data.validation)
             self.val_indices = np.arange(len(self.val_set))
         else:
-            check_classes(self.classes, labels, False, data.description, validation_held_out=True)
+            check_classes(self.classes, labels, data.description, ("training", "validation"))
             self.val_set = self.train_set
             self.train_indices, self.val_indices = stratified_split(
                 labels, self.config.val_fraction, self.config.split_seed
@@ -99,11 +91,7 @@ class ImageDataModule(L.LightningDataModule):
         return int(height), int(width), int(channels)
 
     def statistics(self) -> tuple[list[float], list[float]]:
-        """Mean and standard deviation per channel, in 0..1; measured unless they are configured.
-
-        Raises:
-            ValueError: their number is not that of the channels.
-        """
+        """Mean and standard deviation per channel, in 0..1; measured unless they are configured."""
         mean, std = self.config.mean, self.config.std
         if mean is None or std is None:
             mean, std = _measure(self.train_set.images, self.train_indices)
@@ -121,23 +109,21 @@ class ImageDataModule(L.LightningDataModule):
         """One line: what is trained, validated and tested on."""
         assert self.data is not None
         height, width, channels = self.image_shape
-        shown = ", ".join(map(printable, self.classes[:_NAMED]))
-        more = ", …" if len(self.classes) > _NAMED else ""
-        held_out = self.held_out
-        origin = f" ({' and '.join(held_out)} held out of the training images)" if held_out else ""
+        held_out = " and ".join(self.held_out)
+        origin = f" ({held_out} held out of the training images)" if held_out else ""
         return (
             f"{self.data.description}: {len(self.train_indices):,} training, "
             f"{len(self.val_indices):,} {self.config.validate_on}, {len(self.test_set):,} test "
             f"images{origin} of {height}x{width}x{channels}, "
-            f"{len(self.classes)} classes ({shown}{more})"
+            f"{len(self.classes)} classes ({first_names(self.classes, 10)})"
         )
 
     @property
     def held_out(self) -> list[str]:
         """What was taken out of the training images: `validation`, `test`, both or neither."""
         assert self.data is not None
-        validation = ["validation"] if self.val_set is self.train_set else []
-        return [*validation, *(["test"] if self.data.test_held_out else [])]
+        parts = {"validation": self.val_set is self.train_set, "test": self.data.test_held_out}
+        return [part for part, held_out in parts.items() if held_out]
 
     def train_dataloader(self) -> EpochLoader:
         """Shuffled batches from where the Trainer stands."""

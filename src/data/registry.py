@@ -2,14 +2,9 @@
 
 from dataclasses import dataclass
 
+CIFAR10_CLASSES = tuple("airplane automobile bird cat deer dog frog horse ship truck".split())
 
-def _names(text: str) -> tuple[str, ...]:
-    return tuple(text.split())
-
-
-CIFAR10_CLASSES = _names("airplane automobile bird cat deer dog frog horse ship truck")
-
-CIFAR100_CLASSES = _names(
+CIFAR100_CLASSES = tuple(
     """
     apple aquarium_fish baby bear beaver bed bee beetle bicycle bottle bowl boy bridge bus
     butterfly camel can castle caterpillar cattle chair chimpanzee clock cloud cockroach couch
@@ -19,61 +14,50 @@ CIFAR100_CLASSES = _names(
     porcupine possum rabbit raccoon ray road rocket rose sea seal shark shrew skunk skyscraper
     snail snake spider squirrel streetcar sunflower sweet_pepper table tank telephone television
     tiger tractor train trout tulip turtle wardrobe whale willow_tree wolf woman worm
-    """
+    """.split()
 )
 
-CIFAR100_COARSE_CLASSES = _names(
+CIFAR100_COARSE_CLASSES = tuple(
     """
     aquatic_mammals fish flowers food_containers fruit_and_vegetables household_electrical_devices
     household_furniture insects large_carnivores large_man-made_outdoor_things
     large_natural_outdoor_scenes large_omnivores_and_herbivores medium_mammals
     non-insect_invertebrates people reptiles small_mammals trees vehicles_1 vehicles_2
-    """
+    """.split()
 )
 
 FASHION_MNIST_CLASSES = (
-    *_names("T-shirt/top Trouser Pullover Dress Coat Sandal Shirt Sneaker Bag"),
+    *"T-shirt/top Trouser Pullover Dress Coat Sandal Shirt Sneaker Bag".split(),
     "Ankle boot",
 )
 
 MNIST_CLASSES = tuple("0123456789")
 
-SHAPES_CLASSES = _names("circle ring square triangle star cross crescent arrow bar hourglass")
+SHAPES_CLASSES = tuple(
+    "circle ring square triangle star cross crescent arrow bar hourglass".split()
+)
 
 
 @dataclass(frozen=True)
 class RemoteFile:
-    """A file to download.
-
-    Attributes:
-        name: path below data.root.
-        urls: mirrors, tried in this order.
-        md5: of the file as served.
-        content_sha256: of what a .gz unpacks to; repacking does not change it.
-    """
+    """A file to download."""
 
     name: str
-    urls: tuple[str, ...]
-    md5: str
-    content_sha256: str | None = None
+    urls: tuple[str, ...]  # mirrors, tried in this order
+    md5: str  # of the file as served
+    content_sha256: str | None = None  # of what a .gz unpacks to; repacking does not change it
 
 
 @dataclass(frozen=True)
 class DatasetInfo:
-    """A data set by name.
-
-    Attributes:
-        name: option of `conf/data/`.
-        files: what is downloaded when nothing is there; empty: nothing can be.
-        accepted: names below data.root, archives or folders, any one of which holds the whole set.
-    """
+    """A data set by name, which is an option of `conf/data/`."""
 
     name: str
-    files: tuple[RemoteFile, ...] = ()
-    accepted: tuple[str, ...] = ()
+    files: tuple[RemoteFile, ...] = ()  # to download; empty: nothing can be
+    accepted: tuple[str, ...] = ()  # archives and folders that each hold the whole set
 
 
-def _cifar(number: int, md5: str, folders: tuple[str, str]) -> DatasetInfo:
+def _cifar(number: int, md5: str, *folders: str) -> DatasetInfo:
     archive = f"cifar-{number}-python.tar.gz"
     urls = (
         f"https://www.cs.toronto.edu/~kriz/{archive}",
@@ -119,20 +103,10 @@ _FASHION_FILES = (
 
 _DATASETS = (
     # Checksums: https://www.cs.toronto.edu/~kriz/cifar.html
-    _cifar(10, "c58f30108f718f92721af3b95e74349a", ("cifar-10-batches-py", "cifar-10-batches-bin")),
-    _cifar(100, "eb9058c3a382ffc7106e4002c42a8d85", ("cifar-100-python", "cifar-100-binary")),
+    _cifar(10, "c58f30108f718f92721af3b95e74349a", "cifar-10-batches-py", "cifar-10-batches-bin"),
+    _cifar(100, "eb9058c3a382ffc7106e4002c42a8d85", "cifar-100-python", "cifar-100-binary"),
     DatasetInfo("fashion_mnist", _FASHION_FILES, ("FashionMNIST/raw",)),
     DatasetInfo("shapes"),
     DatasetInfo("folder"),
 )
-_BY_NAME = {info.name: info for info in _DATASETS}
-
-
-def list_datasets() -> list[str]:
-    """Names that `get_dataset` takes."""
-    return list(_BY_NAME)
-
-
-def get_dataset(name: str) -> DatasetInfo:
-    """The entry of a data set."""
-    return _BY_NAME[name]
+DATASETS = {info.name: info for info in _DATASETS}

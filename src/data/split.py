@@ -6,7 +6,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 _STREAM = 1  # apart from the streams of the drawn figures
-_MASK = (1 << 64) - 1
 _GOLDEN = np.uint64(0x9E37_79B9_7F4A_7C15)  # 2**64 over the golden ratio
 
 
@@ -21,13 +20,8 @@ def _mix(words: NDArray[np.uint64]) -> NDArray[np.uint64]:
 
 
 def hash_words(seed: int, stream: int, counters: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """Draw a random 64-bit word for each counter, in the counters' shape.
-
-    Args:
-        seed: any integer; its low 64 bits count.
-        stream: use of the words; two uses of a seed share none.
-    """
-    key = np.array([seed & _MASK, stream & _MASK], dtype=np.uint64)
+    """Draw a random 64-bit word for each counter; two streams of a seed share none."""
+    key = np.array([seed, stream], dtype=np.uint64)
     start = _mix(_mix(key[:1] + _GOLDEN) + key[1:])
     return _mix(_mix(counters * _GOLDEN + start) + start)
 

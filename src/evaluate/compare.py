@@ -8,7 +8,7 @@ from scipy.stats import binomtest
 
 from src.config.run_key import flat_settings
 from src.config.schema import TrainConfig
-from src.data.types import ImageSet
+from src.data.image_data import ImageSet
 from src.errors import UserError
 from src.evaluate.settings import EvaluateConfig
 from src.files import table, write_json

@@ -11,8 +11,8 @@ import numpy as np
 from hydra.core.override_parser.types import Override
 
 from src.config.schema import DataConfig
+from src.data.image_data import ImageData, ImageSet
 from src.data.load import open_images
-from src.data.types import ImageData, ImageSet
 from src.errors import UserError, as_user_errors
 from src.evaluate.compare import COMPARISON, DISAGREEMENTS, load_other_run, write_comparison
 from src.evaluate.metrics import confusion, measure

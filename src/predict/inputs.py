@@ -18,7 +18,7 @@ from src.data.readers.image_folder import (
     is_system_folder,
     not_read,
 )
-from src.data.safe_read import read_bounded
+from src.files import read_bounded
 from src.text import printable
 
 Image = NDArray[np.uint8]

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from src.data.cache import cache_places, cached
-from src.data.types import ImageData, ImageSet
+from src.data.image_data import ImageData, ImageSet
 from tests.fixtures.datasets import random_images
 
 IDENTITY = {"location": "here", "size": None}

@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from src.data.image_data import ImageData
 from src.data.readers import open_reader
 from src.data.readers.base import ReadOptions
 from src.data.readers.pickles import load_pickle
 from src.data.registry import CIFAR10_CLASSES, CIFAR100_CLASSES, CIFAR100_COARSE_CLASSES
-from src.data.types import ImageData
 from tests.fixtures.datasets import (
     cifar10_binary_files,
     cifar10_python_files,

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from src.data.types import ImageData
+from src.data.image_data import ImageData
 from tests.fixtures.datasets import (
     cifar10_python_files,
     encode,

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from src.data.decode import decode
+from src.data.image_data import ImageData
 from src.data.readers import open_reader
 from src.data.readers.base import ReadOptions
 from src.data.readers.image_folder import IMAGE_SUFFIXES
-from src.data.types import ImageData
 from tests.fixtures.datasets import (
     class_folder_files,
     encode,

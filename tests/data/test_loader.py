@@ -75,11 +75,6 @@ def test_ranks_share_each_batch_of_a_single_process(ranks: int, shuffle: bool) -
         assert {images for _, images in shares} == {len(batch)}
 
 
-def test_a_batch_that_is_too_small_for_the_ranks_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"data\.batch_size=2: fewer images than the 3 devices"):
-        BatchOrder(torch.arange(50), 2, ranks=3)
-
-
 @pytest.mark.parametrize("workers", [0, 2])
 @pytest.mark.parametrize("resident", [True, False])
 def test_batches_are_the_same_with_workers_and_when_resident(workers: int, resident: bool) -> None:

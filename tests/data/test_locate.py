@@ -7,9 +7,8 @@ from pathlib import Path
 import pytest
 
 from src.data import download as acquire
-from src.data import load
 from src.data.download import locate_or_download
-from src.data.registry import RemoteFile, get_dataset
+from src.data.registry import DATASETS, RemoteFile
 from tests.fixtures.datasets import (
     cifar10_python_files,
     cifar100_python_files,
@@ -31,8 +30,8 @@ def refused(message: str, *arguments: object, **options: object) -> None:
 
 
 def serve(monkeypatch: pytest.MonkeyPatch, *urls: str, md5: str = "0") -> None:
-    info = replace(get_dataset("cifar10"), files=(RemoteFile(FILE, urls, md5),))
-    monkeypatch.setattr(load, "get_dataset", lambda name: info)
+    info = replace(DATASETS["cifar10"], files=(RemoteFile(FILE, urls, md5),))
+    monkeypatch.setitem(DATASETS, info.name, info)
 
 
 @pytest.mark.parametrize(
@@ -112,8 +111,8 @@ def test_only_missing_files_are_downloaded(tmp_path: Path, monkeypatch: pytest.M
         remote = tuple(
             RemoteFile(n, (server.url(n),), hashlib.md5(c).hexdigest()) for n, c in files.items()
         )
-        info = replace(get_dataset("fashion_mnist"), files=remote)
-        monkeypatch.setattr(load, "get_dataset", lambda name: info)
+        info = replace(DATASETS["fashion_mnist"], files=remote)
+        monkeypatch.setitem(DATASETS, info.name, info)
         assert len(load_images("fashion_mnist", tmp_path / "f").train) == 20
         assert server.requests == missing
 
@@ -134,8 +133,8 @@ def test_a_path_that_is_not_absolute_says_where_it_begins(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(ValueError, match=r"data\.root=missing") as refusal:
-        locate_or_download(get_dataset(name), Path("missing"), allow_download=False)
+        locate_or_download(DATASETS[name], Path("missing"), allow_download=False)
     assert f"(in the current directory, {tmp_path})" in str(refusal.value)
     with pytest.raises(ValueError, match=r"data\.root=") as refusal:
-        locate_or_download(get_dataset(name), tmp_path / "missing", allow_download=False)
+        locate_or_download(DATASETS[name], tmp_path / "missing", allow_download=False)
     assert "current directory" not in str(refusal.value)

@@ -19,11 +19,11 @@ from omegaconf import OmegaConf
 from src.config.compose import parse, plan
 from src.config.validate import check
 from src.data.decode import decode, single_threaded_opencv
+from src.data.image_data import ImageData
 from src.data.readers import open_reader
 from src.data.readers.archive import read_members
 from src.data.readers.base import ReadOptions
 from src.data.readers.pickles import load_pickle
-from src.data.types import ImageData
 from tests.fixtures.datasets import (
     cifar10_binary_files,
     cifar10_python_files,

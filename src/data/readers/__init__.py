@@ -6,7 +6,7 @@ from src.data.readers import cifar, idx
 from src.data.readers.archive import archive_kind, member_names
 from src.data.readers.base import Reader
 from src.data.readers.image_folder import EXPECTED, ImageArchive, ImageFolder, is_image
-from src.data.registry import get_dataset, list_datasets
+from src.data.registry import DATASETS
 
 _KNOWN = (
     "a CIFAR-10 or CIFAR-100 archive or folder (python or binary version), the idx files of MNIST "
@@ -55,8 +55,8 @@ def open_reader(
 
 def _places(root: Path, dataset: str | None) -> list[Path]:
     """The path itself, then the folders and then the archives of known data sets in it."""
-    wanted = [dataset] if dataset else list_datasets()
-    inside = [root / name for known in wanted for name in get_dataset(known).accepted]
+    wanted = [DATASETS[dataset]] if dataset else DATASETS.values()
+    inside = [root / name for info in wanted for name in info.accepted]
     return [root, *filter(Path.is_dir, inside), *filter(Path.is_file, inside)]
 
 

@@ -7,7 +7,7 @@ from os import stat_result
 from pathlib import Path
 from typing import Protocol
 
-from src.data.types import ImageData
+from src.data.image_data import ImageData
 
 
 @dataclass(frozen=True)

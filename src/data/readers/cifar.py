@@ -11,12 +11,12 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from src.data.image_data import ImageData, ImageSet
 from src.data.readers.archive import read_members
 from src.data.readers.base import ReadOptions, fingerprint_of
 from src.data.readers.pickles import load_pickle
 from src.data.registry import CIFAR10_CLASSES, CIFAR100_CLASSES, CIFAR100_COARSE_CLASSES
-from src.data.safe_read import read_bounded
-from src.data.types import ImageData, ImageSet
+from src.files import read_bounded
 
 _PIXELS = 3 * 32 * 32  # a red, a green and a blue plane
 _FILE_LIMIT = 256 << 20  # CIFAR-100's training batch has 155 MB

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from src.text import printable
+from src.text import first_names, printable
 
 PARTS = ("train", "validation", "test")
 # The words that Hugging Face's data folders recognize the parts of a data set by.
@@ -14,7 +14,6 @@ _PART_WORDS = {
     **dict.fromkeys(("test", "testing", "eval", "evaluation"), "test"),
 }
 _SEPARATORS = re.compile(r"[-._ 0-9]+")
-_EXAMPLES = 3  # names in a message
 
 
 @dataclass(frozen=True)
@@ -72,12 +71,6 @@ def parse_folder_layout(names: Sequence[str], folders: Iterable[str], where: str
     labels = {folder: label for label, folder in enumerate(classes)}
     places = {name: (part, labels[folder]) for name, (part, folder) in placed.items()}
     return FolderLayout(classes, places, notes)
-
-
-def first_names(names: Sequence[str]) -> str:
-    """``a, b, c and 2 more``: the first names of a list, for a message."""
-    shown = ", ".join(map(printable, names[:_EXAMPLES]))
-    return shown + (f" and {len(names) - _EXAMPLES} more" if len(names) > _EXAMPLES else "")
 
 
 def _part_named(folder: str) -> str:

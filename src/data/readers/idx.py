@@ -7,6 +7,7 @@ Format: http://yann.lecun.com/exdb/mnist/, https://github.com/zalandoresearch/fa
 
 import gzip
 import hashlib
+import io
 import math
 import zlib
 from dataclasses import dataclass
@@ -15,18 +16,18 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from src.data.image_data import ImageData, ImageSet
 from src.data.readers.archive import unpacked_limit
 from src.data.readers.base import ReadOptions, fingerprint_of
-from src.data.registry import FASHION_MNIST_CLASSES, MNIST_CLASSES, get_dataset
-from src.data.safe_read import FILE_LIMIT, check_regular_file, read_bounded
-from src.data.types import ImageData, ImageSet
+from src.data.registry import DATASETS, FASHION_MNIST_CLASSES, MNIST_CLASSES
+from src.files import READ_LIMIT, read_bounded
 
 _UBYTE = 0x08
 _FILES = (
     *("train-images-idx3-ubyte", "train-labels-idx1-ubyte"),
     *("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"),
 )
-_FASHION = {file.content_sha256 for file in get_dataset("fashion_mnist").files}
+_FASHION = {file.content_sha256 for file in DATASETS["fashion_mnist"].files}
 
 
 def detect(root: Path, names: set[str], *, fashion: bool) -> "Idx | None":
@@ -95,12 +96,12 @@ class Idx:
 
 
 def _unpacked(path: Path) -> bytes:
+    content = read_bounded(path, str(path))
     if path.suffix != ".gz":
-        return read_bounded(path, str(path))
-    check_regular_file(path, str(path))
-    limit = min(FILE_LIMIT, unpacked_limit(path))
+        return content
+    limit = min(READ_LIMIT, unpacked_limit(path))
     try:
-        with gzip.open(path) as file:
+        with gzip.open(io.BytesIO(content)) as file:
             content = file.read(limit + 1)
     except (OSError, EOFError, zlib.error) as error:
         raise ValueError(f"{path} cannot be unpacked, it may be damaged: {error}") from error

@@ -10,13 +10,12 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from src.data.decode import Decoded, decode_files
+from src.data.image_data import ImageData, ImageSet, check_classes, count_contradictions
 from src.data.readers.archive import read_members
 from src.data.readers.base import ReadOptions, fingerprint_of
-from src.data.readers.folder_layout import PARTS, FolderLayout, first_names, parse_folder_layout
+from src.data.readers.folder_layout import PARTS, FolderLayout, parse_folder_layout
 from src.data.split import stratified_split
-from src.data.types import ImageData, ImageSet
-from src.data.validate import check_classes, count_contradictions
-from src.text import printable
+from src.text import first_names, printable
 
 IMAGE_SUFFIXES = (
     *(".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".jp2", ".webp", ".avif", ".gif"),
@@ -159,8 +158,9 @@ class ImageFolder:
         layout = _parse_layout([name for name, _ in self.files], self.folders, where)
         if options.training:  # before an hour of decoding rather than after
             train = [label for part, label in layout.places.values() if part == "train"]
-            held_out = all(part != "test" for part, _ in layout.places.values())
-            check_classes(layout.classes, np.array(train, dtype=np.int64), held_out, where)
+            has_test = any(part == "test" for part, _ in layout.places.values())
+            uses = ("training",) if has_test else ("training", "testing")
+            check_classes(layout.classes, np.array(train, dtype=np.int64), where, uses)
         used = ((name, self.location / name) for name, _ in self.files if name in layout.places)
         decoded = _decode(used, options)
         # What is left out may change without the images: it is added at every start.

@@ -17,10 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from src.data.decode import fill_circle, fill_polygon
+from src.data.image_data import ImageData, ImageSet
 from src.data.readers.base import ReadOptions, fingerprint_of
 from src.data.registry import SHAPES_CLASSES
 from src.data.split import hash_words
-from src.data.types import ImageData, ImageSet
 
 _UNIT = 1 << 14
 # Sine and cosine of whole degrees in 1/16384: integers, so that no platform's last digit matters.

@@ -1,19 +1,73 @@
-"""Validation of a loaded data set: labels, classes, duplicates."""
+"""Data sets as readers deliver them, and whether they are fit to be trained on."""
 
 import hashlib
 import logging
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from src.data.types import ImageData, ImageSet
-from src.text import printable
+from src.text import first_names, printable
 
 _NAMED = 10  # classes that a message lists
 
 _log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class ImageSet:
+    """Images of one size with a label each.
+
+    Attributes:
+        images: uint8 (N, H, W, C), C is 3 (RGB) or 1 (gray); may be a read-only memory map.
+        labels: int64 (N,), indices into the classes.
+        names: origin of each image: path below the root or in the archive, `data_batch_1[17]`.
+    """
+
+    images: NDArray[np.uint8]
+    labels: NDArray[np.int64]
+    names: Sequence[str]
+
+    def __post_init__(self) -> None:
+        assert self.images.dtype == np.uint8 and self.images.ndim == 4, self.images.shape
+        assert self.labels.dtype == np.int64 and self.labels.ndim == 1, self.labels.shape
+        assert len(self.images) == len(self.labels) == len(self.names), "one label, one name each"
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+@dataclass(frozen=True)
+class ImageData:
+    """A data set: images to train on and to test on, and the names of the classes."""
+
+    train: ImageSet  # before a validation split is taken from them
+    test: ImageSet
+    classes: tuple[str, ...]  # name of each label
+    source: str  # format and place
+    validation: ImageSet | None = None  # the source's own, if it has any
+    test_held_out: bool = False  # taken from the training images: the source has no test images
+    warnings: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()  # how the source was understood and what was left out
+
+    @property
+    def description(self) -> str:
+        """Source and notes in one line."""
+        return f"{self.source} ({'; '.join(self.notes)})" if self.notes else self.source
+
+    @property
+    def whole(self) -> ImageSet:
+        """Images of all parts as one set, sorted by name."""
+        parts = [part for part in (self.train, self.validation, self.test) if part]
+        names = [name for part in parts for name in part.names]
+        order = sorted(range(len(names)), key=names.__getitem__)
+        return ImageSet(
+            np.concatenate([part.images for part in parts])[order],
+            np.concatenate([part.labels for part in parts])[order],
+            [names[index] for index in order],
+        )
 
 
 def validate_data(data: ImageData, num_classes: int | None) -> None:
@@ -22,13 +76,14 @@ def validate_data(data: ImageData, num_classes: int | None) -> None:
     if num_classes not in (None, count):
         raise ValueError(
             f"data.num_classes={num_classes}, but there are {count} classes in {data.source}: "
-            f"{_listed(data.classes)}"
+            f"{first_names(data.classes, _NAMED)}"
         )
     check_labels(data)
-    labels = data.train.labels
     if data.test_held_out:
-        labels = np.concatenate([labels, data.test.labels])
-    check_classes(data.classes, labels, data.test_held_out, data.description)
+        labels = np.concatenate([data.train.labels, data.test.labels])
+        check_classes(data.classes, labels, data.description, ("training", "testing"))
+    else:
+        check_classes(data.classes, data.train.labels, data.description)
     if not len(data.test):
         raise ValueError(f"{data.source}: there are no test images")
 
@@ -52,19 +107,16 @@ def check_labels(data: ImageData) -> None:
 def check_classes(
     classes: Sequence[str],
     labels: NDArray[np.int64],
-    test_held_out: bool,
     where: str,
-    *,
-    validation_held_out: bool = False,
+    uses: Sequence[str] = ("training",),
 ) -> None:
-    """Raise ValueError unless there are two classes, each with enough training images.
+    """Raise ValueError unless there are two classes, each with an image for each of the uses.
 
     Args:
         classes: name of each label.
         labels: int64 (N,), 0 or above, of the training images before any are held out.
-        test_held_out: whether the test images are taken from them.
         where: place of the images, for the message.
-        validation_held_out: whether the validation images are taken from them.
+        uses: what the images are divided among: training and what is held out.
     """
     if not labels.size:
         raise ValueError(f"{where}: there are no training images")
@@ -79,18 +131,13 @@ def check_classes(
     if not fewest:
         raise ValueError(
             f"{where}: class {printable(classes[rarest])} (label {rarest}) has no training image; "
-            f"those that have: {_listed(present)}"
+            f"those that have: {first_names(present, _NAMED)}"
         )
-    uses = ["training", *["validation"] * validation_held_out, *["testing"] * test_held_out]
     if fewest < len(uses):
         raise ValueError(
             f"{where}: class {printable(classes[rarest])} has {fewest} training image(s): at least "
             f"{len(uses)} are needed, one each for {', '.join(uses)}"
         )
-
-
-def _listed(names: Sequence[str]) -> str:
-    return ", ".join(map(printable, names[:_NAMED])) + (", ..." if len(names) > _NAMED else "")
 
 
 def duplicate_warnings(train: ImageSet, test: ImageSet) -> list[str]:
@@ -130,5 +177,5 @@ def log_warnings(data: ImageData) -> None:
         _log.warning("%s", line)
     for part, images in (("validation", data.validation), ("test", data.test)):
         if images and (absent := set(range(len(data.classes))) - set(images.labels.tolist())):
-            names = [data.classes[label] for label in sorted(absent)]
-            _log.warning("%s: no %s images of %s", data.source, part, _listed(names))
+            names = first_names([data.classes[label] for label in sorted(absent)], _NAMED)
+            _log.warning("%s: no %s images of %s", data.source, part, names)
