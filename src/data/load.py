@@ -49,7 +49,7 @@ def open_images(config: DataConfig, *, training: bool = True) -> ImageData:
         required=cache_dir is not None,
     )
     if isinstance(reader, ImageFolder):
-        data = replace(data, notes=(*data.notes, *reader.left_out))
+        data = replace(data, notes=(*data.notes, *reader.selection.notes))
     if training:
         validate_data(data, config.num_classes)
     else:

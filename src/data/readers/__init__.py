@@ -1,4 +1,4 @@
-"""Readers of image data, one a file format; :func:`open_reader` detects the format."""
+"""Readers of image data, one a file format, which :func:`open_reader` detects."""
 
 from pathlib import Path, PurePosixPath
 
@@ -26,12 +26,9 @@ def open_reader(
     Args:
         root: a file or a folder. A folder may also hold a known data set's archive or folder.
         fine_labels: CIFAR-100's 100 classes; False: its 20.
-        dataset: name of the data set that is looked for (:func:`list_datasets`): its archive is
-            taken among several in a folder, and ``fashion_mnist`` names the classes of idx files.
+        dataset: key of ``DATASETS`` that is looked for: its archive is taken among several in a
+            folder, and ``fashion_mnist`` names the classes of idx files.
         exclude: patterns of files and folders of images that are left out.
-
-    Raises:
-        ValueError: there is nothing of a known format, or nothing that patterns apply to.
     """
     for place in _places(root, dataset):
         names = _file_names(place)
@@ -46,7 +43,7 @@ def open_reader(
             return ImageArchive(place, exclude)
     images = ImageFolder.scan(root, exclude)
     if not images.files:
-        left_out = "".join(f"; {note}" for note in images.left_out)
+        left_out = "".join(f"; {note}" for note in images.selection.notes)
         raise ValueError(
             f"data.root={root} holds nothing known{left_out}; {_KNOWN} is expected; {EXPECTED}"
         )

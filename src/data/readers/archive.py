@@ -12,8 +12,8 @@ from typing import Any, NamedTuple, Self
 
 from src.text import printable
 
-FILE_LIMIT = 64 << 20
-TOTAL_LIMIT = 64 << 30
+FILE_LIMIT = 64 << 20  # bytes of a file
+TOTAL_LIMIT = 64 << 30  # bytes that an archive may unpack to
 # Images are compressed already: archives of them, and CIFAR's, unpack to less than twice their
 # size, and flat drawings in BMP to some fifty times. gzip alone reaches 1,032 times, with zeros.
 _RATIO = 200
@@ -29,13 +29,6 @@ _UTF8_FLAG = 0x800  # of a zip entry's name; zipfile takes other names for code 
 _MAGIC = {b"\xfd7zXZ\0": "tar.xz", b"\x1f\x8b": "tar.gz", b"BZh": "tar.bz2", b"PK\x03\x04": "zip"}
 _TAR_MAGIC, _TAR_MAGIC_AT = b"ustar", 257
 _LEADS_OUT = re.compile(r"^[/\\]|^[A-Za-z]:|(^|[/\\])\.\.([/\\]|$)")
-
-
-class Member(NamedTuple):
-    """A file of an archive, or a folder, whose content is None."""
-
-    name: str
-    content: bytes | None
 
 
 class _Entry(NamedTuple):
@@ -68,26 +61,19 @@ def unpacked_limit(path: Path) -> int:
 
 
 def read_members(
-    path: Path,
-    wanted: Callable[[str], bool],
-    *,
-    file_limit: int = FILE_LIMIT,
-    total_limit: int = TOTAL_LIMIT,
-) -> Iterator[Member]:
-    """Read the wanted files of an archive, and its folders, in the order they are stored.
+    path: Path, wanted: Callable[[str], bool], *, file_limit: int = FILE_LIMIT
+) -> Iterator[tuple[str, bytes | None]]:
+    """Name and content of the wanted files of an archive, name and None of its folders, as stored.
+
+    Raises ValueError if the archive is damaged, encrypted or too large, or a member is refused.
 
     Args:
-        path: the archive: tar, plain or compressed by gzip, xz or bzip2, or zip.
         wanted: whether to read the file of a name.
         file_limit: the most bytes a wanted file may have.
-        total_limit: the most bytes the archive may unpack to.
-
-    Raises:
-        ValueError: the archive is damaged, encrypted or too large, or a member is refused.
     """
-    for entry in _entries(path, total_limit):
+    for entry in _entries(path):
         if entry.folder:
-            yield Member(entry.name, None)
+            yield entry.name, None
         elif wanted(entry.name):
             if entry.size > file_limit:
                 raise ValueError(
@@ -96,19 +82,19 @@ def read_members(
                 )
             with _damage_named(f"{path}: {entry.name!r}"):
                 content = entry.read()
-            yield Member(entry.name, content)
+            yield entry.name, content
 
 
 def member_names(path: Path) -> Iterator[str]:
     """The names of an archive's files, read as far as they are asked for. Raises as above."""
-    return (entry.name for entry in _entries(path, TOTAL_LIMIT) if not entry.folder)
+    return (entry.name for entry in _entries(path) if not entry.folder)
 
 
-def _entries(path: Path, total_limit: int) -> Iterator[_Entry]:
+def _entries(path: Path) -> Iterator[_Entry]:
     kind = archive_kind(path)
     if kind is None:
         raise ValueError(f"{path} is no archive: .tar, .tar.gz, .tar.xz, .tar.bz2 or .zip expected")
-    limit = total_limit if kind == "tar" else min(total_limit, unpacked_limit(path))
+    limit = TOTAL_LIMIT if kind == "tar" else min(TOTAL_LIMIT, unpacked_limit(path))
     stored = _zip_entries(path, limit) if kind == "zip" else _tar_entries(path, kind, limit)
     with _damage_named(str(path)):
         for entry in stored:

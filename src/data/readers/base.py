@@ -12,22 +12,13 @@ from src.data.image_data import ImageData
 
 @dataclass(frozen=True)
 class ReadOptions:
-    """How images are decoded; formats of plain pixels have nothing to decode.
+    """How images are decoded; formats of plain pixels have nothing to decode."""
 
-    Attributes:
-        size: (height, width) to resize to while decoding; None: as the files are.
-        channels: 3 for RGB, 1 for gray; None: as the files are.
-        skip_bad: leave out images that cannot be decoded instead of raising.
-        seed: decides which images are held out where there is no test set.
-        training: whether every class must have training images; what is read does not depend on
-            it.
-    """
-
-    size: tuple[int, int] | None = None
-    channels: int | None = None
-    skip_bad: bool = False
-    seed: int = 0
-    training: bool = True
+    size: tuple[int, int] | None = None  # (height, width) to resize to; None: as the files are
+    channels: int | None = None  # 3 for RGB, 1 for gray; None: as the files are
+    skip_bad: bool = False  # leave out images that cannot be decoded instead of raising
+    seed: int = 0  # decides which images are held out where there is no test set
+    training: bool = True  # every class must have training images; does not change what is read
 
 
 class Reader(Protocol):

@@ -24,20 +24,13 @@ _FILE_LIMIT = 256 << 20  # CIFAR-100's training batch has 155 MB
 
 @dataclass(frozen=True)
 class Version:
-    """One data set in one format.
+    """One data set in one format, with the names of its files."""
 
-    Attributes:
-        dataset: ``CIFAR-10``, or ``CIFAR-100``, whose images have a coarse and a fine label each.
-        format: ``python``: a batch is a pickled dictionary; ``binary``: rows of labels and pixels.
-        train, test: names of the batch files, all of which are needed.
-        meta: names of the files of class names, which may be missing.
-    """
-
-    dataset: Literal["CIFAR-10", "CIFAR-100"]
-    format: Literal["python", "binary"]
+    dataset: Literal["CIFAR-10", "CIFAR-100"]  # CIFAR-100 has a coarse and a fine label an image
+    format: Literal["python", "binary"]  # a pickled dictionary, or rows of labels and pixels
     train: tuple[str, ...]
     test: tuple[str, ...]
-    meta: tuple[str, ...]
+    meta: tuple[str, ...]  # files of class names, which may be missing
 
     @property
     def title(self) -> str:
@@ -141,19 +134,16 @@ class Cifar:
 
 
 def _read_files(root: Path, version: Version) -> dict[str, bytes]:
-    """The content of a version's files by name, from a folder or from anywhere in an archive."""
+    """Contents of a version's files by name, from a folder or from anywhere in an archive."""
     names = version.batches + version.meta
     if root.is_dir():
-        contents = {
-            name: read_bounded(root / name, str(root / name), limit=_FILE_LIMIT)
-            for name in names
-            if os.path.lexists(root / name)
-        }
+        paths = [root / name for name in names if os.path.lexists(root / name)]
+        contents = {path.name: read_bounded(path, str(path), limit=_FILE_LIMIT) for path in paths}
     else:
         members = read_members(
             root, lambda stored: PurePosixPath(stored).name in names, file_limit=_FILE_LIMIT
         )
-        contents = {PurePosixPath(m.name).name: m.content for m in members if m.content is not None}
+        contents = {PurePosixPath(name).name: file for name, file in members if file is not None}
     missing = [name for name in version.batches if name not in contents]
     if missing:
         raise ValueError(

@@ -18,36 +18,24 @@ _SEPARATORS = re.compile(r"[-._ 0-9]+")
 
 @dataclass(frozen=True)
 class FolderLayout:
-    """Where the images belong.
+    """Where the images belong."""
 
-    Attributes:
-        classes: of all parts, sorted alphabetically.
-        places: part and label of each image that is used, by the image's name.
-        notes: how the folders were understood, then what is not used.
-    """
-
-    classes: tuple[str, ...]
-    places: dict[str, tuple[str, int]]
-    notes: list[str]
+    classes: tuple[str, ...]  # of all parts, sorted alphabetically
+    places: dict[str, tuple[str, int]]  # part and label of each image that is used, by its name
+    notes: list[str]  # how the folders were understood, then what is not used
 
 
 def parse_folder_layout(names: Sequence[str], folders: Iterable[str], where: str) -> FolderLayout:
     """Work out classes and parts, from ``[wrapper/][part/]class/…/image`` or ``class/part/image``.
 
-    A part is known by a word in the name of its folder, whatever its case. A folder in which most
-    images lie directly is a class, whatever its name.
+    A part is known by a word in the name of its folder. A folder in which most images lie directly
+    is a class, whatever its name. Where folders may be classes or parts, a ValueError has both
+    readings.
 
     Args:
         names: the images' paths below the root, separated by slashes.
         folders: the paths of the folders below the root, so that empty ones are noticed.
         where: the root, for errors.
-
-    Returns:
-        The layout; without classes if there are no images in folders.
-
-    Raises:
-        ValueError: it cannot be told whether folders are classes or parts; the message has both
-            readings.
     """
     root = _parts_first(_without_wrappers(_tree(names)))
     tops = sorted(root.folders.values(), key=lambda top: top.name)
@@ -119,11 +107,6 @@ class _Folder:
         alone = len(self.folders) == 1 and not self.images
         return next(iter(self.folders.values())) if alone else None
 
-    @property
-    def named_exactly(self) -> bool:
-        """Whether its name is that of a part and nothing else."""
-        return self.name.lower() in _PART_WORDS
-
 
 def _tree(names: Iterable[str]) -> _Folder:
     root = _Folder("")
@@ -144,7 +127,8 @@ def _without_wrappers(root: _Folder) -> _Folder:
         within = top.folders.values()
         # cat/train/1.png is an image of the class cat; data/train/cat/1.png is in a wrapper.
         parts_of_a_class = all(_part_named(folder.name) and not folder.part for folder in within)
-        is_part = top.part and (top.named_exactly or not all(folder.part for folder in within))
+        exact = top.name.lower() in _PART_WORDS
+        is_part = top.part and (exact or not all(folder.part for folder in within))
         if not top.holds_folders or parts_of_a_class or is_part:
             break
         root = top
@@ -179,10 +163,9 @@ def _place_in_parts(parts: Iterable[_Folder]) -> dict[str, tuple[str, str]]:
     }
     placed: dict[str, tuple[str, str]] = {}
     for top in parts:
-        content = top
-        if inner := top.only_folder:
-            same_part = _part_named(inner.name) == top.part and not inner.images
-            content = inner if same_part or inner.name in wrappers else top
+        inner = top.only_folder
+        same_part = inner and _part_named(inner.name) == top.part and not inner.images
+        content = inner if inner and (same_part or inner.name in wrappers) else top
         for folder in content.folders.values():
             placed |= dict.fromkeys(folder.all_images(), (top.part, folder.name))
     return placed
@@ -194,7 +177,7 @@ def _check_others(parts: Sequence[_Folder], others: Sequence[_Folder], where: st
     classes = {name for top in parts for name in top.folders}
     # pets_train and pets_test are parts; a steam train and a crash test may be classes.
     certain = len(kinds) > 1 and len({_rest_of_name(top.name) for top in parts}) == 1
-    exact = all(top.named_exactly for top in parts)
+    exact = all(top.name.lower() in _PART_WORDS for top in parts)
     part = printable(parts[0].name)
     for top in others:
         other = printable(top.name)
@@ -257,10 +240,8 @@ def _empty(names: Iterable[str], folders: Iterable[str]) -> list[str]:
 def _listed(parts: Iterable[_Folder]) -> str:
     """``train/ and test/``, ``Training/ as train, val/ as validation``, in this order."""
     words = [
-        f"{printable(top.name)}/" + ("" if top.name == part else f" as {part}")
-        for part in PARTS
-        for top in parts
-        if top.part == part
+        f"{printable(top.name)}/" + ("" if top.name == top.part else f" as {top.part}")
+        for top in sorted(parts, key=lambda top: PARTS.index(top.part))
     ]
     return " and ".join(filter(None, (", ".join(words[:-1]), words[-1])))
 

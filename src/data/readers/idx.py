@@ -31,11 +31,7 @@ _FASHION = {file.content_sha256 for file in DATASETS["fashion_mnist"].files}
 
 
 def detect(root: Path, names: set[str], *, fashion: bool) -> "Idx | None":
-    """A reader of the folder ``root``, if some of the names of its files are those of the format.
-
-    Raises:
-        ValueError: some of the four files are there and others are not.
-    """
+    """A reader of the folder ``root``, if some of its files' names are those of the format."""
     found = {}
     for name in _FILES:
         # Plain or gzipped, with a dash or, as some programs unpack it, a dot.

@@ -2,9 +2,10 @@
 
 import os
 import re
+import stat
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -17,12 +18,10 @@ from src.data.readers.folder_layout import PARTS, FolderLayout, parse_folder_lay
 from src.data.split import stratified_split
 from src.text import first_names, printable
 
-IMAGE_SUFFIXES = (
+IMAGE_SUFFIXES = (  # what OpenCV 5.0 reads in 8 or 16 bits
     *(".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".jp2", ".webp", ".avif", ".gif"),
     *(".bmp", ".dib", ".tif", ".tiff", ".ppm", ".pgm", ".pbm", ".pnm"),
 )
-"""What is taken from folders, archives and patterns: what OpenCV 5.0 reads in 8 or 16 bits."""
-
 EXPECTED = (
     "expected are train/<class>/<image> and test/<class>/<image>, or <class>/<image>, with images "
     f"in {', '.join(IMAGE_SUFFIXES)}"
@@ -62,13 +61,8 @@ def not_read(names: Iterable[str]) -> str:
 class Selection:
     """Which files and folders below a root are read, and notes of the others.
 
-    Hidden files and folders, folders that operating systems and NAS devices make, and what matches
-    an excluded pattern are left out; so is a file that is no image by its suffix.
-
-    Args:
-        root: for errors.
-        exclude: patterns for files and folders, as ``pathlib``'s ``match`` understands them: one
-            without a slash is for a name anywhere, one with slashes for the end of a path.
+    Left out are what is hidden, what operating systems and NAS devices make, what matches a pattern
+    of ``exclude`` (see :meth:`pathlib.PurePath.match`), and files that are no images by suffix.
     """
 
     def __init__(self, root: Path, exclude: Sequence[str]):
@@ -135,68 +129,55 @@ class ImageFolder:
     """A directory of images in class folders."""
 
     location: Path
-    files: tuple[tuple[str, os.stat_result], ...]  # path below it and status of each, sorted
-    folders: tuple[str, ...]  # paths of those below it
-    left_out: tuple[str, ...]  # notes of other files
+    files: list[tuple[str, os.stat_result]]  # path below it and status of each, sorted
+    selection: Selection  # what they were selected by
 
     @classmethod
     def scan(cls, root: Path, exclude: Sequence[str]) -> "ImageFolder":
         """List what a :class:`Selection` takes; links to folders are followed."""
         selection = Selection(root, exclude)
-        files = sorted(_walk(root, selection), key=lambda file: file[0])
-        return cls(root, tuple(files), selection.folders, selection.notes)
+        return cls(root, sorted(_walk(root, selection), key=lambda file: file[0]), selection)
 
     @property
     def description(self) -> str:
         return f"images in {self.location}"
 
     def fingerprint(self) -> str:
-        return fingerprint_of(self.files, str(self.location), self.folders)
+        return fingerprint_of(self.files, str(self.location), self.selection.folders)
 
     def read(self, options: ReadOptions) -> ImageData:
         where = str(self.location)
-        layout = _parse_layout([name for name, _ in self.files], self.folders, where)
+        layout = _parse_layout([name for name, _ in self.files], self.selection, where)
         if options.training:  # before an hour of decoding rather than after
             train = [label for part, label in layout.places.values() if part == "train"]
             has_test = any(part == "test" for part, _ in layout.places.values())
             uses = ("training",) if has_test else ("training", "testing")
             check_classes(layout.classes, np.array(train, dtype=np.int64), where, uses)
         used = ((name, self.location / name) for name, _ in self.files if name in layout.places)
-        decoded = _decode(used, options)
-        # What is left out may change without the images: it is added at every start.
-        return _assemble(decoded, layout, where, options, left_out=())
+        # The selection's notes may change without the images: they are added at every start.
+        return _assemble(_decode(used, options), layout, where, options.seed)
 
 
 def _walk(
     folder: Path, selection: Selection, prefix: str = "", above: tuple[tuple[int, int], ...] = ()
 ) -> Iterator[tuple[str, os.stat_result]]:
     """Path, which ``prefix`` begins, and status of each selected file below a folder."""
-    status = folder.stat()
-    here = (status.st_dev, status.st_ino)
+    identity = folder.stat()
+    here = (identity.st_dev, identity.st_ino)
     if here in above:  # a link to a folder it lies in
         return
     with os.scandir(folder) as entries:
         for entry in entries:
             path = prefix + entry.name
-            if _is_folder(entry):
+            try:
+                status = entry.stat()
+            except OSError:  # a link to nothing or to itself, which is named when it is to be read
+                status = entry.stat(follow_symlinks=False)
+            if stat.S_ISDIR(status.st_mode):
                 if selection.enters(path):
                     yield from _walk(Path(entry.path), selection, f"{path}/", (*above, here))
             elif selection.takes(path):
-                yield path, _status(entry)
-
-
-def _is_folder(entry: os.DirEntry[str]) -> bool:
-    try:
-        return entry.is_dir()
-    except OSError:  # a link to itself
-        return False
-
-
-def _status(entry: os.DirEntry[str]) -> os.stat_result:
-    try:
-        return entry.stat()
-    except OSError:  # a link to nothing, which is named when it is to be read
-        return entry.stat(follow_symlinks=False)
+                yield path, status
 
 
 @dataclass(frozen=True)
@@ -217,14 +198,18 @@ class ImageArchive:
         selection = Selection(self.location, self.exclude)
         decoded = _decode(self._files(selection), options)
         names, where = [*decoded.names, *decoded.skipped], str(self.location)
-        layout = _parse_layout(names, selection.folders, where, selection.notes)
-        return _assemble(decoded, layout, where, options, selection.notes)
+        layout = _parse_layout(names, selection, where)
+        data = _assemble(decoded, layout, where, options.seed)
+        return replace(data, notes=(*data.notes, *selection.notes))
 
     def _files(self, selection: Selection) -> Iterator[tuple[str, bytes]]:
         """Path and content of each selected file, while the archive is being unpacked."""
         seen: set[str] = set()
-        for stored, content in read_members(self.location, lambda n: selection.takes(_plain(n))):
-            name = _plain(stored)
+        prefix = "./"  # with which some archives begin every name; it hides nothing
+        for stored, content in read_members(
+            self.location, lambda stored: selection.takes(stored.removeprefix(prefix))
+        ):
+            name = stored.removeprefix(prefix)
             if content is None:
                 selection.enters(name.rstrip("/"))  # which notes a folder without images
                 continue
@@ -234,34 +219,21 @@ class ImageArchive:
             yield name, content
 
 
-def _plain(stored: str) -> str:
-    """A name without the ``./`` that some archives begin every name with; it hides nothing."""
-    return stored.removeprefix("./")
-
-
 def _decode(files: Iterator[tuple[str, bytes | Path]], options: ReadOptions) -> Decoded:
     return decode_files(files, channels=options.channels, size=options.size, skip=options.skip_bad)
 
 
-def _parse_layout(
-    names: Sequence[str], folders: Sequence[str], where: str, left_out: Sequence[str] = ()
-) -> FolderLayout:
-    layout = parse_folder_layout(names, folders, where)
+def _parse_layout(names: Sequence[str], selection: Selection, where: str) -> FolderLayout:
+    layout = parse_folder_layout(names, selection.folders, where)
     if not layout.places:
         placed = " in folders of classes" if names else ""
-        notes = "".join(f"; {note}" for note in left_out)
+        notes = "".join(f"; {note}" for note in selection.notes)
         raise ValueError(f"{where} holds no images{placed}{notes}; {EXPECTED}")
     return layout
 
 
-def _assemble(
-    decoded: Decoded,
-    layout: FolderLayout,
-    where: str,
-    options: ReadOptions,
-    left_out: Sequence[str],
-) -> ImageData:
-    """Sort decoded images into the parts of a data set; alike for folders and archives."""
+def _assemble(decoded: Decoded, layout: FolderLayout, where: str, seed: int) -> ImageData:
+    """Sort decoded images into the parts of a data set."""
     names = decoded.names
     places = [layout.places.get(name, ("", -1)) for name in names]
     labels = np.array([label for _, label in places], dtype=np.int64)
@@ -273,7 +245,7 @@ def _assemble(
     )
     held_out = not len(test)
     if held_out and len(train) and np.unique(labels[train], return_counts=True)[1].min() > 1:
-        kept, chosen = stratified_split(labels[train], _TEST_FRACTION, options.seed)
+        kept, chosen = stratified_split(labels[train], _TEST_FRACTION, seed)
         train, test = train[kept], train[chosen]
 
     def picked(indices: np.ndarray) -> ImageSet:
@@ -290,14 +262,12 @@ def _assemble(
         f"images in {where}",
         validation=picked(validation) if len(validation) else None,
         test_held_out=held_out,
-        warnings=_warnings(decoded, labels, where, [*layout.notes[1:], *skipped]),
-        notes=(*layout.notes, *skipped, *left_out),
+        warnings=tuple(_warnings(decoded, labels, where, [*layout.notes[1:], *skipped])),
+        notes=(*layout.notes, *skipped),
     )
 
 
-def _warnings(
-    decoded: Decoded, labels: np.ndarray, where: str, notes: list[str]
-) -> tuple[str, ...]:
+def _warnings(decoded: Decoded, labels: np.ndarray, where: str, notes: list[str]) -> list[str]:
     warnings = [f"{where}: {note}" for note in notes]
     if twice := count_contradictions(decoded.images, labels):
         warnings.append(f"{where}: {twice} images lie in two or more classes, pixel for pixel")
@@ -307,4 +277,4 @@ def _warnings(
             f"none is above {round(decoded.peak / 257)} of 255 in 8 bits; scale the files to the "
             "whole range"
         )
-    return tuple(warnings)
+    return warnings

@@ -65,7 +65,7 @@ class _Array:
 
 
 def _ndarray(*_: Any) -> Any:
-    """Stand-in for ``numpy.ndarray``, an argument of ``_reconstruct`` that is never called."""
+    """Stand-in for ``numpy.ndarray`` as an argument of ``_reconstruct``."""
     raise _RefusedError("wants something called that makes no array, so the file is refused")
 
 
@@ -149,9 +149,6 @@ def load_pickle(content: bytes, name: str) -> dict[str, Any]:
     """Load the dictionary in the content of a batch file, which errors call ``name``.
 
     Python 2's strings stay bytes, except for the keys; arrays are read-only.
-
-    Raises:
-        ValueError: the pickle is damaged, refused, or no dictionary with strings for keys.
     """
     try:
         loaded = _Unpickler(content).load()

@@ -1,11 +1,9 @@
 """``shapes``: ten classes of drawn figures, 32x32 in color, made from a seed without any file.
 
-Every number comes from a hash of (seed, image, draw), and all arithmetic is on integers, from the
-turned outlines to the mixing of the colors, so the images are the same bytes everywhere. A
-figure is drawn by OpenCV four times too large, without its anti-aliasing, and averaged down.
-
-Place, size, angle and both colors are random, and the background may be the lighter or the
-darker one, so no single pixel tells anything about the class; texture and noise cover the rest.
+Every number comes from a hash of (seed, image, draw), and all arithmetic is on integers, so the
+images are the same bytes everywhere. OpenCV draws a figure four times too large, without
+anti-aliasing, and it is averaged down. Place, size, angle and both colors are random, with texture
+and noise over them, so that no single pixel tells anything about the class.
 """
 
 import math
@@ -62,10 +60,7 @@ def figure_mask(
 ) -> None:
     """Draw the figure of a class as ones into a canvas (H, W) of zeros.
 
-    Args:
-        center: (x, y) in pixels.
-        radius: of the circle around the figure, in pixels.
-        degrees: by which it is turned, 0..359.
+    ``radius`` is that of the circle around the figure, in pixels, ``degrees`` are 0..359.
     """
     if name in _POLYGONS:
         fill_polygon(canvas, _turned(_POLYGONS[name], center, radius, degrees))
@@ -170,13 +165,7 @@ def _draw(seed: int, numbers: NDArray[np.uint64], labels: NDArray[np.int64]) -> 
 
 
 def draw_shapes(count: int, seed: int, *, start: int = 0) -> ImageSet:
-    """Draw images number ``start`` to ``start + count - 1`` of a seed.
-
-    The classes take turns: the label of image i is i modulo 10.
-
-    Returns:
-        uint8 images (count, 32, 32, 3), RGB, with labels 0..9 and the numbers as names.
-    """
+    """Draw images number ``start`` to ``start + count - 1`` of a seed; the classes take turns."""
     numbers = np.arange(start, start + count, dtype=np.uint64)
     labels = np.arange(count) % len(SHAPES_CLASSES)
     images = np.empty((count, _SIDE, _SIDE, 3), dtype=np.uint8)
