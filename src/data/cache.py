@@ -22,6 +22,9 @@ from src.files import replacing, write_json
 
 FORMAT = 4  # entries of another format are not found
 _MANIFEST = "manifest.json"
+# Fields of `ImageData`
+_PARTS = ("train", "validation", "test")
+_FACTS = ("source", "classes", "test_held_out", "warnings", "notes")
 _FOLDER = "cifar-images"  # in the user's cache directory
 _BLOCK, _BLOCKS = 16 << 10, 64  # bytes and number of the blocks that a checksum is made of
 
@@ -104,15 +107,10 @@ def _load(entry: Path) -> ImageData | None:
                 if size != expected["size"] or _checksum(file, size) != expected["crc32"]:
                     raise ValueError(f"{path.name} is not what was written")
             arrays[name] = np.load(path, mmap_mode="r")
-        parts = {name.partition("_")[0] for name in arrays}
-        return ImageData(
-            **{part: _image_set(arrays, part) for part in parts},
-            classes=tuple(manifest["classes"]),
-            source=manifest["source"],
-            test_held_out=manifest["test_held_out"],
-            warnings=tuple(manifest["warnings"]),
-            notes=tuple(manifest["notes"]),
-        )
+        fields: dict[str, Any] = {name: manifest[name] for name in _FACTS}
+        fields |= {name: tuple(value) for name, value in fields.items() if type(value) is list}
+        fields |= {part: _image_set(arrays, part) for part in _PARTS if f"{part}_images" in arrays}
+        return ImageData(**fields)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, AssertionError) as error:
         _log.warning("the decoded images in %s are damaged and made anew: %s", entry, error)
         return None
@@ -126,9 +124,8 @@ def _image_set(arrays: Mapping[str, NDArray[Any]], part: str) -> ImageSet:
 
 def _store(data: ImageData, entry: Path) -> None:
     arrays: dict[str, NDArray[Any]] = {}
-    parts = {"train": data.train, "validation": data.validation, "test": data.test}
-    for part, images in parts.items():
-        if images is not None:
+    for part in _PARTS:
+        if (images := getattr(data, part)) is not None:
             # No file name and no archive member contains a zero byte.
             names = "\0".join(images.names).encode(errors="surrogateescape")
             arrays[f"{part}_images"] = images.images
@@ -141,15 +138,8 @@ def _store(data: ImageData, entry: Path) -> None:
             np.save(file, array)
             size = file.tell()
             written[name] = {"size": size, "crc32": _checksum(file, size)}
-    manifest = {
-        "source": data.source,
-        "classes": data.classes,
-        "test_held_out": data.test_held_out,
-        "warnings": data.warnings,
-        "notes": data.notes,
-        "arrays": written,
-    }
-    write_json(entry / _MANIFEST, manifest)
+    facts = {name: getattr(data, name) for name in _FACTS}
+    write_json(entry / _MANIFEST, {**facts, "arrays": written})
 
 
 def _checksum(file: IO[bytes], size: int) -> int:

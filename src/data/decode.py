@@ -1,7 +1,6 @@
 """Decode, resize and convert images, alone or many on threads; draw shapes: all use of OpenCV.
 
-Images are RGB or gray, uint8, (height, width, channels); OpenCV's BGR order does not leave this
-file.
+Images are uint8 (height, width, channels), RGB or gray; OpenCV's BGR order stays in this file.
 """
 
 import os

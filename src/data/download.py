@@ -61,18 +61,21 @@ def locate_or_download(
     """Find the files of a data set, or download them if there are none.
 
     Nothing is downloaded into a folder that holds other things, nor in place of an archive that
-    does not exist: the path is more likely mistyped.
-
-    The ValueError, if nothing could be downloaded either, says how else to get images.
+    does not exist: the path is more likely mistyped. The ValueError, if nothing could be
+    downloaded either, says how else to get images.
     """
     if root is None:
         raise ValueError(f"data.root is not set: {_ways_out(info, Path('data') / info.name)}")
     root = root.expanduser()
     if root.is_symlink() and not root.exists():
         raise ValueError(f"data.root={root} is a link to nothing: {root.readlink()}")
-    if root.is_file() or (root.is_dir() and (_is_complete(root, info) or not _is_free(root))):
+    if root.is_dir():
+        complete = all(_has(root, file) for file in info.files)
+        if complete or any((root / name).exists() for name in info.accepted) or not _is_free(root):
+            return root
+    elif root.is_file():
         return root
-    if root.exists() and not root.is_dir():
+    elif root.exists():
         raise ValueError(f"data.root={root} is neither a file nor a folder but a pipe or a device")
     names_archive = bool(info.files) and root.name == info.files[0].name
     folder = root.parent if names_archive else root
@@ -88,12 +91,6 @@ def locate_or_download(
             return _download(info, folder, reason)
         reason += " and downloading is off (data.download=false)"
     raise ValueError(f"{reason}: {_ways_out(info, folder)}")
-
-
-def _is_complete(folder: Path, info: DatasetInfo) -> bool:
-    return any((folder / name).exists() for name in info.accepted) or all(
-        _has(folder, file) for file in info.files
-    )
 
 
 def _has(folder: Path, file: RemoteFile) -> bool:

@@ -12,6 +12,7 @@ from typing import Literal, NamedTuple
 
 PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
 _JPEG_MAGIC = b"\xff\xd8"
+_WEBP_MAGIC = b"RIFFWEBP"  # with the size of the file between its halves
 
 PIXEL_LIMIT = 1 << 28  # more than a camera's 200 million; 0.8 GB in color
 # A file of a few bytes may declare as many. Above 2^25 pixels it must have some bytes for them: a
@@ -54,7 +55,7 @@ def _read_header(buffer: bytes) -> _Header:
         return _png_header(buffer)
     if buffer.startswith(_JPEG_MAGIC):
         return _jpeg_header(buffer)
-    if _is_webp(buffer):
+    if buffer[:4] + buffer[8:12] == _WEBP_MAGIC:
         # A chunk for each frame of an animation. The sides are at most 16,384: within PIXEL_LIMIT.
         return _Header(buffer.count(b"ANMF"))
     if buffer[:4] in (b"II*\0", b"MM\0*"):
@@ -119,10 +120,6 @@ def _jpeg_header(buffer: bytes) -> _Header:
     return _Header()
 
 
-def _is_webp(buffer: bytes) -> bool:
-    return buffer.startswith(b"RIFF") and buffer[8:12] == b"WEBP"
-
-
 _TIFF_SUBFILE, _TIFF_WIDTH, _TIFF_HEIGHT, _TIFF_COLORS = 254, 256, 257, 262
 _TIFF_SHORT, _TIFF_REDUCED, _TIFF_MASK, _TIFF_LAB = 3, 1, 4, (8, 9, 10)
 _MOST_PAGES = 64  # followed; a chain of pages may have no end
@@ -180,7 +177,7 @@ def damage_reason(buffer: bytes) -> str | None:
         return "is truncated: its JPEG data has no end marker"
     if buffer.startswith(PNG_MAGIC):
         return _png_damage(buffer)
-    if _is_webp(buffer):
+    if buffer[:4] + buffer[8:12] == _WEBP_MAGIC:
         declared = int.from_bytes(buffer[4:8], "little") + 8
         if len(buffer) < declared:
             return f"is truncated: {declared} bytes declared, {len(buffer)} there"

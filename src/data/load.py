@@ -10,14 +10,7 @@ from src.config.schema import DataConfig
 from src.data.cache import cache_places, cached
 from src.data.decode import OPENCV_VERSION, resize_and_convert_all
 from src.data.download import locate_or_download
-from src.data.image_data import (
-    ImageData,
-    ImageSet,
-    check_labels,
-    duplicate_warnings,
-    log_warnings,
-    validate_data,
-)
+from src.data.image_data import ImageData, ImageSet, duplicate_warnings, validate_data
 from src.data.readers import open_reader
 from src.data.readers.base import Reader, ReadOptions
 from src.data.readers.image_folder import ImageFolder
@@ -50,11 +43,7 @@ def open_images(config: DataConfig, *, training: bool = True) -> ImageData:
     )
     if isinstance(reader, ImageFolder):
         data = replace(data, notes=(*data.notes, *reader.selection.notes))
-    if training:
-        validate_data(data, config.num_classes)
-    else:
-        check_labels(data)
-    log_warnings(data)
+    validate_data(data, config.num_classes, training=training)
     return data
 
 

@@ -18,7 +18,7 @@ from src.data.decode import disable_opencv_threads
 
 
 def batch_sizes(
-    images: int, batch_size: int, *, ranks: int = 1, accumulate: int = 1, drop_last: bool = False
+    images: int, batch_size: int, ranks: int = 1, accumulate: int = 1, drop_last: bool = False
 ) -> list[int]:
     """Images in each batch of an epoch, over all ranks.
 
@@ -28,7 +28,6 @@ def batch_sizes(
     then spread evenly, and the sizes differ by one.
 
     Args:
-        images: number of images of an epoch.
         ranks: processes that share each batch.
         accumulate: batches an optimizer step; the last step of an epoch may have fewer.
         drop_last: leave out the images that do not fill a last batch, or a last step.
@@ -70,11 +69,7 @@ class BatchOrder:
     def _bounds(self) -> list[int]:
         """Start of each batch, and the end of the last one."""
         sizes = batch_sizes(
-            len(self.indices),
-            self.batch_size,
-            ranks=self.ranks,
-            accumulate=self.accumulate,
-            drop_last=self.drop_last,
+            len(self.indices), self.batch_size, self.ranks, self.accumulate, self.drop_last
         )
         return list(itertools.accumulate(sizes, initial=0))
 
@@ -168,9 +163,10 @@ class EpochLoader:
         """The indices of each batch from the current position on, followed by the partners'."""
         epoch, first = self.position()
         for batch in self.order.batches(epoch, first):
-            yield (
-                batch if self.partners is None else torch.cat([batch, self.partners(batch, epoch)])
-            )
+            if self.partners is None:
+                yield batch
+            else:
+                yield torch.cat([batch, self.partners(batch, epoch)])
 
     # The position is the Trainer's, but without these two Lightning warns on resuming in an epoch.
     def state_dict(self) -> dict[str, Any]:

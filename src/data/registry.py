@@ -26,9 +26,8 @@ CIFAR100_COARSE_CLASSES = tuple(
     """.split()
 )
 
-FASHION_MNIST_CLASSES = (
-    *"T-shirt/top Trouser Pullover Dress Coat Sandal Shirt Sneaker Bag".split(),
-    "Ankle boot",
+FASHION_MNIST_CLASSES = tuple(
+    "T-shirt/top,Trouser,Pullover,Dress,Coat,Sandal,Shirt,Sneaker,Bag,Ankle boot".split(",")
 )
 
 MNIST_CLASSES = tuple("0123456789")

@@ -29,12 +29,10 @@ def hash_words(seed: int, stream: int, counters: NDArray[np.uint64]) -> NDArray[
 def stratified_split(
     labels: NDArray[np.int64], fraction: float, seed: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Hold out the same fraction (0..1) of every class, at least one image on either side.
+    """Ascending indices of images to train on, and of the same fraction (0..1) of each class.
 
-    The images of a class are ranked by a hash of (seed, index), and the first of them are held out.
-
-    Returns:
-        Indices kept for training and indices held out: int64, ascending, together 0..N-1.
+    At least one image of a class is on either side. The images of a class are ranked by a hash of
+    (seed, index), and the first of them are held out.
     """
     classes, counts = np.unique(labels, return_counts=True)
     words = hash_words(seed, _STREAM, np.arange(len(labels), dtype=np.uint64))
