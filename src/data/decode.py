@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from src.data.image_checks import PNG_MAGIC, damage_reason, unreadable_format, unsupported_reason
+from src.data.image_data import ReadOptions
 from src.files import read_bounded
 from src.text import printable
 
@@ -35,10 +36,7 @@ def disable_opencv_threads() -> None:
 
 @contextmanager
 def single_threaded_opencv() -> Iterator[None]:
-    """Keep OpenCV to the calling thread and silence its log for a while.
-
-    Its threads only slow down several threads that decode small images; errors are raised.
-    """
+    """Silence OpenCV and keep it to the calling thread, as several threads of ours call it."""
     threads, level = cv2.getNumThreads(), cv2.utils.logging.getLogLevel()
     disable_opencv_threads()
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
@@ -122,7 +120,6 @@ def _may_be_transparent(buffer: bytes) -> bool:
 
 
 def _over_white(image: Image) -> Image:
-    """Lay BGRA pixels on white."""
     alpha = image[..., 3:].astype(np.uint16)
     return ((image[..., :3] * alpha + 255 * (255 - alpha) + 127) // 255).astype(np.uint8)
 
@@ -192,19 +189,11 @@ class Decoded:
     peak: int | None  # highest sample of the files with 16 bits a channel, if there are any
 
 
-def decode_files(
-    files: Iterable[_File],
-    *,
-    channels: int | None = None,
-    size: tuple[int, int] | None = None,
-    skip: bool = False,
-) -> Decoded:
+def decode_files(files: Iterable[_File], options: ReadOptions) -> Decoded:
     """Decode image files to one array, on threads, while the next files are still being read.
 
-    Args:
-        channels: 3 for RGB, 1 for gray; None: gray if every file is gray, RGB otherwise.
-        size: (height, width) to resize to; None: that of the files, which must agree.
-        skip: leave out files that cannot be decoded instead of raising ValueError.
+    Without a size in the options, the files must agree in it; without a number of channels, the
+    images are gray if every file is gray, RGB otherwise.
     """
     peaks: list[int] = []
 
@@ -212,9 +201,9 @@ def decode_files(
         shown = printable(name)
         try:
             buffer = content if isinstance(content, bytes) else read_bounded(content, shown)
-            return decode(buffer, shown, channels=channels, size=size, peaks=peaks)
+            return decode(buffer, shown, channels=options.channels, size=options.size, peaks=peaks)
         except ValueError as error:
-            if skip:
+            if options.skip_bad:
                 return None
             raise ValueError(f"{error}; data.on_bad_image=skip leaves such files out") from error
 
@@ -236,7 +225,7 @@ def decode_files(
                     "all"
                 )
     sides = images[0].shape[:2] if images else (0, 0)
-    depth = max((image.shape[2] for image in images), default=channels or 3)
+    depth = max((image.shape[2] for image in images), default=options.channels or 3)
     array = np.empty((len(images), *sides, depth), np.uint8)
     for number, image in enumerate(images):
         array[number] = image  # repeats the channel of a gray image among colored ones

@@ -70,6 +70,17 @@ class ImageData:
         )
 
 
+@dataclass(frozen=True)
+class ReadOptions:
+    """How a data set is read."""
+
+    size: tuple[int, int] | None = None  # (height, width) to resize to; None: as the files are
+    channels: int | None = None  # 3 for RGB, 1 for gray; None: as the files are
+    skip_bad: bool = False  # leave out images that cannot be decoded instead of raising
+    seed: int = 0  # decides which images are held out where there is no test set
+    training: bool = True  # every class must have training images; does not change what is read
+
+
 def validate_data(data: ImageData, num_classes: int | None, *, training: bool) -> None:
     """Raise ValueError for wrong labels and for what cannot be trained on; log the warnings."""
     count = len(data.classes)
@@ -90,7 +101,6 @@ def validate_data(data: ImageData, num_classes: int | None, *, training: bool) -
 
 
 def _check_labels(data: ImageData) -> None:
-    """Raise ValueError for two classes of one name and for a label that names no class."""
     for name, times in Counter(data.classes).items():
         if times > 1:
             raise ValueError(f"{times} classes in {data.source} are called {printable(name)}")
@@ -163,7 +173,6 @@ def _digests(images: NDArray[np.uint8]) -> Iterator[bytes]:
 
 
 def _log_warnings(data: ImageData) -> None:
-    """Log the data's warnings and classes without images."""
     for line in data.warnings:
         _log.warning("%s", line)
     for part, images in (("validation", data.validation), ("test", data.test)):

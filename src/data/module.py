@@ -172,7 +172,7 @@ class ImageDataModule(L.LightningDataModule):
         return EpochLoader(
             resident or dataset,
             order,
-            position=self._position if training else lambda: (0, 0),
+            position=self._position if trainer and training else lambda: (0, 0),
             end=(lambda: int(trainer.num_training_batches)) if trainer and training else None,
             partners=partners if training and self.augment.mixes else None,
             num_workers=0 if resident else config.num_workers,
@@ -180,8 +180,7 @@ class ImageDataModule(L.LightningDataModule):
         )
 
     def _position(self) -> tuple[int, int]:
-        if self.trainer is None:
-            return 0, 0
+        assert self.trainer is not None
         done = self.trainer.fit_loop.epoch_loop.batch_progress.current.ready
         return self.trainer.current_epoch, done
 

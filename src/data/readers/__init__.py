@@ -41,7 +41,7 @@ def open_reader(
             return reader
         if place.is_file():
             return ImageArchive(place, exclude)
-    images = ImageFolder.scan(root, exclude)
+    images = ImageFolder(root, exclude)
     if not images.files:
         left_out = "".join(f"; {note}" for note in images.selection.notes)
         raise ValueError(

@@ -2,23 +2,11 @@
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass
 from os import stat_result
 from pathlib import Path
 from typing import Protocol
 
-from src.data.image_data import ImageData
-
-
-@dataclass(frozen=True)
-class ReadOptions:
-    """How images are decoded; formats of plain pixels have nothing to decode."""
-
-    size: tuple[int, int] | None = None  # (height, width) to resize to; None: as the files are
-    channels: int | None = None  # 3 for RGB, 1 for gray; None: as the files are
-    skip_bad: bool = False  # leave out images that cannot be decoded instead of raising
-    seed: int = 0  # decides which images are held out where there is no test set
-    training: bool = True  # every class must have training images; does not change what is read
+from src.data.image_data import ImageData, ReadOptions
 
 
 class Reader(Protocol):

@@ -56,10 +56,8 @@ BATCH_FILES = frozenset(name for version in _VERSIONS for name in version.batche
 
 def detect(root: Path, names: set[str], fine_labels: bool) -> "Cifar | None":
     """A reader of ``root``, if some of the names of its files are those of batches."""
-    for version in _VERSIONS:
-        if names.intersection(version.batches):
-            return Cifar(root, version, fine_labels)
-    return None
+    versions = [version for version in _VERSIONS if names.intersection(version.batches)]
+    return Cifar(root, versions[0], fine_labels) if versions else None
 
 
 @dataclass(frozen=True)

@@ -124,19 +124,14 @@ class Selection:
         )
 
 
-@dataclass(frozen=True)
 class ImageFolder:
-    """A directory of images in class folders."""
+    """A directory of images in class folders, which is listed at once; links are followed."""
 
-    location: Path
-    files: list[tuple[str, os.stat_result]]  # path below it and status of each, sorted
-    selection: Selection  # what they were selected by
-
-    @classmethod
-    def scan(cls, root: Path, exclude: Sequence[str]) -> "ImageFolder":
-        """List what a :class:`Selection` takes; links to folders are followed."""
-        selection = Selection(root, exclude)
-        return cls(root, sorted(_walk(root, selection), key=lambda file: file[0]), selection)
+    def __init__(self, location: Path, exclude: Sequence[str]):
+        self.location = location
+        self.selection = Selection(location, exclude)
+        # Path below the directory and status of each file
+        self.files = sorted(_walk(location, self.selection), key=lambda file: file[0])
 
     @property
     def description(self) -> str:
@@ -155,7 +150,7 @@ class ImageFolder:
             check_classes(layout.classes, np.array(train, dtype=np.int64), where, uses)
         used = ((name, self.location / name) for name, _ in self.files if name in layout.places)
         # The selection's notes may change without the images: they are added at every start.
-        return _assemble(_decode(used, options), layout, where, options.seed)
+        return _assemble(decode_files(used, options), layout, where, options.seed)
 
 
 def _walk(
@@ -196,7 +191,7 @@ class ImageArchive:
 
     def read(self, options: ReadOptions) -> ImageData:
         selection = Selection(self.location, self.exclude)
-        decoded = _decode(self._files(selection), options)
+        decoded = decode_files(self._files(selection), options)
         names, where = [*decoded.names, *decoded.skipped], str(self.location)
         layout = _parse_layout(names, selection, where)
         data = _assemble(decoded, layout, where, options.seed)
@@ -217,10 +212,6 @@ class ImageArchive:
                 raise ValueError(f"{self.location} holds {printable(name)} twice")
             seen.add(name)
             yield name, content
-
-
-def _decode(files: Iterator[tuple[str, bytes | Path]], options: ReadOptions) -> Decoded:
-    return decode_files(files, channels=options.channels, size=options.size, skip=options.skip_bad)
 
 
 def _parse_layout(names: Sequence[str], selection: Selection, where: str) -> FolderLayout:
