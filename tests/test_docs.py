@@ -13,11 +13,8 @@ import torch
 import yaml
 
 from src.config.compose import composed, config_folders, plan
+from src.config.validate import check_command
 from src.errors import ConfigError
-from src.evaluate.settings import check_evaluate
-from src.export.settings import check_export
-from src.predict.settings import check_predict
-from src.report.settings import check_report
 from tests.fixtures.datasets import cifar10_python_files, write_files
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -27,12 +24,6 @@ PAGES = [*COMMANDS, *sorted((ROOT / "docs/decisions").glob("*.md"))]
 PAGES += [ROOT / f"{name}.md" for name in ("CONTRIBUTING", "SECURITY", "CHANGELOG", "RESULTS")]
 PAGES += [ROOT / ".github/pull_request_template.md"]
 TARGETS = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), flags=re.M)
-SETTINGS = {
-    "evaluate": check_evaluate,
-    "export": check_export,
-    "predict": check_predict,
-    "report": check_report,
-}
 
 
 def blocks(page: Path, language: str) -> list[str]:
@@ -67,7 +58,7 @@ def test_a_command_composes(page: str, line: str) -> None:
     own = [word for word in overrides if not word.startswith("data.")]
     with config_folders():
         cfg = composed(command, own)
-    assert SETTINGS[command](cfg)
+    assert check_command(command, cfg)
 
 
 def test_the_sweep_has_as_many_jobs_as_it_says() -> None:

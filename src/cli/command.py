@@ -1,81 +1,65 @@
 """Entry point of evaluate, predict, export and report: no job directory, no sweep."""
 
 import logging
-from collections.abc import Callable, Collection
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from hydra import initialize_config_dir
 from hydra._internal.utils import get_args_parser
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import OmegaConf
 
 from src.cli.exit_codes import exit_with
 from src.cli.hydra_app import asks_for_hydra_page, run_hydra
 from src.config.compose import composed, parse
 from src.config.overrides import hydra_override
-from src.config.validate import CONF
+from src.config.validate import CONF, check_command
 from src.console import ScreenHandler
 from src.errors import ConfigError, RunFailed, is_out_of_memory
 from src.process.signals import import_uninterrupted
 
+_PATHS = ("run", "ckpt", "against", "input", "output", "sweep")
+"""Settings to whose values Hydra's grammar of brackets and commas is not applied."""
 
-def command(
-    config_name: str,
-    check: Callable[[DictConfig], Any],
-    workflow: str,
-    *,
-    paths: Collection[str] = (),
-) -> NoReturn:
-    """Run the command line in ``sys.argv`` and exit with its code.
 
-    Args:
-        config_name: the primary configuration, a file of ``conf/`` without its suffix.
-        check: turns the composed configuration into the command's settings.
-        workflow: the module whose ``run(settings, changes)`` does the work and returns the exit
-            code; ``changes`` are the overrides of ``data``, for the run's own configuration.
-        paths: settings that are paths: Hydra's grammar is not applied to brackets and commas in
-            file names.
+def command(name: str) -> NoReturn:
+    """Run a command of ``src.config.schema.COMMANDS`` and exit with its code.
+
+    ``run(settings, changes)`` of the command's module ``run`` does the work and returns the exit
+    code; ``changes`` are the overrides of ``data``, for the run's own configuration.
     """
-    exit_with(lambda: _run_command(config_name, check, workflow, paths))
+    exit_with(lambda: _run_command(name))
 
 
-def _run_command(
-    config_name: str,
-    check: Callable[[DictConfig], Any],
-    workflow: str,
-    paths: Collection[str],
-) -> int:
+def _run_command(name: str) -> int:
     arguments = get_args_parser().parse_args()
     if arguments.help:
-        print(_help(config_name))
+        print(_help(name))
         return 0
     if asks_for_hydra_page(arguments):
-        run_hydra(config_name, arguments)
+        run_hydra(name, arguments)
         return 0
     for option in ("config_name", "config_dir", "config_path"):
         if getattr(arguments, option) is not None:
             flag = f"--{option.replace('_', '-')}"
-            raise ConfigError(f"{flag}: src.{config_name} has one configuration; leave it out")
+            raise ConfigError(f"{flag}: src.{name} has one configuration; leave it out")
     if arguments.multirun:
-        raise ConfigError(
-            f"-m: src.{config_name} cannot be swept; leave it out, start it once a value"
-        )
+        raise ConfigError(f"-m: src.{name} cannot be swept; leave it out, start it once a value")
     changes, own = [], []
-    for item in parse([_quote_path(word, paths) for word in arguments.overrides]):
+    for item in parse([_quote_path(word) for word in arguments.overrides]):
         if str(item.key_or_group).partition(".")[0] == "data":
             changes.append(item)
         else:
             own.append(str(item.input_line))
     with initialize_config_dir(config_dir=str(CONF), version_base="1.3"):
-        cfg = composed(config_name, own)
+        cfg = composed(name, own)
     if arguments.cfg:
         print(OmegaConf.to_yaml(cfg).rstrip())
         return 0
-    settings = check(cfg)
+    settings = check_command(name, cfg)
     logging.basicConfig(
         level=logging.INFO, format="%(message)s", handlers=[ScreenHandler()], force=True
     )
     try:
-        return int(import_uninterrupted(workflow).run(settings, changes))
+        return int(import_uninterrupted(f"src.{name}.run").run(settings, changes))
     except (MemoryError, RuntimeError) as error:
         if not is_out_of_memory(error):
             raise
@@ -84,20 +68,21 @@ def _run_command(
         raise RunFailed(f"out of memory{way_out}") from error
 
 
-def _help(config_name: str) -> str:
+def _help(name: str) -> str:
     """The help page, with the settings as in their file.
 
     Hydra's own page shows them composed, without the comments that say what each accepts.
     """
-    page = OmegaConf.load(CONF / "hydra" / "help" / f"{config_name}.yaml")
+    page = OmegaConf.load(CONF / "hydra" / "help" / f"{name}.yaml")
     template: str = OmegaConf.create({"hydra": {"help": page}}).hydra.help.template
-    _, settings, _ = (CONF / f"{config_name}.yaml").read_text().split("\n\n", 2)
+    _, settings, _ = (CONF / f"{name}.yaml").read_text().split("\n\n", 2)
     return template.replace("$CONFIG", settings).rstrip()
 
 
-def _quote_path(override: str, paths: Collection[str]) -> str:
+def _quote_path(override: str) -> str:
     key, _, value = override.partition("=")
     is_quoted = len(value) > 1 and value[0] in "'\"" and value[-1] == value[0]
-    if key not in paths or is_quoted or value in ("", "null"):
+    is_list = key == "sweep" and value.startswith("[") and value.endswith("]")
+    if key not in _PATHS or is_quoted or is_list or value in ("", "null"):
         return override
     return hydra_override(key, value)

@@ -8,6 +8,7 @@ import dataclasses
 from typing import Annotated, Any, Literal, get_args
 
 from annotated_types import Ge, Gt, Interval
+from pydantic import BeforeValidator
 from pydantic.dataclasses import dataclass
 
 from src.config.fields import STRICT, Flag, Float, Int, defaults, flagged
@@ -238,3 +239,52 @@ class InferenceConfig(RunChoice):
     accelerator: Literal["auto", "gpu", "cpu"]
     precision: Literal["run", "32-true", "bf16-mixed", "16-mixed"]
     batch_size: Annotated[Int, Ge(1)]
+
+
+@dataclass(config=STRICT, kw_only=True)
+class EvaluateConfig(InferenceConfig):
+    """Settings of ``python -m src.evaluate``."""
+
+    against: str | None
+    output: str | None
+    tta: Literal["none", "flip", "shift"]
+
+
+@dataclass(config=STRICT, kw_only=True)
+class PredictConfig(InferenceConfig):
+    """Settings of ``python -m src.predict``."""
+
+    input: str | None
+    output: str | None
+    top: Annotated[Int, Ge(1)]
+
+
+@dataclass(config=STRICT, kw_only=True)
+class ExportConfig(RunChoice):
+    """Settings of ``python -m src.export``."""
+
+    format: Literal["onnx", "torch_export", "safetensors"]
+    output: str | None
+
+
+def _as_list(value: Any) -> list[Any]:
+    values = value if isinstance(value, list) else [value]
+    return [item for item in values if item not in (None, "")]
+
+
+@dataclass(config=STRICT, kw_only=True)
+class ReportConfig:
+    """Settings of ``python -m src.report``."""
+
+    sweep: Annotated[list[str], BeforeValidator(_as_list)]
+    metric: Literal[Metric, "test/acc", "test/loss"]
+    output: str | None
+    format: Literal["all", "results", "figure"]
+
+
+COMMANDS: dict[str, type] = {
+    "evaluate": EvaluateConfig,
+    "predict": PredictConfig,
+    "export": ExportConfig,
+    "report": ReportConfig,
+}

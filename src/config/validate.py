@@ -11,9 +11,13 @@ from omegaconf.errors import OmegaConfBaseException
 from src.config.fields import typed
 from src.config.optimization import OPTIMIZERS, SCHEDULERS, CustomOptimizerConfig
 from src.config.schema import (
+    COMMANDS,
     FLAT_GROUPS,
     BenchmarkConfig,
+    PredictConfig,
+    ReportConfig,
     ResNetConfig,
+    RunChoice,
     RunSettings,
     TrainConfig,
     TrainerConfig,
@@ -60,12 +64,16 @@ def check(cfg: DictConfig) -> TrainConfig:
     return config
 
 
-def check_run_choice(kind: type, cfg: DictConfig, also: set[str] | None = None) -> Any:
-    """Check the settings of a command that works on a trained run."""
+def check_command(name: str, cfg: DictConfig) -> Any:
+    """Check the settings of evaluate, predict, export or report."""
     values = cast(dict[str, Any], OmegaConf.to_container(cfg, resolve=True))
-    settings = typed(kind, values, "", also=also)
-    if (settings.run is None) == (settings.ckpt is None):
+    settings = typed(COMMANDS[name], values, "")
+    if isinstance(settings, RunChoice) and (settings.run is None) == (settings.ckpt is None):
         raise ConfigError("which run? give run=<run directory> or ckpt=<checkpoint file>")
+    if isinstance(settings, PredictConfig) and not settings.input:
+        raise ConfigError("which images? give input=<file, folder or pattern>")
+    if isinstance(settings, ReportConfig) and not settings.sweep:
+        raise ConfigError("which runs? give sweep=<sweep directory> or sweep=[<one>,<another>]")
     return settings
 
 

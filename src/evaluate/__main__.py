@@ -2,21 +2,11 @@
 
 import sys
 
-
-def main() -> None:
-    """Evaluate the run that the command line names."""
-    try:
-        from src.cli.command import command
-        from src.evaluate.settings import check_evaluate
-    except KeyboardInterrupt:
-        sys.exit(130)
-    paths = ("run", "ckpt", "against", "output")
-    command("evaluate", check_evaluate, "src.evaluate.run", paths=paths)
-
-
 if __name__ == "__main__":
     if not __package__:
-        # A script path on the command line puts src/evaluate on the import path, not the project.
+        # Started as a file, Python looks for its modules beside it.
         print("error: start it as python -m src.evaluate", file=sys.stderr)
         sys.exit(2)
-    main()
+    from src.cli import start
+
+    start("evaluate")

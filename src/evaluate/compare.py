@@ -7,10 +7,9 @@ import numpy as np
 from scipy.stats import binomtest
 
 from src.config.run_key import flat_settings
-from src.config.schema import TrainConfig
+from src.config.schema import EvaluateConfig, TrainConfig
 from src.data.image_data import ImageSet
 from src.errors import UserError
-from src.evaluate.settings import EvaluateConfig
 from src.files import table, write_json
 from src.inference.load_run import TrainedRun, load_run
 from src.inference.predictions import Predictions

@@ -10,15 +10,13 @@ from typing import Any
 import numpy as np
 from hydra.core.override_parser.types import Override
 
-from src.config.schema import DataConfig
-from src.data.image_data import ImageData, ImageSet
+from src.config.schema import DataConfig, EvaluateConfig
 from src.data.load import open_images
 from src.errors import UserError, as_user_errors
 from src.evaluate.compare import COMPARISON, DISAGREEMENTS, load_other_run, write_comparison
 from src.evaluate.metrics import confusion, measure
 from src.evaluate.output import show_comparison, show_evaluation
 from src.evaluate.plots import accuracy_title, calibration_figure, confusion_figure, worst_mistakes
-from src.evaluate.settings import EvaluateConfig
 from src.files import output_folder, table, write_json
 from src.inference.load_run import TrainedRun, load_chosen_run, override_data
 from src.inference.predictions import Predictions, classifier_of

@@ -9,10 +9,10 @@ import torch
 from hydra.core.override_parser.types import Override
 from rich.table import Table
 
+from src.config.schema import ExportConfig
 from src.console import plain_console
 from src.errors import ConfigError, RunFailed, UserError, as_user_errors, one_line
 from src.export.formats import INPUT, OUTPUT, write
-from src.export.settings import ExportConfig
 from src.export.verify import (
     ENGINES,
     OPENCV,

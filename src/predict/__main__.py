@@ -2,21 +2,11 @@
 
 import sys
 
-
-def main() -> None:
-    """Classify the images that the command line names."""
-    try:
-        from src.cli.command import command
-        from src.predict.settings import check_predict
-    except KeyboardInterrupt:
-        sys.exit(130)
-    paths = ("run", "ckpt", "input", "output")
-    command("predict", check_predict, "src.predict.run", paths=paths)
-
-
 if __name__ == "__main__":
     if not __package__:
-        # A script path on the command line puts src/predict on the import path, not the project.
+        # Started as a file, Python looks for its modules beside it.
         print("error: start it as python -m src.predict", file=sys.stderr)
         sys.exit(2)
-    main()
+    from src.cli import start
+
+    start("predict")

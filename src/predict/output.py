@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.table import Table
 
+from src.config.schema import PredictConfig
 from src.console import plain_console
 from src.inference.load_run import TrainedRun
 from src.plotting.figure import COLUMNS, new_figure, write_figure
 from src.predict.inputs import Image, InputBatch
-from src.predict.settings import PredictConfig
 from src.text import printable, shorten
 
 SHEET = 64

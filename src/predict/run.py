@@ -8,6 +8,7 @@ import numpy as np
 from hydra.core.override_parser.types import Override
 from numpy.typing import NDArray
 
+from src.config.schema import PredictConfig
 from src.data.readers.image_folder import not_read
 from src.errors import ConfigError, as_user_errors
 from src.files import output_folder, table
@@ -16,7 +17,6 @@ from src.inference.predictions import classifier_of
 from src.plotting.figure import warn_if_fails
 from src.predict.inputs import find_images, read_batches
 from src.predict.output import Results, draw_contact_sheet, show_predictions
-from src.predict.settings import PredictConfig
 
 CSV, PICTURE = "predictions.csv", "predictions.png"
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from hydra.core.override_parser.types import Override
 from rich.console import Console
 
+from src.config.schema import ReportConfig
 from src.errors import ConfigError, UserError, as_user_errors
 from src.files import output_folder, replacing
 from src.report import tables
@@ -13,7 +14,6 @@ from src.report.charts import picture
 from src.report.comparison import Comparison, build_comparison
 from src.report.page import page
 from src.report.results_document import results_document
-from src.report.settings import ReportConfig
 from src.runs.claim import SWEEPS
 from src.text import nearest
 

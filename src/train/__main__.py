@@ -2,19 +2,11 @@
 
 import sys
 
-
-def main() -> None:
-    """Compose the configuration of the command line and train."""
-    try:
-        from src.cli.hydra_app import launch
-    except KeyboardInterrupt:
-        sys.exit(130)
-    launch("train", "src.train.run")
-
-
 if __name__ == "__main__":
     if not __package__:
-        # A script path on the command line puts src/train on the import path, not the project.
+        # Started as a file, Python looks for its modules beside it.
         print("error: start it as python -m src.train", file=sys.stderr)
         sys.exit(2)
-    main()
+    from src.cli import start
+
+    start("train")

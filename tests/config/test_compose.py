@@ -205,8 +205,8 @@ def test_a_recipe_may_be_a_sweep_and_its_values_may_be_replaced() -> None:
 def test_mistakes_are_found_without_importing_torch(tmp_path: Path) -> None:
     code = (
         "import sys; sys.argv = ['train', 'scheduler=cosnie']\n"
-        "from src.train.__main__ import main\n"
-        "try:\n    main()\n"
+        "from src.cli import start\n"
+        "try:\n    start('train')\n"
         "except SystemExit as stop:\n    assert stop.code == 2, stop.code\n"
         "assert 'torch' not in sys.modules and 'cv2' not in sys.modules\n"
     )

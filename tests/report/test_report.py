@@ -148,11 +148,11 @@ def test_what_is_wrong_is_one_line(report_cli: Cli, sweep: Path) -> None:
 def test_help_waits_for_no_library(command: str) -> None:
     code = f"""
 import atexit, sys
-from src.{command}.__main__ import main
+from src.cli import start
 slow = ("pandas", "plotly", "scipy", "torch")
 atexit.register(lambda: print("imported:", [name for name in slow if name in sys.modules]))
 sys.argv[1:] = ["--help"]
-main()
+start("{command}")
 """
     root = Path(__file__).parents[2]
     done = subprocess.run(
