@@ -12,17 +12,13 @@ from rich.console import Console
 
 
 @contextmanager
-def quiet_loggers(*names: str, level: int = logging.WARNING) -> Iterator[None]:
-    """Raise the level of loggers inside of the block."""
-    loggers = [logging.getLogger(name) for name in names]
-    levels = [logger.level for logger in loggers]
-    for logger in loggers:
-        logger.setLevel(level)
+def without_logs(up_to: int) -> Iterator[None]:
+    """Drop log messages up to a level, of all loggers, inside of the block."""
+    logging.disable(up_to)
     try:
         yield
     finally:
-        for logger, before in zip(loggers, levels, strict=True):
-            logger.setLevel(before)
+        logging.disable(logging.NOTSET)
 
 
 _IRRELEVANT_WARNINGS = (

@@ -6,8 +6,9 @@ from difflib import get_close_matches
 
 def nearest(name: object, names: Iterable[str]) -> str:
     """``"; did you mean X?"`` when one of ``names`` is close to ``name``, else an empty string."""
-    matches = get_close_matches(str(name), list(names), n=1)
-    return f"; did you mean {matches[0]}?" if matches else ""
+    by_folded = {candidate.casefold(): candidate for candidate in names}
+    matches = get_close_matches(str(name).casefold(), by_folded, n=1)
+    return f"; did you mean {by_folded[matches[0]]}?" if matches else ""
 
 
 def printable(text: object) -> str:
@@ -37,16 +38,11 @@ def first_names(names: Sequence[str], count: int = 3) -> str:
 
 
 def check_model_name(kind: str, name: str, known: Iterable[str], *, listed_by: str = "") -> None:
-    """Raise ValueError, with suggestions, unless ``name`` is known.
+    """Raise ValueError, with the nearest name, unless ``name`` is known.
 
     The error lists all known names, or only says that ``listed_by`` does.
     """
-    known = tuple(known)
-    if name in known:
-        return
-    by_folded = {candidate.casefold(): candidate for candidate in known}
-    matches = get_close_matches(str(name).casefold(), by_folded, n=3 if listed_by else 1)
-    suggestions = " or ".join(repr(by_folded[match]) for match in matches)
-    hint = f"did you mean {suggestions}? " if suggestions else ""
-    accepted = f"any of the {len(known)} in {listed_by}" if listed_by else ", ".join(known)
-    raise ValueError(f"unknown {kind} {name!r}: {hint}accepted: {accepted}")
+    names = list(known)
+    if name not in names:
+        accepted = f"any of the {len(names)} in {listed_by}" if listed_by else ", ".join(names)
+        raise ValueError(f"unknown {kind} {name!r}{nearest(name, names)} (accepted: {accepted})")

@@ -1,5 +1,6 @@
 """Speed of the input pipeline alone: decoding, cache, batches, augmentation."""
 
+import logging
 import tempfile
 import time
 from collections import deque
@@ -11,7 +12,7 @@ import torch
 
 from src.benchmark.race import Samples
 from src.config.schema import TrainConfig
-from src.console import quiet_loggers
+from src.console import without_logs
 from src.data.dataset import Batch
 from src.data.load import open_images
 from src.data.module import ImageDataModule
@@ -31,7 +32,7 @@ def measure_input(config: TrainConfig, data: ImageDataModule, measured: dict[str
         # A first and a later opening; the system has the files in memory.
         with (
             tempfile.TemporaryDirectory(prefix="benchmark-") as folder,
-            quiet_loggers("src.data.cache", "src.data.load"),
+            without_logs(up_to=logging.INFO),
         ):
             open_fresh = partial(open_images, replace(config.data, cache_dir=folder))
             for name in ("first opening: decode and cache", "later opening: load and check"):

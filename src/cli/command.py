@@ -3,13 +3,12 @@
 import logging
 from typing import NoReturn
 
-from hydra import initialize_config_dir
 from hydra._internal.utils import get_args_parser
 from omegaconf import OmegaConf
 
 from src.cli.exit_codes import exit_with
 from src.cli.hydra_app import asks_for_hydra_page, run_hydra
-from src.config.compose import composed, parse
+from src.config.compose import composed, config_folders, parse
 from src.config.overrides import hydra_override
 from src.config.validate import CONF, check_command
 from src.console import ScreenHandler
@@ -49,7 +48,7 @@ def _run_command(name: str) -> int:
             changes.append(item)
         else:
             own.append(str(item.input_line))
-    with initialize_config_dir(config_dir=str(CONF), version_base="1.3"):
+    with config_folders():
         cfg = composed(name, own)
     if arguments.cfg:
         print(OmegaConf.to_yaml(cfg).rstrip())

@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from src.console import quiet_loggers
+from src.console import without_logs
 
 INPUT, OUTPUT = "images", "logits"
 
@@ -28,8 +28,7 @@ def write(format: str, network: nn.Module, example: Tensor, metadata: Metadata, 
         ImportError: a package of the format is not installed.
         OSError: the file cannot be written.
     """
-    loggers = "torch.onnx", "onnxscript", "onnx_ir"
-    with quiet_loggers(*loggers, level=logging.ERROR), warnings.catch_warnings():
+    with without_logs(up_to=logging.WARNING), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         FORMATS[format](network, example, metadata, path)
 

@@ -1,21 +1,21 @@
 """Load a trained network from its run directory."""
 
+from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Literal
 
 from annotated_types import Interval, MinLen
-from hydra import initialize_config_dir
 from hydra.core.override_parser.types import Override
 from omegaconf import OmegaConf
 from pydantic.dataclasses import dataclass as pydantic_dataclass
 from torch import nn
 
-from src.config.compose import composed
+from src.config.compose import composed, config_folders
 from src.config.fields import LENIENT, typed
 from src.config.schema import DataConfig, RunChoice, TrainConfig
-from src.config.validate import CONF, check
+from src.config.validate import check
 from src.errors import ConfigError, UserError, as_user_errors, one_line
 from src.factory import build_backbone, without_pretrained_weights
 from src.files import read_json
@@ -85,10 +85,11 @@ def load_run(run: str | Path, which: str = "best", *, trust: Sequence[str] = ())
         raise UserError(f"{directory.record}: {error}") from error
     shape, classes = facts.data.image_shape, facts.data.classes
     channels = shape[2]
+    # The checkpoint holds mean and standard deviation as well.
+    normalize = Normalize([0.0] * channels, [1.0] * channels)
     model = without_pretrained_weights(config.model)
-    network = nn.Sequential()
-    network.add_module("normalize", Normalize([0.0] * channels, [1.0] * channels))
-    network.add_module("backbone", build_backbone(model, len(classes), channels))
+    backbone = build_backbone(model, len(classes), channels)
+    network = nn.Sequential(OrderedDict(normalize=normalize, backbone=backbone))
     _load_weights(network, checkpoint)
     precision = facts.compute.precision
     return TrainedRun(directory, checkpoint, config, network.eval(), classes, shape, precision)
@@ -146,9 +147,9 @@ def override_data(trained: TrainedRun, changes: list[Override]) -> DataConfig:
         if item.is_sweep_override() or item.is_add() or item.is_delete():
             raise ConfigError(f"{item.input_line}: type data=<option> or data.<key>=<value>")
         if key == "data":
-            with initialize_config_dir(config_dir=str(CONF), version_base="1.3"):
+            with config_folders():
                 cfg.data = composed("train", [f"data={value}"]).data
-        elif OmegaConf.select(cfg, key) is None and key.split(".")[1] not in cfg.data:
+        elif key.split(".")[1] not in cfg.data:
             raise ConfigError(f"{key}: no such setting (accepted: {', '.join(map(str, cfg.data))})")
         else:
             OmegaConf.update(cfg, key, value)

@@ -1,8 +1,9 @@
 """Predictions for images, with test-time augmentation."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from itertools import product
 
 import numpy as np
 import torch
@@ -15,31 +16,8 @@ from src.errors import RunFailed
 from src.inference.load_run import TrainedRun
 from src.training.hardware import choose_device_and_dtype
 
-View = Callable[[Tensor], Tensor]
 Classifier = Callable[[NDArray[np.uint8]], NDArray[np.float64]]
 """Images, uint8 (N, H, W, C), to the probability of each class, (N, classes)."""
-
-
-def _shifted(down: int, right: int) -> View:
-    """Shift the image by a pixel; the new border is reflected."""
-
-    def shift(images: Tensor) -> Tensor:
-        height, width = images.shape[2:]
-        padded = F.pad(images.float(), (1, 1, 1, 1), mode="reflect")
-        return padded[:, :, 1 - down : 1 - down + height, 1 - right : 1 - right + width]
-
-    return shift
-
-
-VIEWS: dict[str, tuple[View, ...]] = {
-    "none": (lambda images: images,),
-    "flip": (lambda images: images, lambda images: images.flip(3)),
-    "shift": (
-        lambda images: images,
-        *(_shifted(down, right) for down in (-1, 1) for right in (-1, 1)),
-    ),
-}
-"""Test-time augmentation: views of an image, whose probabilities are averaged."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +58,18 @@ def check_finite(logits: Tensor) -> None:
         )
 
 
+def views_of(images: Tensor, tta: str) -> list[Tensor]:
+    """Views of images (N, C, H, W) that test-time augmentation averages over."""
+    if tta == "flip":
+        return [images, images.flip(3)]
+    if tta == "shift":  # by a pixel to each corner; the new border is reflected
+        height, width = images.shape[2:]
+        padded = F.pad(images.float(), (1, 1, 1, 1), mode="reflect")
+        starts = product((2, 0), repeat=2)
+        return [images, *(padded[:, :, y : y + height, x : x + width] for y, x in starts)]
+    return [images]
+
+
 @torch.inference_mode()
 def classify(
     network: nn.Module,
@@ -87,7 +77,7 @@ def classify(
     *,
     device: torch.device,
     autocast: torch.dtype | None = None,
-    views: Sequence[View] = VIEWS["none"],
+    tta: str = "none",
     batch_size: int = 512,
 ) -> NDArray[np.float64]:
     """Probability of each class, float64 (N, classes), by a network in evaluation mode.
@@ -102,7 +92,7 @@ def classify(
     for start in range(0, len(images), batch_size):
         batch = torch.tensor(images[start : start + batch_size]).permute(0, 3, 1, 2).to(device)
         with torch.autocast(device.type, dtype=autocast, enabled=autocast is not None):
-            logits = torch.stack([network(view(batch)) for view in views])
+            logits = torch.stack([network(view) for view in views_of(batch, tta)])
         check_finite(logits)
         # On the CPU, because MPS has no float64.
         batches.append(F.softmax(logits.cpu().double(), dim=2).mean(dim=0).numpy())
@@ -119,6 +109,6 @@ def classifier_of(trained: TrainedRun, settings: InferenceConfig, tta: str = "no
         trained.network.to(device),
         device=device,
         autocast=autocast,
-        views=VIEWS[tta],
+        tta=tta,
         batch_size=settings.batch_size,
     )

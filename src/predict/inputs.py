@@ -45,20 +45,17 @@ class InputFiles:
 
 
 @dataclass
-class InputBatch:
-    """The readable images of a batch, and the problems of the others.
+class InputImage:
+    """A readable image of an input.
 
     Attributes:
-        files: path of each image.
-        images: uint8 (H, W, C) of each, the network's input.
-        thumbnails: uint8 (h, w, 1 or 3) of each, in the file's own proportions and colors.
-        problems: a line for each unreadable file.
+        pixels: uint8 (H, W, C), the network's input.
+        thumbnail: uint8 (h, w, 1 or 3), in the file's own proportions and colors.
     """
 
-    files: list[Path] = field(default_factory=list)
-    images: list[Image] = field(default_factory=list)
-    thumbnails: list[Image] = field(default_factory=list)
-    problems: list[str] = field(default_factory=list)
+    file: Path
+    pixels: Image
+    thumbnail: Image
 
 
 def find_images(source: str) -> InputFiles:
@@ -135,31 +132,25 @@ def _natural_order(path: Path) -> list[list[str | int]]:
 
 def read_batches(
     files: Sequence[Path], shape: tuple[int, int, int], batch_size: int
-) -> Iterator[InputBatch]:
-    """Read images in batches, with few of them at full size in memory at any time.
+) -> Iterator[tuple[list[InputImage], list[str]]]:
+    """Read images in batches, few at full size at a time; and a line for each unreadable file.
 
-    ``shape`` is the height, width and channels (3 for RGB, 1 for gray) that they are converted to.
+    ``shape`` is the height, width and channels (3 for RGB, 1 for gray) of the network's input.
     """
 
-    def read(path: Path) -> tuple[Image, Image] | str:
+    def read(path: Path) -> InputImage | str:
         try:
             image = decode(read_bounded(path, printable(path)), printable(path))
         except ValueError as error:
             return str(error)
-        return resize_and_convert(image, shape[:2], shape[2]), _thumbnail(image)
+        pixels = resize_and_convert(image, shape[:2], shape[2])
+        return InputImage(path, pixels, _thumbnail(image))
 
     with single_threaded_opencv(), ThreadPoolExecutor(_WORKERS, thread_name_prefix="read") as pool:
         for start in range(0, len(files), batch_size):
-            part = files[start : start + batch_size]
-            batch = InputBatch()
-            for path, result in zip(part, pool.map(read, part), strict=True):
-                if isinstance(result, str):
-                    batch.problems.append(result)
-                    continue
-                batch.files.append(path)
-                batch.images.append(result[0])
-                batch.thumbnails.append(result[1])
-            yield batch
+            results = list(pool.map(read, files[start : start + batch_size]))
+            images = [result for result in results if isinstance(result, InputImage)]
+            yield images, [result for result in results if isinstance(result, str)]
 
 
 def _thumbnail(image: Image) -> Image:

@@ -4,7 +4,6 @@ import math
 import os
 import sys
 from dataclasses import dataclass, field
-from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +14,7 @@ from src.config.schema import PredictConfig
 from src.console import plain_console
 from src.inference.load_run import TrainedRun
 from src.plotting.figure import COLUMNS, new_figure, write_figure
-from src.predict.inputs import Image, InputBatch
+from src.predict.inputs import InputImage
 from src.text import printable, shorten
 
 SHEET = 64
@@ -28,20 +27,20 @@ class Results:
     """Predictions for the first images, which are shown, and totals.
 
     Attributes:
-        shown: path, thumbnail and probabilities, float64 (classes,), of each of the first images.
+        shown: the first images, each with its probabilities, float64 (classes,).
         count: number of all classified images.
         unreadable: number of unreadable files and folders.
     """
 
-    shown: list[tuple[Path, Image, NDArray[np.float64]]] = field(default_factory=list)
+    shown: list[tuple[InputImage, NDArray[np.float64]]] = field(default_factory=list)
     count: int = 0
     unreadable: int = 0
 
-    def add(self, batch: InputBatch, probabilities: NDArray[np.float64]) -> None:
-        """Count a batch, and keep its images while there is room."""
-        images = zip(batch.files, batch.thumbnails, probabilities, strict=True)
-        self.shown += islice(images, SHEET - len(self.shown))
-        self.count += len(batch.files)
+    def add(self, images: list[InputImage], probabilities: NDArray[np.float64]) -> None:
+        """Count the images of a batch, and keep them while there is room."""
+        room = SHEET - len(self.shown)
+        self.shown += zip(images[:room], probabilities[:room], strict=True)
+        self.count += len(images)
 
     def report(self, problems: list[str]) -> None:
         """Count unreadable files and print them on stderr."""
@@ -74,16 +73,16 @@ def _table(results: Results, classes: tuple[str, ...], settings: PredictConfig) 
     # Names are relative to the input, or to the common folder of its files.
     top = Path(str(settings.input)).expanduser()
     if not top.is_dir():
-        top = Path(os.path.commonpath([file.parent for file, *_ in results.shown]))
+        top = Path(os.path.commonpath([image.file.parent for image, _ in results.shown]))
     table = Table()
     table.add_column("file", overflow="fold")
     for name in ("prediction", "probability", "next best"):
         table.add_column(name, justify="right" if name == "probability" else "left")
-    for file, _, row in results.shown:
+    for image, row in results.shown:
         # Of equally probable classes the lower label comes first.
         best, *others = np.argsort(-row, kind="stable")[: settings.top].tolist()
         rest = ", ".join(f"{printable(classes[other])} {row[other]:.1%}" for other in others)
-        name = printable(file.relative_to(top))
+        name = printable(image.file.relative_to(top))
         table.add_row(name, printable(classes[best]), f"{row[best]:.1%}", rest)
     return table
 
@@ -97,11 +96,11 @@ def draw_contact_sheet(path: Path, results: Results, classes: tuple[str, ...]) -
     panels = figure.subplots(rows, columns, squeeze=False).ravel()
     for panel in panels:
         panel.set_axis_off()
-    for panel, (file, image, row) in zip(panels, results.shown, strict=False):
-        panel.imshow(image, cmap="gray", vmin=0, vmax=255)
+    for panel, (image, row) in zip(panels, results.shown, strict=False):
+        panel.imshow(image.thumbnail, cmap="gray", vmin=0, vmax=255)
         predicted = shorten(classes[row.argmax()], MAX_LETTERS - 5, keep_end=True)
         panel.set_title(f"{predicted} {row.max():.0%}", fontsize=8)
-        name = shorten(file.name, MAX_LETTERS, keep_end=True)
+        name = shorten(image.file.name, MAX_LETTERS, keep_end=True)
         place = {"transform": panel.transAxes, "ha": "center", "va": "top"}
         panel.text(0.5, -0.03, name, fontsize=6, color="0.4", **place)
     if results.count > count:

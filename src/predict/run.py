@@ -1,12 +1,9 @@
 """Classify images that the user names with a trained run."""
 
 import sys
-from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 from hydra.core.override_parser.types import Override
-from numpy.typing import NDArray
 
 from src.config.schema import PredictConfig
 from src.data.readers.image_folder import not_read
@@ -39,22 +36,20 @@ def run(settings: PredictConfig, changes: list[Override]) -> int:
         results.report(found.problems)
         with table(output_dir / CSV) as writer:
             writer.writerow(["file", "prediction", "probability", *trained.classes])
-            for batch in read_batches(files, trained.image_shape, settings.batch_size):
-                results.report(batch.problems)
-                if batch.files:
-                    probabilities = classify(np.stack(batch.images))
-                    results.add(batch, probabilities)
-                    for file, row in zip(batch.files, probabilities, strict=True):
-                        writer.writerow(_csv_row(file, row, trained.classes))
+            batches = read_batches(files, trained.image_shape, settings.batch_size)
+            for images, problems in batches:
+                results.report(problems)
+                if not images:
+                    continue
+                probabilities = classify(np.stack([image.pixels for image in images]))
+                results.add(images, probabilities)
+                for image, row in zip(images, probabilities, strict=True):
+                    digits = [f"{share:.6g}" for share in row]
+                    best = int(row.argmax())
+                    writer.writerow([image.file, trained.classes[best], digits[best], *digits])
         (output_dir / PICTURE).unlink(missing_ok=True)
         if results.shown:
             with warn_if_fails(output_dir / PICTURE):
                 draw_contact_sheet(output_dir / PICTURE, results, trained.classes)
     show_predictions(results, trained, settings, output_dir)
     return 1 if results.unreadable else 0
-
-
-def _csv_row(file: Path, probabilities: NDArray[np.float64], classes: Sequence[str]) -> list[str]:
-    digits = [f"{probability:.6g}" for probability in probabilities]
-    best = int(probabilities.argmax())
-    return [str(file), classes[best], digits[best], *digits]

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from src.inference.predictions import VIEWS, classify
+from src.inference.predictions import classify, views_of
 from tests.fixtures.datasets import random_images
 
 
@@ -27,7 +27,7 @@ def images(count: int) -> np.ndarray:
 
 
 def ask(network: nn.Module, pixels: np.ndarray, views: str = "none") -> np.ndarray:
-    options = {"device": torch.device("cpu"), "views": VIEWS[views], "batch_size": 3}
+    options = {"device": torch.device("cpu"), "tta": views, "batch_size": 3}
     return classify(network, pixels, **options)
 
 
@@ -58,13 +58,14 @@ def test_shifting_moves_the_picture_by_a_pixel_each_way_and_reflects() -> None:
 
 def test_the_four_shifts_are_diagonal_and_each_another() -> None:
     pixels = torch.arange(25, dtype=torch.uint8).reshape(1, 1, 5, 5)
+    views = views_of(pixels, "shift")
     # What stands in the middle afterwards was one row and one column away.
-    middles = [int(view(pixels)[0, 0, 2, 2]) for view in VIEWS["shift"]]
+    middles = [int(view[0, 0, 2, 2]) for view in views]
     assert sorted(middles) == [6, 8, 12, 16, 18]
-    assert all(view(pixels).shape == pixels.shape for view in VIEWS["shift"])
+    assert all(view.shape == pixels.shape for view in views)
 
 
-@pytest.mark.parametrize("views", list(VIEWS))
+@pytest.mark.parametrize("views", ["none", "flip", "shift"])
 def test_the_network_is_in_evaluation_mode_and_needs_no_gradient(views: str) -> None:
     network = nn.Sequential(nn.Flatten(), nn.Dropout(0.9), nn.Linear(48, 2))
     wrapped = _ToFloat(network).train()
@@ -100,7 +101,7 @@ class AppleNetwork(nn.Module):
 @pytest.mark.parametrize("views", ["none", "flip"])
 def test_probabilities_are_taken_on_the_cpu_for_not_every_gpu_has_float64(views: str) -> None:
     images = random_images(5)
-    found = classify(AppleNetwork(), images, device=torch.device("cpu"), views=VIEWS[views])
+    found = classify(AppleNetwork(), images, device=torch.device("cpu"), tta=views)
     assert found.dtype == np.float64
     means = torch.from_numpy(images.mean(axis=(1, 2)))
     np.testing.assert_allclose(found, means.softmax(dim=1).numpy(), rtol=1e-4)

@@ -87,8 +87,8 @@ def test_timm_is_asked_for_by_name_when_missing(monkeypatch):
 @pytest.mark.parametrize(
     ("build", "name", "options", "message"),
     [
-        (build_torchvision, "mobilenet_v3_smal", {}, "did you mean 'mobilenet_v3_small'"),
-        (build_torchvision, "qqq", {}, "^unknown torchvision model 'qqq': accepted: any of the"),
+        (build_torchvision, "mobilenet_v3_smal", {}, "did you mean mobilenet_v3_small"),
+        (build_torchvision, "qqq", {}, "^unknown torchvision model 'qqq' \\(accepted: any of the"),
         (build_torchvision, "fcn_resnet50", {}, "^unknown torchvision model 'fcn_resnet50'"),
         (build_torchvision, "resnet18", {"colour": 1}, "options {'colour': 1}: .*'colour'"),
         (build_torchvision, "resnet18", {"weights": "IMAGENET1K_V7"}, "accepted: IMAGENET1K_V1"),
@@ -96,7 +96,7 @@ def test_timm_is_asked_for_by_name_when_missing(monkeypatch):
             build_timm,
             "resnet10tt",
             {},
-            "^unknown timm model 'resnet10tt': did you mean 'resnet10t'",
+            "^unknown timm model 'resnet10tt'; did you mean resnet10t",
         ),
         (build_timm, "resnet10t", {"colour": 1}, "options {'colour': 1}: .*'colour'"),
         (build_timm, "resnet10t.no_such_tag", {"pretrained": True}, "tag.*needs no download$"),
@@ -116,6 +116,6 @@ def test_weights_that_cannot_be_fetched_are_reported(tmp_path, monkeypatch):
 
 
 def test_a_path_is_no_name_of_weights():
-    message = r"^unknown weights of torchvision's resnet18 '/there/w\.pth': accepted: IMAGENET1K_V1"
+    message = r"^unknown weights of torchvision's resnet18 '/there/w\.pth' \(accepted: IMAGENET1K"
     with pytest.raises(ValueError, match=message):
         build_torchvision("resnet18", weights="/there/w.pth")

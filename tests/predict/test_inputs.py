@@ -56,16 +56,17 @@ def test_no_permission(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Path, "iterdir", closed_folder)
     found = find_images(str(tmp_path))
     assert found.problems == [f"{tmp_path / 'c'} cannot be read: Permission denied"]
-    (batch,) = read_batches(found.files, (8, 4, 1), batch_size=9)
-    assert batch.problems == [f"{tmp_path / 'b.png'} cannot be read: Permission denied"]
-    assert batch.files == [tmp_path / "a.png"]
-    assert [image.shape for image in batch.images] == [(8, 4, 1)]
+    ((images, problems),) = read_batches(found.files, (8, 4, 1), batch_size=9)
+    assert problems == [f"{tmp_path / 'b.png'} cannot be read: Permission denied"]
+    assert [(image.file, image.pixels.shape) for image in images] == [
+        (tmp_path / "a.png", (8, 4, 1))
+    ]
 
 
 def test_a_thumbnail_keeps_proportions_and_colours(tmp_path: Path) -> None:
     write_files(tmp_path, {"a.png": encode(random_images(1)[0].repeat(16, 0).repeat(8, 1))})
-    (batch,) = read_batches([tmp_path / "a.png"], (8, 8, 1), batch_size=1)
-    assert batch.thumbnails[0].shape == (128, 64, 3)
+    (((image,), _),) = read_batches([tmp_path / "a.png"], (8, 8, 1), batch_size=1)
+    assert image.thumbnail.shape == (128, 64, 3)
 
 
 def test_what_is_left_out_of_a_folder_is_listed(tmp_path: Path) -> None:
