@@ -88,7 +88,7 @@ def read_json(path: Path) -> dict[str, Any]:
         return {}
     try:
         content = json.loads(path.read_text())
-    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"{path}: not readable as JSON ({error})") from error
     if not isinstance(content, dict):
         raise ValueError(f"{path}: not a JSON object")
@@ -104,11 +104,7 @@ def table(path: Path) -> Iterator[Any]:
 
 @contextmanager
 def output_folder(chosen: str | None, default: Path) -> Iterator[Path]:
-    """Make the folder of a command's results, the one of ``output=`` if chosen.
-
-    Raises:
-        UserError: the folder, or a file in it, cannot be written.
-    """
+    """Make the folder of a command's results, the one of ``output=`` if chosen."""
     place = Path(chosen).expanduser() if chosen else default
     try:
         place.mkdir(parents=True, exist_ok=True)

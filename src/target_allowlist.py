@@ -39,8 +39,7 @@ def trust_overrides(*groups: Any) -> list[str]:
         str(value)
         for group in groups
         for key, value in _walk(group)
-        if (key == "_target_" and value not in BUILDERS and not str(value).startswith(PACKAGES))
-        or (key == "name" and ":" in str(value))
+        if key in ("_target_", "name") and not _is_safe(key, value, ())
     ]
     names = [name if re.fullmatch(r"[\w.]+", name) else hydra_quoted(name) for name in targets]
     return [f"trust=[{','.join(names)}]"] if names else []
@@ -73,13 +72,13 @@ def _is_safe(key: str, value: Any, trust: Sequence[str]) -> bool:
 
 
 def _is_known_class(target: str) -> bool:
+    if not target.startswith(PACKAGES):
+        return False
     # Imported here: most runs name nothing but BUILDERS and need not wait for torch.
     from hydra.utils import get_class
     from torch.nn import Module
     from torch.optim import Optimizer
 
-    if not target.startswith(PACKAGES):
-        return False
     try:
         found = get_class(target)
     except Exception:

@@ -224,12 +224,13 @@ _KINDS = [
 
 @dataclass(config=STRICT, kw_only=True)
 class RunChoice:
-    """The run and checkpoint of a command that works on a trained network."""
+    """Settings of a command that works on a trained network: run, checkpoint, output."""
 
     run: str | None
     ckpt: str | None
     checkpoint: Literal["best", "last"]
     trust: list[str]
+    output: str | None
 
 
 @dataclass(config=STRICT, kw_only=True)
@@ -246,7 +247,6 @@ class EvaluateConfig(InferenceConfig):
     """Settings of ``python -m src.evaluate``."""
 
     against: str | None
-    output: str | None
     tta: Literal["none", "flip", "shift"]
 
 
@@ -255,7 +255,6 @@ class PredictConfig(InferenceConfig):
     """Settings of ``python -m src.predict``."""
 
     input: str | None
-    output: str | None
     top: Annotated[Int, Ge(1)]
 
 
@@ -264,7 +263,6 @@ class ExportConfig(RunChoice):
     """Settings of ``python -m src.export``."""
 
     format: Literal["onnx", "torch_export", "safetensors"]
-    output: str | None
 
 
 def _as_list(value: Any) -> list[Any]:

@@ -7,7 +7,7 @@ import numpy as np
 from scipy.stats import binomtest
 
 from src.config.run_key import flat_settings
-from src.config.schema import EvaluateConfig, TrainConfig
+from src.config.schema import EvaluateConfig
 from src.data.image_data import ImageSet
 from src.errors import UserError
 from src.files import table, write_json
@@ -65,11 +65,14 @@ def write_comparison(
 ) -> dict[str, Any]:
     """Write the differences of two runs; returns the contents of ``comparison.json``."""
     first, second = predictions
+    ours, theirs = flat_settings(trained.config), flat_settings(other.config)
+    keys = sorted(ours.keys() | theirs.keys())
+    settings = {key: (ours.get(key), theirs.get(key)) for key in keys}
     comparison = {
         "run": str(trained.directory.path),
         "against": str(other.directory.path),
         **compare(first, second),
-        "settings": _differing_settings(trained.config, other.config),
+        "settings": {key: pair for key, pair in settings.items() if pair[0] != pair[1]},
     }
     write_json(output_dir / COMPARISON, comparison)
     columns = first.labels, first.classes, second.classes
@@ -79,11 +82,3 @@ def write_comparison(
             names = [trained.classes[column[index]] for column in columns]
             writer.writerow([index, images.names[index], *names])
     return comparison
-
-
-def _differing_settings(
-    config: TrainConfig, other_config: TrainConfig
-) -> dict[str, tuple[Any, Any]]:
-    ours, theirs = flat_settings(config), flat_settings(other_config)
-    keys = sorted(ours.keys() | theirs.keys())
-    return {key: pair for key in keys if (pair := (ours.get(key), theirs.get(key)))[0] != pair[1]}

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from rich.table import Table
+from rich.table import Column, Table
 
 from src.console import plain_console
 from src.inference.load_run import TrainedRun
@@ -34,10 +34,7 @@ def show_evaluation(metrics: dict[str, Any], trained: TrainedRun, output_dir: Pa
 
 
 def _right_aligned(first: str, *others: str) -> Table:
-    table = Table(first)
-    for name in others:
-        table.add_column(name, justify="right")
-    return table
+    return Table(first, *(Column(name, justify="right") for name in others))
 
 
 def _row(metrics: dict[str, Any]) -> list[str]:
@@ -61,9 +58,8 @@ def show_comparison(comparison: dict[str, Any], disagreements: Path) -> None:
 
     ``comparison`` has the contents of ``comparison.json``.
     """
-    table = Table(title="against the other run", title_justify="left")
-    for name in ("", "run", "against"):
-        table.add_column(name, overflow="fold")
+    columns = [Column(name, overflow="fold") for name in ("", "run", "against")]
+    table = Table(*columns, title="against the other run", title_justify="left")
     for key, (mine, other) in comparison["settings"].items():
         table.add_row(key, str(mine), str(other))
     table.add_row("accuracy", f"{comparison['acc']:.2%}", f"{comparison['against_acc']:.2%}")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from src.evaluate.metrics import BINS
+from src.evaluate.metrics import BINS, confusion
 from src.inference.predictions import Predictions
 from src.plotting.figure import image_grid, new_figure
 from src.text import shorten
@@ -14,25 +14,18 @@ from src.text import shorten
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-
-MAX_LABELLED_CLASSES = 25
-"""Classes up to which a confusion matrix has numbers and names."""
-
+MAX_LABELLED_CLASSES = 25  # up to which a confusion matrix has numbers and names
 MAX_MISTAKES = 24
-MAX_LETTERS = 16
-"""Letters of a name that fit below a tile and beside a matrix."""
+MAX_LETTERS = 16  # of a name, to fit below a tile and beside a matrix
 
 
-def accuracy_title(predictions: Predictions) -> str:
-    """Title of a figure: accuracy and number of images."""
+def _title(predictions: Predictions) -> str:
     return f"accuracy {predictions.correct.mean():.2%} on {len(predictions.labels):,} images"
 
 
-def confusion_figure(matrix: NDArray[np.int64], classes: Sequence[str], title: str) -> "Figure":
-    """Draw how the images of each class (rows) were classified, as shares of the row.
-
-    ``matrix`` are the counts (K, K) of :func:`src.evaluate.metrics.confusion`.
-    """
+def confusion_figure(predictions: Predictions, classes: Sequence[str]) -> "Figure":
+    """Draw how the images of each class (rows) were classified, as shares of the row."""
+    matrix = confusion(predictions, len(classes))
     shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
     side = 1.6 + 0.55 * min(len(classes), MAX_LABELLED_CLASSES)
     figure = new_figure(side + 1.8, side, layout="constrained")
@@ -49,13 +42,12 @@ def confusion_figure(matrix: NDArray[np.int64], classes: Sequence[str], title: s
             if count:
                 color = "white" if shares[row, column] > 0.5 else "black"
                 axes.text(column, row, f"{count}", color=color, fontsize=8, **centered)
-    axes.set_xlabel("predicted")
-    axes.set_ylabel("true")
-    axes.set_title(title, fontsize="medium")
+    axes.set(xlabel="predicted", ylabel="true")
+    axes.set_title(_title(predictions), fontsize="medium")
     return figure
 
 
-def calibration_figure(predictions: Predictions, title: str) -> "Figure":
+def calibration_figure(predictions: Predictions) -> "Figure":
     """Draw a reliability diagram: accuracy and number of images by confidence."""
     edges = np.linspace(0, 1, BINS + 1)
     bins = np.clip(np.digitize(predictions.confidence, edges, right=True) - 1, 0, BINS - 1)
@@ -68,14 +60,11 @@ def calibration_figure(predictions: Predictions, title: str) -> "Figure":
     above.plot([0, 1], [0, 1], color="0.6", linestyle="--", label="perfect")
     accuracy = right[filled] / counts[filled]
     above.bar(centers[filled], accuracy, 1 / BINS, edgecolor="white", label="found")
-    above.set_ylabel("accuracy")
-    above.set_ylim(0, 1)
+    above.set(ylabel="accuracy", ylim=(0, 1))
     above.legend(frameon=False)
-    above.set_title(title, fontsize="medium")
+    above.set_title(_title(predictions), fontsize="medium")
     below.bar(centers, counts, 1 / BINS, color="0.7", edgecolor="white")
-    below.set_xlabel("confidence")
-    below.set_ylabel("images")
-    below.set_xlim(0, 1)
+    below.set(xlabel="confidence", ylabel="images", xlim=(0, 1))
     for axes in (above, below):
         axes.spines[["top", "right"]].set_visible(False)
     return figure
@@ -92,10 +81,9 @@ def worst_mistakes(
     worst = wrong[np.argsort(-predictions.confidence[wrong], kind="stable")][:MAX_MISTAKES]
     if not len(worst):
         return image_grid(np.full_like(images[:1], 255), ["no mistake"])
-    texts = [
-        f"{shorten(classes[predictions.classes[index]], MAX_LETTERS - 5)} "
-        f"{predictions.confidence[index]:.0%}\n"
-        f"is {shorten(classes[predictions.labels[index]], MAX_LETTERS - 3)}"
-        for index in worst
-    ]
+    texts = []
+    for index in worst:
+        guess = shorten(classes[predictions.classes[index]], MAX_LETTERS - 5)
+        truth = shorten(classes[predictions.labels[index]], MAX_LETTERS - 3)
+        texts.append(f"{guess} {predictions.confidence[index]:.0%}\nis {truth}")
     return image_grid(np.asarray(images[worst]), texts)

@@ -14,9 +14,9 @@ from src.config.schema import DataConfig, EvaluateConfig
 from src.data.load import open_images
 from src.errors import UserError, as_user_errors
 from src.evaluate.compare import COMPARISON, DISAGREEMENTS, load_other_run, write_comparison
-from src.evaluate.metrics import confusion, measure
+from src.evaluate.metrics import measure
 from src.evaluate.output import show_comparison, show_evaluation
-from src.evaluate.plots import accuracy_title, calibration_figure, confusion_figure, worst_mistakes
+from src.evaluate.plots import calibration_figure, confusion_figure, worst_mistakes
 from src.files import output_folder, table, write_json
 from src.inference.load_run import TrainedRun, load_chosen_run, override_data
 from src.inference.predictions import Predictions, classifier_of
@@ -56,7 +56,13 @@ def run(settings: EvaluateConfig, changes: list[Override]) -> int:
             (output_dir / name).unlink(missing_ok=True)
         write_json(output_dir / METRICS, metrics)
         _write_predictions(output_dir / TABLE, predictions, images.names, trained.classes)
-        _draw(output_dir, predictions, images, trained)
+        with warn_if_fails(output_dir / MATRIX):
+            write_figure(output_dir / MATRIX, confusion_figure(predictions, trained.classes))
+        with warn_if_fails(output_dir / CALIBRATION):
+            write_figure(output_dir / CALIBRATION, calibration_figure(predictions))
+        with warn_if_fails(output_dir / WORST):
+            mistakes = worst_mistakes(predictions, images.images, trained.classes)
+            write_picture(output_dir / WORST, mistakes)
         if other and other_predictions:
             both = predictions, other_predictions
             comparison = write_comparison(trained, other, images, both, output_dir)
@@ -67,28 +73,22 @@ def run(settings: EvaluateConfig, changes: list[Override]) -> int:
 
 
 def _folder_name(trained: TrainedRun, changes: list[Override]) -> str:
-    """Name of the output folder: ``evaluation`` for the best weights and the run's own images.
+    """``evaluation`` for the best weights and the run's own images; others are named after it.
 
-    Otherwise it names the checkpoint and the data settings, with a digest of these, because two
-    folders of images may have the same last name.
+    A digest of the data settings tells folders of images with the same last name apart.
     """
     words = ["evaluation"]
     if trained.checkpoint.resolve() != trained.directory.best.resolve():
         words.append(trained.checkpoint.stem)
     if changes:
-        words += [Path(str(item.value())).name for item in changes]
-        settings = "\n".join(sorted(map(_normalized, changes)))
+        values = {str(item.key_or_group): str(item.value()) for item in changes}
+        words += [Path(value).name for value in values.values()]
+        if "data.root" in values:
+            values["data.root"] = str(_absolute(values["data.root"]))
+        settings = "\n".join(sorted(f"{key}={value}" for key, value in values.items()))
         words.append(hashlib.sha256(settings.encode()).hexdigest()[:8])
     names = [re.sub(r"[^\w.-]", "_", word)[:40] for word in words]
     return "-".join(filter(None, names))
-
-
-def _normalized(change: Override) -> str:
-    """``key=value``, with data.root as an absolute path."""
-    key, value = str(change.key_or_group), str(change.value())
-    if key == "data.root":
-        value = str(Path(value).expanduser().resolve())
-    return f"{key}={value}"
 
 
 def _select_images(trained: TrainedRun, config: DataConfig, data: ImageData) -> ImageSet:
@@ -97,7 +97,7 @@ def _select_images(trained: TrainedRun, config: DataConfig, data: ImageData) -> 
     These are the test images; of other data than the run's without a test set, all images.
     """
     own = trained.config.data
-    other_data = (config.name, _absolute_root(config)) != (own.name, _absolute_root(own))
+    other_data = (config.name, _absolute(config.root)) != (own.name, _absolute(own.root))
     images = data.test
     if data.test_held_out and other_data:
         images = data.whole
@@ -121,8 +121,8 @@ def _select_images(trained: TrainedRun, config: DataConfig, data: ImageData) -> 
     return ImageSet(images.images, labels, images.names)
 
 
-def _absolute_root(config: DataConfig) -> Path | None:
-    return None if config.root is None else Path(config.root).expanduser().resolve()
+def _absolute(root: str | None) -> Path | None:
+    return Path(root).expanduser().resolve() if root else None
 
 
 def _all_metrics(
@@ -148,17 +148,3 @@ def _write_predictions(
         for index, (name, label, guess) in enumerate(rows):
             shares = [f"{share:.6g}" for share in predictions.probabilities[index]]
             writer.writerow([index, name, classes[label], classes[guess], *shares])
-
-
-def _draw(
-    output_dir: Path, predictions: Predictions, images: ImageSet, trained: TrainedRun
-) -> None:
-    title = accuracy_title(predictions)
-    with warn_if_fails(output_dir / MATRIX):
-        matrix = confusion(predictions, len(trained.classes))
-        write_figure(output_dir / MATRIX, confusion_figure(matrix, trained.classes, title))
-    with warn_if_fails(output_dir / CALIBRATION):
-        write_figure(output_dir / CALIBRATION, calibration_figure(predictions, title))
-    with warn_if_fails(output_dir / WORST):
-        worst = worst_mistakes(predictions, images.images, trained.classes)
-        write_picture(output_dir / WORST, worst)

@@ -12,21 +12,18 @@ from torch import Tensor, nn
 from src.console import without_logs
 
 INPUT, OUTPUT = "images", "logits"
+ANY_BATCH = ({0: torch.export.Dim("batch")},)
+"""Dynamic shapes of the input: any number of images."""
 
 Metadata = Mapping[str, object]
 
 
 def write(format: str, network: nn.Module, example: Tensor, metadata: Metadata, path: Path) -> None:
-    """Write a network, including its normalisation, without the exporters' warnings and log lines.
+    """Write a network in evaluation mode on the CPU, without the exporters' warnings and logs.
 
-    Args:
-        network: in evaluation mode, on the CPU.
-        example: images (N, C, H, W), float32 in 0..255; the file takes any N, but this size.
-        metadata: JSON values, stored in the file.
-
-    Raises:
-        ImportError: a package of the format is not installed.
-        OSError: the file cannot be written.
+    ``example`` are images (N, C, H, W), float32 in 0..255; the file takes any N, but this size.
+    ``metadata`` are JSON values, stored in the file. Raises ImportError where a package of the
+    format is not installed.
     """
     with without_logs(up_to=logging.WARNING), warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -34,28 +31,22 @@ def write(format: str, network: nn.Module, example: Tensor, metadata: Metadata, 
 
 
 def _onnx(network: nn.Module, example: Tensor, metadata: Metadata, path: Path) -> None:
-    import onnx
-
-    torch.onnx.export(
+    program = torch.onnx.export(
         network,
         (example,),
-        path,
         input_names=[INPUT],
         output_names=[OUTPUT],
-        dynamic_shapes=({0: torch.export.Dim("batch")},),
-        external_data=False,
+        dynamic_shapes=ANY_BATCH,
         dynamo=True,
         verbose=False,
     )
-    model = onnx.load(path)
-    onnx.helper.set_model_props(model, _texts(metadata))
-    onnx.save(model, path)
+    assert program is not None
+    program.model.metadata_props.update(_texts(metadata))
+    program.save(path, external_data=False)
 
 
 def _torch_export(network: nn.Module, example: Tensor, metadata: Metadata, path: Path) -> None:
-    program = torch.export.export(
-        network, (example,), dynamic_shapes=({0: torch.export.Dim("batch")},)
-    )
+    program = torch.export.export(network, (example,), dynamic_shapes=ANY_BATCH)
     torch.export.save(program, path, extra_files={"metadata.json": json.dumps(dict(metadata))})
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 from hydra.core.override_parser.types import Override
-from rich.table import Table
+from rich.table import Column, Table
 
 from src.config.schema import ExportConfig
 from src.console import plain_console
@@ -73,15 +73,16 @@ def _write_and_compare(format: str, trained: TrainedRun, path: Path) -> None:
         except OpenCVError as error:
             log.warning("%s cannot compute the exported file: %s", name, one_line(error))
     _show_table(engines, differences, images)
-    wrong = "computes something else from the exported file than the network does"
     for name, difference in differences.items():
-        if name == OPENCV and not difference <= TOLERANCE:
-            log.warning("%s %s (%.1e of the largest logit)", name, wrong, difference)
-        elif not difference <= TOLERANCE:
-            raise RunFailed(
-                f"{name} {wrong} (more than {TOLERANCE:g} of the largest logit); the file is not "
-                "kept"
-            )
+        if difference <= TOLERANCE:
+            continue
+        message = (
+            f"{name} computes something else from the exported file than the network does: "
+            f"a difference of {difference:.1e} of the largest logit"
+        )
+        if name != OPENCV:
+            raise RunFailed(f"{message}, more than {TOLERANCE:g}; the file is not kept")
+        log.warning(message)
 
 
 def _output_path(settings: ExportConfig, trained: TrainedRun) -> Path:
@@ -111,10 +112,8 @@ def _metadata(trained: TrainedRun) -> dict[str, Any]:
 
 
 def _show_table(engines: dict[str, Engine], differences: dict[str, float], images: Images) -> None:
-    table = Table("computed by")
-    table.add_column("difference", justify="right")
-    for size in BATCHES:
-        table.add_column(f"ms/image, {size} at a time", justify="right")
+    figures = ["difference", *(f"ms/image, {size} at a time" for size in BATCHES)]
+    table = Table("computed by", *(Column(name, justify="right") for name in figures))
     for name, engine in engines.items():
         difference = f"{differences[name]:.1e}" if name in differences else ""
         times = [f"{milliseconds_per_image(engine, images[:size]):.2f}" for size in BATCHES]

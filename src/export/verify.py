@@ -70,8 +70,7 @@ ENGINES: dict[str, dict[str, Callable[[Path, nn.Module], Engine]]] = {
 }
 """By format and program: loads a file, given the network that was exported."""
 
-TOLERANCE = 1e-4
-"""Accepted difference relative to the largest logit, in float32."""
+TOLERANCE = 1e-4  # of the largest logit, in float32
 
 BATCHES = (1, 2, 7)
 REPEATS = 7

@@ -50,22 +50,15 @@ class _RunFacts:
 
 @dataclass(frozen=True)
 class TrainedRun:
-    """A trained network and the run that trained it.
-
-    Attributes:
-        network: images (N, C, H, W) in 0..255 to logits (N, classes); includes the normalisation.
-        classes: name of each label.
-        image_shape: height, width and channels of the training images.
-        precision: precision of the training, one of Lightning's names.
-    """
+    """A trained network and the run that trained it."""
 
     directory: RunDirectory
     checkpoint: Path
     config: TrainConfig
-    network: nn.Module
-    classes: tuple[str, ...]
-    image_shape: tuple[int, int, int]
-    precision: str
+    network: nn.Module  # images (N, C, H, W) in 0..255 to logits (N, classes); normalizes them
+    classes: tuple[str, ...]  # name of each label
+    image_shape: tuple[int, int, int]  # height, width, channels of the training images
+    precision: str  # of the training, one of Lightning's names
 
 
 def load_run(run: str | Path, which: str = "best", *, trust: Sequence[str] = ()) -> TrainedRun:

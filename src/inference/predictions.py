@@ -22,15 +22,10 @@ Classifier = Callable[[NDArray[np.uint8]], NDArray[np.float64]]
 
 @dataclass(frozen=True)
 class Predictions:
-    """Predictions for N images.
+    """Predictions for N images."""
 
-    Attributes:
-        probabilities: float64 (N, classes), rows adding up to 1.
-        labels: int64 (N,), the true classes.
-    """
-
-    probabilities: NDArray[np.float64]
-    labels: NDArray[np.int64]
+    probabilities: NDArray[np.float64]  # (N, classes), rows adding up to 1
+    labels: NDArray[np.int64]  # (N,), the true classes
 
     @property
     def classes(self) -> NDArray[np.int64]:
@@ -80,12 +75,10 @@ def classify(
     tta: str = "none",
     batch_size: int = 512,
 ) -> NDArray[np.float64]:
-    """Probability of each class, float64 (N, classes), by a network in evaluation mode.
+    """Probability of each class, float64 (N, classes), for images, uint8 (N, H, W, C).
 
-    Args:
-        network: maps images (N, C, H, W) in 0..255 to logits (N, classes).
-        images: uint8 (N, H, W, C).
-        autocast: dtype of autocast; None computes in the dtype of the weights.
+    ``network`` maps images (N, C, H, W) in 0..255 to logits (N, classes), in the dtype of its
+    weights where ``autocast`` is None.
     """
     network.eval()
     batches = []

@@ -25,10 +25,8 @@ log = logging.getLogger(__name__)
 
 DPI = 110
 
-COLUMNS = 8
-"""Images in a row."""
-MIN_TILE_WIDTH = 96
-"""In pixels; smaller images are magnified by a whole number."""
+COLUMNS = 8  # images in a row
+MIN_TILE_WIDTH = 96  # pixels; smaller images are magnified by a whole number
 LINE_HEIGHT = 14  # pixels
 SEAM = 4  # pixels between images
 GRID_DPI = 100

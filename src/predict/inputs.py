@@ -31,56 +31,44 @@ _WORKERS = min(4, os.cpu_count() or 1)  # also the number of full-size images in
 
 @dataclass
 class InputFiles:
-    """Files at an input.
-
-    Attributes:
-        files: paths in natural order, each once; they may still turn out not to be images.
-        others: visible files in a folder without the suffix of an image.
-        problems: a line for each folder that cannot be read.
-    """
+    """Files at an input."""
 
     files: list[Path] = field(default_factory=list)
-    others: list[Path] = field(default_factory=list)
-    problems: list[str] = field(default_factory=list)
+    others: list[Path] = field(default_factory=list)  # in a folder, without the suffix of an image
+    problems: list[str] = field(default_factory=list)  # a line for each unreadable folder
 
 
 @dataclass
 class InputImage:
-    """A readable image of an input.
-
-    Attributes:
-        pixels: uint8 (H, W, C), the network's input.
-        thumbnail: uint8 (h, w, 1 or 3), in the file's own proportions and colors.
-    """
+    """A readable image of an input."""
 
     file: Path
-    pixels: Image
-    thumbnail: Image
+    pixels: Image  # (H, W, C), the network's input
+    thumbnail: Image  # (h, w, 1 or 3), in the file's own proportions and colors
 
 
 def find_images(source: str) -> InputFiles:
     """List the images at ``source``, in natural order: 2.png before 10.png.
 
-    A file is taken whatever its name, and so is a broken link, which is reported on reading. Of a
-    folder and its subfolders, the visible files with the suffix of an image are taken. A path that
-    does not exist is a pattern (``*``, ``?``, ``[…]``, ``**`` for nested folders), whose matches
-    are taken in the same way, files by their suffix.
-
-    Raises:
-        ValueError: no image is there.
-        OSError: the path cannot be accessed.
+    A file or a broken link is taken whatever its name; of a folder and its subfolders, the visible
+    files with the suffix of an image. A path that does not exist is a pattern (``*``, ``?``,
+    ``[…]``, ``**`` for nested folders) of folders and files, both as in a folder.
     """
     path = Path(source).expanduser()
     found = InputFiles()
     suffixes = " ".join(IMAGE_SUFFIXES)
     if path.is_dir():
-        _add_folder(path, path.resolve().parents, found)
+        _add(path, path.resolve().parents, found)
         skipped = not_read(map(str, found.others))
         reason = f"no images in this folder ({suffixes}){skipped and f'; {skipped}'}"
     elif os.path.lexists(path):
         found.files.append(path)
     else:
-        _add_matches(path, found)
+        # The pattern starts below the last existing folder, whose name may contain brackets.
+        root = next(parent for parent in path.parents if parent.is_dir())
+        for match in root.glob(str(path.relative_to(root))):
+            if not any(map(is_hidden, match.relative_to(root).parts)):
+                _add(match, match.resolve().parents, found)
         found.others.clear()
         reason = f"no such file or folder, and a pattern of no images ({suffixes})"
     if not found.files and not found.problems:
@@ -89,37 +77,20 @@ def find_images(source: str) -> InputFiles:
     return found
 
 
-def _add_matches(pattern: Path, found: InputFiles) -> None:
-    # The pattern starts below the last existing folder, whose name may contain brackets.
-    root = next(parent for parent in pattern.parents if parent.is_dir())
-    for path in root.glob(str(pattern.relative_to(root))):
-        if any(map(is_hidden, path.relative_to(root).parts)):
-            continue
-        if path.is_dir():
-            _add_folder(path, path.resolve().parents, found)
-        elif is_image(path.name):
-            found.files.append(path)
-
-
-def _add_folder(folder: Path, above: Sequence[Path], found: InputFiles) -> None:
-    """Add the visible files of a folder and its subfolders; ``above`` are its real parents."""
-    real = folder.resolve()
+def _add(path: Path, above: Sequence[Path], found: InputFiles) -> None:
+    """Add a file, or those in a folder and its subfolders; ``above`` are the real parents."""
+    if not path.is_dir():
+        (found.files if is_image(path.name) else found.others).append(path)
+        return
+    real = path.resolve()
     if real in above:  # a link to one of its parents
         return
     try:
-        paths = list(folder.iterdir())
+        for item in path.iterdir():
+            if not is_hidden(item.name) and not is_system_folder(item.name):
+                _add(item, (*above, real), found)
     except OSError as error:
-        found.problems.append(f"{printable(folder)} cannot be read: {error.strerror}")
-        return
-    for path in paths:
-        if is_hidden(path.name) or is_system_folder(path.name):
-            continue
-        if path.is_dir():
-            _add_folder(path, (*above, real), found)
-        elif is_image(path.name):
-            found.files.append(path)
-        else:
-            found.others.append(path)
+        found.problems.append(f"{printable(path)} cannot be read: {error.strerror}")
 
 
 def _natural_order(path: Path) -> list[list[str | int]]:

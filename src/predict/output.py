@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from rich.table import Table
+from rich.table import Column, Table
 
 from src.config.schema import PredictConfig
 from src.console import plain_console
@@ -24,17 +24,11 @@ MAX_LETTERS = 22
 
 @dataclass
 class Results:
-    """Predictions for the first images, which are shown, and totals.
-
-    Attributes:
-        shown: the first images, each with its probabilities, float64 (classes,).
-        count: number of all classified images.
-        unreadable: number of unreadable files and folders.
-    """
+    """The first images with their probabilities, (classes,), which are shown; and totals."""
 
     shown: list[tuple[InputImage, NDArray[np.float64]]] = field(default_factory=list)
-    count: int = 0
-    unreadable: int = 0
+    count: int = 0  # classified images
+    unreadable: int = 0  # files and folders
 
     def add(self, images: list[InputImage], probabilities: NDArray[np.float64]) -> None:
         """Count the images of a batch, and keep them while there is room."""
@@ -74,10 +68,8 @@ def _table(results: Results, classes: tuple[str, ...], settings: PredictConfig) 
     top = Path(str(settings.input)).expanduser()
     if not top.is_dir():
         top = Path(os.path.commonpath([image.file.parent for image, _ in results.shown]))
-    table = Table()
-    table.add_column("file", overflow="fold")
-    for name in ("prediction", "probability", "next best"):
-        table.add_column(name, justify="right" if name == "probability" else "left")
+    probability = Column("probability", justify="right")
+    table = Table(Column("file", overflow="fold"), "prediction", probability, "next best")
     for image, row in results.shown:
         # Of equally probable classes the lower label comes first.
         best, *others = np.argsort(-row, kind="stable")[: settings.top].tolist()
@@ -93,16 +85,14 @@ def draw_contact_sheet(path: Path, results: Results, classes: tuple[str, ...]) -
     columns = min(COLUMNS, max(2, math.ceil(math.sqrt(count))))
     rows = -(-count // columns)
     figure = new_figure(1.5 * columns, 1.85 * rows + 0.3, layout="constrained")
-    panels = figure.subplots(rows, columns, squeeze=False).ravel()
-    for panel in panels:
-        panel.set_axis_off()
+    bare = {"frame_on": False, "xticks": [], "yticks": []}
+    panels = figure.subplots(rows, columns, squeeze=False, subplot_kw=bare).ravel()
     for panel, (image, row) in zip(panels, results.shown, strict=False):
         panel.imshow(image.thumbnail, cmap="gray", vmin=0, vmax=255)
         predicted = shorten(classes[row.argmax()], MAX_LETTERS - 5, keep_end=True)
         panel.set_title(f"{predicted} {row.max():.0%}", fontsize=8)
         name = shorten(image.file.name, MAX_LETTERS, keep_end=True)
-        place = {"transform": panel.transAxes, "ha": "center", "va": "top"}
-        panel.text(0.5, -0.03, name, fontsize=6, color="0.4", **place)
+        panel.set_xlabel(name, fontsize=6, color="0.4")
     if results.count > count:
         figure.suptitle(f"the first {count} of {results.count:,} images", fontsize=9)
     write_figure(path, figure)

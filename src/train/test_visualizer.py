@@ -10,8 +10,7 @@ from torch.nn import functional as F
 from torchmetrics.utilities.distributed import gather_all_tensors
 
 from src.data.module import ImageDataModule
-from src.evaluate.metrics import confusion
-from src.evaluate.plots import accuracy_title, confusion_figure, worst_mistakes
+from src.evaluate.plots import confusion_figure, worst_mistakes
 from src.inference.predictions import Predictions
 from src.plotting.figure import as_pixels, warn_if_fails
 
@@ -55,11 +54,8 @@ def _draw(trainer: L.Trainer, data: ImageDataModule, parts: list[Tensor]) -> Non
     order = indices.argsort()
     labels, logits = labels[order], logits[order]
     predictions = Predictions(F.softmax(logits.double(), dim=1).numpy(), labels.numpy())
-    matrix = confusion(predictions, len(data.classes))
     pictures = {
-        "test/confusion": as_pixels(
-            confusion_figure(matrix, data.classes, accuracy_title(predictions))
-        ),
+        "test/confusion": as_pixels(confusion_figure(predictions, data.classes)),
         "test/worst_mistakes": worst_mistakes(predictions, data.test_set.images, data.classes),
     }
     for logger in trainer.loggers:
