@@ -3,16 +3,14 @@
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import Any
 
 from src.config.overrides import hydra_quoted
+from src.config.validate import BACKBONES_BY_NAME, BUILD_MODEL
 from src.errors import UserError
 
-BUILDERS = (
-    "src.models.build_model",
-    "src.models.build_torchvision",
-    "src.models.build_timm",
-)
+BUILDERS = (BUILD_MODEL, *BACKBONES_BY_NAME)
 """Targets that the files in ``conf/`` name."""
 
 PACKAGES = ("torch.nn.", "torchvision.models.", "timm.", "torch.optim.")
@@ -75,12 +73,12 @@ def _is_known_class(target: str) -> bool:
     if not target.startswith(PACKAGES):
         return False
     # Imported here: most runs name nothing but BUILDERS and need not wait for torch.
-    from hydra.utils import get_class
     from torch.nn import Module
     from torch.optim import Optimizer
 
     try:
-        found = get_class(target)
+        found = resolve_name(target)
+        known = issubclass(found, (Module, Optimizer))
     except Exception:
         return False
-    return issubclass(found, (Module, Optimizer)) and f"{found.__module__}.".startswith(PACKAGES)
+    return known and f"{found.__module__}.".startswith(PACKAGES)

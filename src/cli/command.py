@@ -36,18 +36,14 @@ def _run_command(name: str) -> int:
     if asks_for_hydra_page(arguments):
         run_hydra(name, arguments)
         return 0
-    for option in ("config_name", "config_dir", "config_path"):
-        if getattr(arguments, option) is not None:
-            flag = f"--{option.replace('_', '-')}"
-            raise ConfigError(f"{flag}: src.{name} has one configuration; leave it out")
+    for option in ("config-name", "config-dir", "config-path"):
+        if getattr(arguments, option.replace("-", "_")) is not None:
+            raise ConfigError(f"--{option}: src.{name} has one configuration; leave it out")
     if arguments.multirun:
         raise ConfigError(f"-m: src.{name} cannot be swept; leave it out, start it once a value")
-    changes, own = [], []
-    for item in parse([_quote_path(word) for word in arguments.overrides]):
-        if str(item.key_or_group).partition(".")[0] == "data":
-            changes.append(item)
-        else:
-            own.append(str(item.input_line))
+    overrides = parse([_quote_path(word) for word in arguments.overrides])
+    changes = [item for item in overrides if str(item.key_or_group).partition(".")[0] == "data"]
+    own = [str(item.input_line) for item in overrides if item not in changes]
     with config_folders():
         cfg = composed(name, own)
     if arguments.cfg:

@@ -17,8 +17,6 @@ from src.inference.predictions import Predictions
 BINS = 15
 """Confidence bins of the calibration error, as in Guo et al. 2017 (arXiv:1706.04599)."""
 
-_SMALLEST = np.finfo(np.float64).tiny
-
 
 def measure(predictions: Predictions, classes: Sequence[str]) -> dict[str, Any]:
     """All metrics of a set of predictions, as in ``metrics.json``.
@@ -44,7 +42,7 @@ def measure(predictions: Predictions, classes: Sequence[str]) -> dict[str, Any]:
         "acc": right / count,
         "acc_interval": [float(low), float(high)],
         "top5_acc": float((rank <= 5).mean()) if len(classes) > 5 else None,
-        "loss": float(-np.log(np.maximum(own, _SMALLEST)).mean()),
+        "loss": float(-np.log(own.clip(np.finfo(own.dtype).tiny)).mean()),
         "calibration_error": float(error),
         "classes": {name: _metrics_of_class(matrix, label) for label, name in enumerate(classes)},
         "confusion": matrix.tolist(),

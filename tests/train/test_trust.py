@@ -8,6 +8,7 @@ import pytest
 import timm
 import torch
 
+from src.target_allowlist import trust_overrides
 from tests.fixtures.change import change
 from tests.fixtures.cli import TINY, Cli
 
@@ -68,6 +69,12 @@ def test_a_class_that_is_trusted_is_built(
     assert refused.code == 2 and f"trust=[{target}]" in refused.err
     done = evaluate_cli(f"run={place}", f"trust=[{target}]")
     assert done.code == 0, done.err
+
+
+def test_a_function_is_trusted_by_name_where_a_class_of_its_package_needs_none() -> None:
+    function = {"_target_": "torchvision.models.resnet18"}
+    known = {"_target_": "torch.nn.Linear"}
+    assert trust_overrides(function, known) == ["trust=[torchvision.models.resnet18]"]
 
 
 class Evil:
