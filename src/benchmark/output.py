@@ -7,7 +7,7 @@ from rich.table import Table
 from src.benchmark.profile import StepProfile
 from src.benchmark.race import Contender, Samples
 from src.console import plain_console
-from src.plotting.figure import new_figure, write_figure
+from src.plotting import new_figure, write_figure
 
 DESCRIPTIONS = {
     "ours": "python -m src.train",

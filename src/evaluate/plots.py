@@ -1,14 +1,14 @@
 """Figures of predictions: confusion matrix, calibration, worst mistakes."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from src.evaluate.metrics import BINS, confusion
 from src.inference.predictions import Predictions
-from src.plotting.figure import image_grid, new_figure
+from src.plotting import image_grid, new_figure
 from src.text import shorten
 
 if TYPE_CHECKING:
@@ -37,11 +37,10 @@ def confusion_figure(predictions: Predictions, classes: Sequence[str]) -> "Figur
         names = [shorten(name, MAX_LETTERS, keep_end=True) for name in classes]
         axes.set_xticks(range(len(classes)), names, rotation=45, ha="right")
         axes.set_yticks(range(len(classes)), names)
-        centered: Any = {"ha": "center", "va": "center"}
         for (row, column), count in np.ndenumerate(matrix):
             if count:
                 color = "white" if shares[row, column] > 0.5 else "black"
-                axes.text(column, row, f"{count}", color=color, fontsize=8, **centered)
+                axes.text(column, row, f"{count}", color=color, size=8, ha="center", va="center")
     axes.set(xlabel="predicted", ylabel="true")
     axes.set_title(_title(predictions), fontsize="medium")
     return figure

@@ -20,7 +20,7 @@ from src.evaluate.plots import calibration_figure, confusion_figure, worst_mista
 from src.files import output_folder, table, write_json
 from src.inference.load_run import TrainedRun, load_chosen_run, override_data
 from src.inference.predictions import Predictions, classifier_of
-from src.plotting.figure import warn_if_fails, write_figure, write_picture
+from src.plotting import warn_if_fails, write_figure, write_picture
 from src.runs.record import command_line
 from src.text import printable
 

@@ -13,7 +13,7 @@ from rich.table import Column, Table
 from src.config.schema import PredictConfig
 from src.console import plain_console
 from src.inference.load_run import TrainedRun
-from src.plotting.figure import COLUMNS, new_figure, write_figure
+from src.plotting import COLUMNS, new_figure, write_figure
 from src.predict.inputs import InputImage
 from src.text import printable, shorten
 

@@ -11,7 +11,7 @@ from src.errors import ConfigError, as_user_errors
 from src.files import output_folder, table
 from src.inference.load_run import load_chosen_run
 from src.inference.predictions import classifier_of
-from src.plotting.figure import warn_if_fails
+from src.plotting import warn_if_fails
 from src.predict.inputs import find_images, read_batches
 from src.predict.output import Results, draw_contact_sheet, show_predictions
 

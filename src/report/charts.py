@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from src.errors import UserError
-from src.plotting.figure import as_pixels, as_png, new_figure
+from src.plotting import as_pixels, as_png, new_figure
 from src.report.comparison import Comparison
 from src.report.formatting import heading, is_share, scale, time_unit
 from src.report.load import RunResult

@@ -15,8 +15,7 @@ from src.data.module import ImageDataModule
 from src.distributed.ranks import this_rank
 from src.distributed.rendezvous import init_process_group, rank_zero_first
 from src.files import write_json
-from src.plotting.figure import warn_if_fails
-from src.plotting.learning_curves import draw_curves
+from src.plotting import draw_curves, warn_if_fails
 from src.runs.directory import RunDirectory
 from src.runs.record import RunRecord
 from src.target_allowlist import trust_overrides

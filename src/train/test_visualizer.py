@@ -12,7 +12,7 @@ from torchmetrics.utilities.distributed import gather_all_tensors
 from src.data.module import ImageDataModule
 from src.evaluate.plots import confusion_figure, worst_mistakes
 from src.inference.predictions import Predictions
-from src.plotting.figure import as_pixels, warn_if_fails
+from src.plotting import as_pixels, warn_if_fails
 
 
 class TestVisualizer(L.Callback):

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from src.evaluate import plots as pictures
 from src.evaluate.plots import calibration_figure, confusion_figure, worst_mistakes
 from src.inference.predictions import Predictions
-from src.plotting.figure import as_pixels
+from src.plotting import as_pixels
 
 
 def said(*confidences: float, labels: list[int]) -> Predictions:

@@ -18,7 +18,7 @@ def test_no_picture_fails_a_run(
     for place in (
         "src.training.callbacks.input_visualizer.image_grid",
         "src.train.test_visualizer.confusion_figure",
-        "src.plotting.learning_curves.new_figure",
+        "src.plotting.new_figure",
     ):
         monkeypatch.setattr(place, fails)
     run = tmp_path / "run"

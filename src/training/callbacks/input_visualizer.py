@@ -8,7 +8,7 @@ from lightning import Callback, LightningModule, Trainer
 from lightning.pytorch.loggers import TensorBoardLogger
 from torch import Tensor
 
-from src.plotting.figure import image_grid, warn_if_fails
+from src.plotting import image_grid, warn_if_fails
 from src.text import shorten
 from src.training.classifier import ImageClassifier
 

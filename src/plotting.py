@@ -1,4 +1,4 @@
-"""Matplotlib figures without a window, and images in a grid.
+"""Matplotlib figures without a window: pictures, images in a grid, learning curves.
 
 Matplotlib is imported with the first figure, because it takes half a second, which a
 configuration error need not wait for.
@@ -16,10 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from src.files import replacing
+from src.runs.directory import RunDirectory
+from src.runs.reader import read_rows
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
 
 log = logging.getLogger(__name__)
 
@@ -112,3 +114,37 @@ def image_grid(images: NDArray[np.uint8], labels: Sequence[str]) -> NDArray[np.u
         figure.text(*center, label, ha="center", va="center", fontsize=8)
     figure.figimage(picture)
     return as_pixels(figure)
+
+
+def draw_curves(directory: RunDirectory, title: str) -> None:
+    """Draw the logged rows of a run into ``curves.png``.
+
+    Curves differ in line and marker as well as in color, for print in gray.
+    """
+    rows = read_rows(directory)
+    figure = new_figure(10, 3.2, layout="constrained")
+    loss, accuracy, rate = figure.subplots(1, 3)
+    star = {"marker": "*", "linestyle": "none"}
+    for axes, name, scale in ((loss, "loss", 1.0), (accuracy, "acc", 100.0)):
+        _plot(axes, rows, f"train/{name}", scale, label="training", color="0.55", linewidth=1)
+        _plot(axes, rows, f"val/{name}", scale, label="validation", color="tab:blue", marker="o")
+        _plot(axes, rows, f"test/{name}", scale, label="test", color="black", **star)
+        axes.legend(frameon=False)
+    _plot(rate, rows, "lr", 1.0, color="tab:blue")
+    for axes, label in ((loss, "loss"), (accuracy, "accuracy in %"), (rate, "learning rate")):
+        axes.set_xlabel("step")
+        axes.set_title(label, fontsize="medium")
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.grid(alpha=0.3)
+    accuracy.set_ylim(0, 100)
+    rate.set_ylim(bottom=0)
+    figure.suptitle(title, fontsize="medium")
+    write_figure(directory.path / "curves.png", figure)
+
+
+def _plot(
+    axes: "Axes", rows: list[dict[str, float]], name: str, scale: float, **style: Any
+) -> None:
+    points = [(row["step"] + 1, scale * row[name]) for row in rows if name in row]
+    if points:
+        axes.plot(*zip(*points, strict=True), **style)

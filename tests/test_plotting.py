@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from src.plotting.figure import (
+from src.plotting import (
     COLUMNS,
     SEAM,
     as_pixels,

@@ -1,1 +1,0 @@
-"""Matplotlib without a window: figures, and images in a grid."""
