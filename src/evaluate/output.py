@@ -54,10 +54,7 @@ def _share(value: float | None) -> str:
 
 
 def show_comparison(comparison: dict[str, Any], disagreements: Path) -> None:
-    """Print the settings and results in which two runs differ, with the p-value.
-
-    ``comparison`` has the contents of ``comparison.json``.
-    """
+    """Print the contents of ``comparison.json``: settings and results that differ, p-value."""
     columns = [Column(name, overflow="fold") for name in ("", "run", "against")]
     table = Table(*columns, title="against the other run", title_justify="left")
     for key, (mine, other) in comparison["settings"].items():

@@ -25,7 +25,6 @@ from src.target_allowlist import check_targets
 from src.training.checkpoint import AtomicCheckpointIO, CheckpointError
 from src.training.classifier import Normalize
 
-_PREFIX = "network."
 _Side = Annotated[int, Interval(ge=1, le=4096)]
 
 
@@ -118,11 +117,9 @@ def _load_weights(network: nn.Module, checkpoint: Path) -> None:
         state = AtomicCheckpointIO().load_checkpoint(checkpoint)["state_dict"]
     except (OSError, CheckpointError) as error:
         raise UserError(one_line(error)) from error
-    weights = {
-        name.removeprefix(_PREFIX): value
-        for name, value in state.items()
-        if name.startswith(_PREFIX)
-    }
+    prefix = "network."
+    own = {name: value for name, value in state.items() if name.startswith(prefix)}
+    weights = {name.removeprefix(prefix): value for name, value in own.items()}
     try:
         network.load_state_dict(weights)
     except RuntimeError as error:

@@ -23,9 +23,7 @@ from src.text import printable
 
 Image = NDArray[np.uint8]
 
-THUMBNAIL = 128
-"""Longer side of a thumbnail in pixels; smaller images keep their size."""
-
+THUMBNAIL = 128  # pixels of the longer side; smaller images keep their size
 _WORKERS = min(4, os.cpu_count() or 1)  # also the number of full-size images in memory
 
 

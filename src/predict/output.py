@@ -17,8 +17,7 @@ from src.plotting import COLUMNS, new_figure, write_figure
 from src.predict.inputs import InputImage
 from src.text import printable, shorten
 
-SHEET = 64
-"""Images on a contact sheet and in the table, at most."""
+SHEET = 64  # images on a contact sheet and in the table, at most
 MAX_LETTERS = 22
 
 
