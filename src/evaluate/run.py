@@ -11,6 +11,7 @@ import numpy as np
 from hydra.core.override_parser.types import Override
 
 from src.config.schema import DataConfig, EvaluateConfig
+from src.data.image_data import ImageData, ImageSet
 from src.data.load import open_images
 from src.errors import UserError, as_user_errors
 from src.evaluate.compare import COMPARISON, DISAGREEMENTS, load_other_run, write_comparison
