@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from typing import Any
 
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 
@@ -15,7 +14,7 @@ from src.errors import Interrupted, RunFailed, UserError, as_user_errors, is_out
 from src.process.signals import defer_signals
 from src.runs.directory import RunDirectory
 from src.runs.lock import locked
-from src.runs.record import RunRecord, open_record, read_record
+from src.runs.record import RunRecord, open_record
 from src.training.checkpoint import CheckpointError
 
 log = logging.getLogger(__name__)
@@ -54,26 +53,17 @@ def explain_errors(config: TrainConfig) -> Iterator[None]:
         raise RunFailed(f"{where}cannot be written or read: {one_line(error)}") from error
 
 
-class NullRecord:
-    """Record of every rank but the first, which keeps the only one: writes nothing."""
-
-    def update(self, **fields: Any) -> None:
-        pass
-
-    def begin(self) -> None:
-        pass
-
-
 @contextmanager
-def run_lifecycle(directory: RunDirectory, config: TrainConfig) -> Iterator[RunRecord | NullRecord]:
+def run_lifecycle(directory: RunDirectory, config: TrainConfig) -> Iterator[RunRecord]:
     """Open the record of a run, and close it with the run's outcome on whichever rank ended it.
 
-    The record of a resumed run stays as it was until ``begin`` is called.
+    The record of a resumed run stays as it was until ``begin`` is called. The first rank alone
+    writes it.
     """
     ranks = rendezvous()
     if ranks is not None and not ranks.rank.first:
         with propagate_errors(ranks):
-            yield NullRecord()
+            yield RunRecord(directory, {}, begun=False)
         return
     with ExitStack() as stack:
         with as_user_errors():
@@ -120,14 +110,3 @@ def _close(record: RunRecord, error: BaseException) -> None:
         record.close("interrupted" if interrupted else "failed", one_line(error))
     except OSError as problem:
         log.warning("%s: still says running (%s)", record.directory.record, problem.strerror)
-
-
-def check_same_split(directory: RunDirectory, split_hash: str) -> None:
-    """Refuse to resume a run on other training images than those of its record."""
-    with as_user_errors():
-        before = read_record(directory).get("data", {}).get("split_hash")
-    if before not in (None, split_hash):
-        raise UserError(
-            f"resume={directory.path}: the training images are not those the run began with "
-            f"(split {split_hash}, then {before}); is data.root the same data set?"
-        )

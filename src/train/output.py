@@ -5,17 +5,16 @@ from pathlib import Path
 from typing import Any
 
 import lightning as L
-from omegaconf import OmegaConf
 from rich.table import Table
 
 from src.config.compose import named_settings
-from src.config.run_key import nested_settings
 from src.config.schema import TrainConfig
 from src.console import plain_console
 from src.files import read_json
 from src.runs.directory import RunDirectory
 from src.runs.reader import best_row, last_values, read_rows, read_run
 from src.training.callbacks.metrics_logger import MetricsLogger
+from src.training.classifier import steps_per_epoch
 
 
 def final_figures(
@@ -57,20 +56,10 @@ def final_figures(
     }
 
 
-def steps_per_epoch(trainer: L.Trainer) -> int:
-    """Optimizer steps of an epoch; the last one may accumulate fewer batches."""
-    return -(-int(trainer.num_training_batches) // trainer.accumulate_grad_batches)
-
-
 def chosen_settings(directory: RunDirectory) -> set[str]:
     """Settings in which the jobs of the run's sweep differ, or those of its own command line."""
     varying = read_json(directory.job).get("varying")
     return set(varying or named_settings(list(read_run(directory.path).overrides)))
-
-
-def as_yaml(config: TrainConfig) -> str:
-    """The configuration as YAML."""
-    return OmegaConf.to_yaml(nested_settings(config))
 
 
 def title(config: TrainConfig, figures: dict[str, Any]) -> str:
@@ -84,15 +73,14 @@ def title(config: TrainConfig, figures: dict[str, Any]) -> str:
 
 def show(figures: dict[str, Any], path: Path) -> None:
     """Print the table of results."""
-    epoch = figures["checkpoint_epoch"]
     table = Table()
-    table.add_column(f"epoch {epoch}")
+    table.add_column(f"epoch {figures['checkpoint_epoch']}")
     for name in ("accuracy", "loss"):
         table.add_column(name, justify="right")
-    for stage in ("train", "val", "test"):
-        if figures.get(f"{stage}/acc") is not None:
-            label = "val (the test set)" if stage == "val" and _is_test(figures) else stage
-            accuracy, loss = figures[f"{stage}/acc"], figures[f"{stage}/loss"]
+    val = "val (the test set)" if figures["validated_on"] == "test" else "val"
+    for stage, label in (("train", "train"), ("val", val), ("test", "test")):
+        accuracy, loss = figures.get(f"{stage}/acc"), figures.get(f"{stage}/loss")
+        if accuracy is not None:
             table.add_row(label, f"{accuracy:.4f}", f"{loss:.4f}")
     console = plain_console()
     console.print(table)
@@ -103,10 +91,6 @@ def show(figures: dict[str, Any], path: Path) -> None:
         f"{figures['startup_seconds']:.1f} s to start, {figures['train_seconds']:.1f} s of training"
         + (f", {speed:,.0f} images/s" if speed else "")
     )
-
-
-def _is_test(figures: dict[str, Any]) -> bool:
-    return figures["validated_on"] == "test"
 
 
 def _epochs(figures: dict[str, Any]) -> str:

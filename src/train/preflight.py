@@ -1,14 +1,34 @@
-"""Check before training that the run is long enough for its settings."""
+"""Checks of a run before it trains: same split, long enough, room for its checkpoints."""
 
+import shutil
 from math import ceil, inf
+from pathlib import Path
 
 from src.config.compose import named_settings
 from src.config.schema import TrainConfig
 from src.data.loader import batch_sizes
 from src.data.module import ImageDataModule
-from src.errors import UserError
+from src.errors import UserError, as_user_errors
 from src.runs.directory import RunDirectory
 from src.runs.reader import read_run
+from src.runs.record import read_record
+
+STATE_TENSORS = {"sgd": 1, "muon": 1, "adam": 2, "adamw": 2}
+"""Optimizer state by optimizer: numbers for each weight, at most."""
+
+CHECKPOINT_FILES = 4
+"""``best.ckpt``, ``last.ckpt``, ``previous.ckpt``, and the one being written."""
+
+
+def check_same_split(directory: RunDirectory, split_hash: str) -> None:
+    """Refuse to resume a run on other training images than those of its record."""
+    with as_user_errors():
+        before = read_record(directory).get("data", {}).get("split_hash")
+    if before not in (None, split_hash):
+        raise UserError(
+            f"resume={directory.path}: the training images are not those the run began with "
+            f"(split {split_hash}, then {before}); is data.root the same data set?"
+        )
 
 
 def check_run_length(config: TrainConfig, data: ImageDataModule, directory: RunDirectory) -> None:
@@ -40,3 +60,30 @@ def check_run_length(config: TrainConfig, data: ImageDataModule, directory: RunD
     named = named_settings(list(read_run(directory.path).overrides))
     if config.run.test_checkpoint == "best" and "test_checkpoint" in named:
         raise UserError(f"test_checkpoint=best: {reason}; choose test_checkpoint=last")
+
+
+def estimate_checkpoint_bytes(config: TrainConfig, parameters: int) -> int:
+    """Upper estimate of the size of a run's checkpoints, in bytes."""
+    if not config.callbacks.checkpoint:
+        return 0
+    name = config.optimizer["name"] if isinstance(config.optimizer, dict) else config.optimizer.name
+    copies = 1 + STATE_TENSORS.get(name, 2) + config.callbacks.ema.enabled
+    return CHECKPOINT_FILES * 4 * parameters * copies
+
+
+def check_disk_space(directory: Path, needed: int) -> None:
+    """Refuse a run whose checkpoints, of ``needed`` bytes, do not fit on the disk."""
+    # Those that the run has already are replaced.
+    checkpoints = directory.glob("checkpoints/*.ckpt")
+    replaced = sum(path.stat().st_size for path in checkpoints if path.is_file())
+    free = shutil.disk_usage(directory).free + replaced
+    if needed > free:
+        raise UserError(
+            f"{directory}: the checkpoints need about {_size(needed)} and {_size(free)} are free; "
+            "choose another place with hydra.run.dir=<directory> (of a sweep: hydra.sweep.dir), "
+            "or write none with callbacks.checkpoint=false test_checkpoint=last"
+        )
+
+
+def _size(count: int) -> str:
+    return f"{count / 1e9:.1f} GB" if count >= 1e8 else f"{count / 1e6:.1f} MB"

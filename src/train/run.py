@@ -1,4 +1,4 @@
-"""Train one run: data, network, Trainer, test, final figures."""
+"""One training run: data, network, Trainer, test, final figures."""
 
 import logging
 import time
@@ -7,9 +7,10 @@ from typing import Any
 
 import lightning as L
 from lightning.pytorch.callbacks import LambdaCallback
+from omegaconf import OmegaConf
 
 from src.config.overrides import plain_override
-from src.config.run_key import flat_settings
+from src.config.run_key import flat_settings, nested_settings
 from src.config.schema import TrainConfig
 from src.data.module import ImageDataModule
 from src.distributed.ranks import this_rank
@@ -20,16 +21,19 @@ from src.runs.directory import RunDirectory
 from src.runs.record import RunRecord
 from src.target_allowlist import trust_overrides
 from src.train.build import build_classifier, build_data
-from src.train.checkpoint_fallback import find_usable_checkpoint
-from src.train.disk_space import check_disk_space, estimate_checkpoint_bytes
-from src.train.lifecycle import NullRecord, check_same_split, explain_errors, run_lifecycle
-from src.train.output import as_yaml, chosen_settings, final_figures, show, steps_per_epoch, title
-from src.train.preflight import check_run_length
+from src.train.lifecycle import explain_errors, run_lifecycle
+from src.train.output import chosen_settings, final_figures, show, title
+from src.train.preflight import (
+    check_disk_space,
+    check_run_length,
+    check_same_split,
+    estimate_checkpoint_bytes,
+)
 from src.train.trainer import build_trainer
 from src.training import hardware
 from src.training.callbacks.stop_on_signal import StopRequest
-from src.training.checkpoint import AtomicCheckpointIO
-from src.training.classifier import ImageClassifier
+from src.training.checkpoint import AtomicCheckpointIO, restore_last
+from src.training.classifier import ImageClassifier, steps_per_epoch
 from src.training.loggers import begin_run, end_run
 
 log = logging.getLogger(__name__)
@@ -41,14 +45,13 @@ def run(
     """Train and test by ``config``, with all results in ``directory``.
 
     A resumed run's files, except its log, stay unchanged until training begins; then ``begun`` is
-    called.
-
-    Returns:
-        The contents of ``metrics.json`` on the first rank, an empty dict on the others.
+    called. Returns the contents of ``metrics.json`` on the first rank, else an empty dict.
     """
-    saved = directory.last if config.callbacks.checkpoint else None
-    resume = [plain_override("resume", str(directory.path))]
-    stop_request = StopRequest(saved, [*resume, *trust_overrides(config.model, config.optimizer)])
+    resume = plain_override("resume", str(directory.path))
+    stop_request = StopRequest(
+        directory.last if config.callbacks.checkpoint else None,
+        [resume, *trust_overrides(config.model, config.optimizer)],
+    )
     with (
         run_lifecycle(directory, config) as record,
         explain_errors(config),
@@ -60,7 +63,7 @@ def run(
 def _run(
     config: TrainConfig,
     directory: RunDirectory,
-    record: RunRecord | NullRecord,
+    record: RunRecord,
     stop_request: StopRequest,
     begun: Callable[[], None],
 ) -> dict[str, Any]:
@@ -72,7 +75,7 @@ def _run(
         if config.run.resume:
             check_same_split(directory, data.split_hash)
             if first:
-                find_usable_checkpoint(directory)
+                restore_last(directory)
         check_run_length(config, data, directory)
         classifier, summary = build_classifier(config, data, compute)
     if first:
@@ -94,23 +97,20 @@ def _run(
     def begin(*_: object) -> None:
         record.begin()
         begun()
-        if first:
-            directory.summary.write_text(summary.as_table() + "\n")
-        if config.logger.tensorboard:
-            pages = {"configuration": as_yaml(config), "model": summary.as_table()}
-            begin_run(trainer.loggers, flat_settings(config), pages, chosen_settings(directory))
+        directory.summary.write_text(summary.as_table() + "\n")
+        configuration = OmegaConf.to_yaml(nested_settings(config))
+        pages = {"configuration": configuration, "model": summary.as_table()}
+        begin_run(trainer.loggers, flat_settings(config), pages, chosen_settings(directory))
 
-    # Called after every step that can fail before training.
-    trainer.callbacks.insert(0, LambdaCallback(on_train_start=begin))  # type: ignore[attr-defined]
-    began = time.perf_counter()
+    if first:
+        # Called after every step that can fail before training.
+        trainer.callbacks.insert(0, LambdaCallback(on_train_start=begin))  # type: ignore[attr-defined]
+    started = time.perf_counter()
     trainer.fit(classifier, datamodule=data, ckpt_path=resume, weights_only=True)
-    if config.run.resume:
-        # The hook is not called where no step was left to train.
-        record.begin()
-        begun()
-    which = trainer.strategy.broadcast(_which_weights(config, directory))
-    tested = _test(which, directory, trainer, classifier, data)
-    seconds = time.perf_counter() - began
+    if first and not record.begun:
+        begin()  # no step was left to train
+    which, tested = _test(config, directory, trainer, classifier, data)
+    seconds = time.perf_counter() - started
     if not first:
         return {}
     figures = final_figures(config, which, directory, trainer, tested, seconds)
@@ -122,34 +122,30 @@ def _run(
     return figures
 
 
-def _which_weights(config: TrainConfig, directory: RunDirectory) -> str:
-    """``test_checkpoint``, or ``last`` when the run was too short to be validated."""
-    if config.run.test_checkpoint == "best" and not directory.best.exists():
-        log.warning("the run ended before its first validation: testing the last weights")
-        return "last"
-    return config.run.test_checkpoint
-
-
 def _test(
-    which: str,
+    config: TrainConfig,
     directory: RunDirectory,
     trainer: L.Trainer,
     classifier: ImageClassifier,
     data: ImageDataModule,
-) -> dict[str, float]:
-    """Test the ``best`` or the ``last`` weights, or for ``none`` nothing."""
+) -> tuple[str, dict[str, float]]:
+    """Test the best weights, the last, or with ``none`` nothing; return which, and the metrics."""
+    which = config.run.test_checkpoint
+    if which == "best" and not trainer.strategy.broadcast(directory.best.exists()):
+        log.warning("the run ended before its first validation: testing the last weights")
+        which = "last"
     if which != "best" and trainer.global_step % steps_per_epoch(trainer):
         # max_steps ended the run inside an epoch, before its validation.
         trainer.validate(classifier, datamodule=data, verbose=False)
     if which == "none":
-        return {}
+        return which, {}
     if which == "best":
         # Not by ckpt_path: Lightning 2.6.6 then restores the callbacks' states of that epoch too,
         # which replaces averaged weights by raw ones and resets the counts.
         best = AtomicCheckpointIO().load_checkpoint(directory.best)
         classifier.load_state_dict(best["state_dict"])
     (metrics,) = trainer.test(classifier, datamodule=data, verbose=False)
-    return {name: float(value) for name, value in metrics.items()}
+    return which, {name: float(value) for name, value in metrics.items()}
 
 
 def _data_facts(data: ImageDataModule) -> dict[str, Any]:

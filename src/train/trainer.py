@@ -1,13 +1,10 @@
 """Build the Lightning Trainer with its callbacks and loggers."""
 
 from pathlib import Path
+from typing import Any
 
 import lightning as L
-from lightning.fabric.plugins.environments import (
-    ClusterEnvironment,
-    LightningEnvironment,
-    TorchElasticEnvironment,
-)
+from lightning.fabric.plugins.environments import LightningEnvironment, TorchElasticEnvironment
 from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.loggers import Logger
 
@@ -17,8 +14,7 @@ from src.distributed.ranks import this_rank
 from src.errors import as_user_errors
 from src.runs.directory import RunDirectory
 from src.train.test_visualizer import TestVisualizer
-from src.training.callbacks.checkpoints import LastCheckpoint, RunCheckpoint
-from src.training.callbacks.early_stopping import EarlyStopping
+from src.training.callbacks.checkpoints import EarlyStopping, LastCheckpoint, RunCheckpoint
 from src.training.callbacks.gradient_norm_monitor import GradientNormMonitor
 from src.training.callbacks.input_visualizer import InputVisualizer
 from src.training.callbacks.metrics_logger import MetricsLogger
@@ -42,6 +38,8 @@ def build_trainer(
     """Build a Trainer in ``directory`` that continues from ``resume``, until ``stop_request``."""
     quiet_lightning()
     settings = config.trainer
+    # Given explicitly, because Lightning would guess SLURM's inside of any SLURM allocation.
+    cluster = TorchElasticEnvironment() if this_rank().started_by else LightningEnvironment()
     trainer = L.Trainer(
         accelerator=compute.accelerator,
         devices=settings.devices,
@@ -59,10 +57,9 @@ def build_trainer(
         limit_test_batches=settings.limit_test_batches,
         callbacks=build_callbacks(config, directory, stop_request),
         logger=build_loggers(config, directory, resume),
-        plugins=[AtomicCheckpointIO(), cluster_environment()],
+        plugins=[AtomicCheckpointIO(), cluster],
         sync_batchnorm=settings.sync_batchnorm,
         enable_progress_bar=config.callbacks.progress_bar,
-        enable_checkpointing=True,
         enable_model_summary=False,
         num_sanity_val_steps=0,
         use_distributed_sampler=False,
@@ -74,25 +71,14 @@ def build_trainer(
     return trainer
 
 
-def cluster_environment() -> ClusterEnvironment:
-    """Lightning's way for this process to find the other ranks.
-
-    It is given explicitly because Lightning would guess SLURM's inside of any SLURM allocation.
-    """
-    return TorchElasticEnvironment() if this_rank().started_by else LightningEnvironment()
-
-
 def build_callbacks(
     config: TrainConfig, directory: RunDirectory, stop_request: StopRequest
 ) -> list[Callback]:
     """The callbacks in the order they are called; those that write checkpoints come last."""
     settings = config.callbacks
     metrics_logger = MetricsLogger(config.trainer.log_every_n_steps)
-    callbacks: list[Callback] = [
-        StepSeed(config.run.seed),
-        NonFiniteMonitor(metrics_logger),
-        metrics_logger,
-    ]
+    callbacks: list[Callback] = [StepSeed(config.run.seed), NonFiniteMonitor(metrics_logger)]
+    callbacks.append(metrics_logger)
     if config.logger.tensorboard:
         callbacks.append(GradientNormMonitor(metrics_logger))
         callbacks.append(InputVisualizer(config.data.mean, config.data.std))
@@ -102,20 +88,15 @@ def build_callbacks(
     if settings.ema.enabled:
         callbacks.append(EMAWeightAveraging(settings.ema.decay, settings.ema.every_n_steps))
     mode = "max" if settings.monitor.endswith("acc") else "min"
-    if settings.early_stopping.enabled:
-        callbacks.append(
-            EarlyStopping(
-                monitor=settings.monitor,
-                mode=mode,
-                patience=settings.early_stopping.patience,
-                min_delta=settings.early_stopping.min_delta,
-            )
-        )
+    monitored: dict[str, Any] = {"monitor": settings.monitor, "mode": mode}
+    if (stopping := settings.early_stopping).enabled:
+        stop = EarlyStopping(patience=stopping.patience, min_delta=stopping.min_delta, **monitored)
+        callbacks.append(stop)
     if settings.checkpoint:
-        place, n = directory.checkpoints, settings.checkpoint_every_n_epochs
-        callbacks.append(RunCheckpoint(place, "best", monitor=settings.monitor, mode=mode))
-        callbacks.append(LastCheckpoint(place, "last", every_n_epochs=n))
-    callbacks.append(StopOnSignal(stop_request, directory.last if settings.checkpoint else None))
+        n = settings.checkpoint_every_n_epochs
+        callbacks.append(RunCheckpoint(directory.best, **monitored))
+        callbacks.append(LastCheckpoint(directory.last, every_n_epochs=n))
+    callbacks.append(StopOnSignal(stop_request))
     return callbacks
 
 

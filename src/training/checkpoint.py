@@ -6,6 +6,7 @@ of its members.
 """
 
 import hashlib
+import logging
 import os
 import pickle
 import re
@@ -19,12 +20,19 @@ import torch
 from lightning.fabric.plugins.io import TorchCheckpointIO
 from torch import Tensor
 
+from src.errors import UserError, one_line
 from src.files import replacing, replacing_with
+from src.runs.directory import RunDirectory
+
+log = logging.getLogger(__name__)
 
 _TRAINING_STATE = {
-    **{"global_step": int, "epoch": int, "loops": dict, "callbacks": dict},
-    **{"optimizer_states": list, "lr_schedulers": list, "train_metrics": dict},
+    int: ("global_step", "epoch"),
+    dict: ("loops", "callbacks", "train_metrics"),
+    list: ("optimizer_states", "lr_schedulers"),
 }
+"""What a run is resumed from, by its type."""
+
 _DIGEST_BYTES = len("sha256:") + 64
 LAST, PREVIOUS = "last.ckpt", "previous.ckpt"
 
@@ -78,7 +86,9 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         parts = {"state_dict", "global_step", "epoch"}
         if not isinstance(checkpoint, dict) or not checkpoint.keys() >= parts:
             raise CheckpointError(f"{path}: not a checkpoint of a run")
-        if not _is_state_dict(checkpoint["state_dict"]):
+        weights = checkpoint["state_dict"]
+        named = isinstance(weights, dict) and all(isinstance(name, str) for name in weights)
+        if not named or not all(isinstance(value, Tensor) for value in weights.values()):
             raise CheckpointError(
                 f"{path}: not a checkpoint of a run (its state_dict is not made of named tensors)"
             )
@@ -133,25 +143,55 @@ def _check_intact(path: Path) -> None:
             raise ValueError("it is damaged: its SHA-256 is not the one at its end")
 
 
-def check_resumable(path: Path, checkpoint: dict[str, Any]) -> None:
-    """Raise :class:`CheckpointError` unless a checkpoint has the whole training state."""
-    for name, kind in _TRAINING_STATE.items():
-        if not isinstance(checkpoint.get(name), kind):
-            raise CheckpointError(f"{path}: not a state to go on from ({name} is missing)")
-    if not checkpoint["optimizer_states"] or not checkpoint["lr_schedulers"]:
-        raise CheckpointError(f"{path}: not a state to go on from (without its optimizer)")
-
-
-def _is_state_dict(value: Any) -> bool:
-    return isinstance(value, dict) and all(
-        isinstance(name, str) and isinstance(tensor, Tensor) for name, tensor in value.items()
-    )
-
-
 def _reason(error: Exception) -> str:
-    """Reason of a failed load in one line, without torch's advice to set weights_only=False."""
+    """Reason of a failed load, without torch's advice to set weights_only=False."""
     if isinstance(error, pickle.UnpicklingError):
         named = re.search(r"GLOBAL ([\w.]+)", str(error))
         what = f"asks for {named[1]}" if named else "holds more than tensors and plain values"
         return f"it {what}, which is refused; nothing of it was executed"
     return next(iter(str(error).strip().splitlines()), type(error).__name__)
+
+
+def restore_last(directory: RunDirectory) -> None:
+    """Replace a ``last.ckpt`` that is damaged or missing by the newest checkpoint that is whole.
+
+    The damaged file is kept as ``last.ckpt.damaged``. A run without any checkpoint stays as it is.
+    """
+    steps: dict[Path, int] = {}
+    problems = []
+    for path in directory.states:
+        try:
+            steps[path] = _resumable_step(path)
+        except CheckpointError as error:
+            problems.append(one_line(error))
+        except OSError as error:
+            # A file without read permission may be whole: no older one takes its place.
+            raise UserError(f"{path}: cannot be read ({error.strerror})") from error
+        if directory.last in steps:
+            return
+    if not steps:
+        if problems:
+            raise UserError(f"nothing to continue from: {'; '.join(problems)}")
+        return
+    chosen = max(steps, key=lambda path: steps[path])
+    reason = "; ".join(problems) or f"{directory.last} is gone"
+    log.warning("%s; going on from %s, of step %d", reason, chosen.name, steps[chosen])
+    if directory.last.exists():
+        damaged, number = directory.last.with_name("last.ckpt.damaged"), 1
+        while damaged.exists():
+            number += 1
+            damaged = directory.last.with_name(f"last.ckpt.damaged.{number}")
+        directory.last.replace(damaged)
+    put_in_place(chosen, directory.last)
+
+
+def _resumable_step(path: Path) -> int:
+    """Step of a checkpoint; :class:`CheckpointError` unless it has the whole training state."""
+    checkpoint = AtomicCheckpointIO().load_checkpoint(path)
+    for kind, names in _TRAINING_STATE.items():
+        for name in names:
+            if not isinstance(checkpoint.get(name), kind):
+                raise CheckpointError(f"{path}: not a state to go on from ({name} is missing)")
+    if not checkpoint["optimizer_states"] or not checkpoint["lr_schedulers"]:
+        raise CheckpointError(f"{path}: not a state to go on from (without its optimizer)")
+    return int(checkpoint["global_step"])

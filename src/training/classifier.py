@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
-from lightning import LightningModule
+from lightning import LightningModule, Trainer
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 from torch.optim import Optimizer
@@ -143,9 +143,7 @@ class ImageClassifier(LightningModule):
         # With max_steps alone Lightning 2.6 does not know the length of an epoch yet.
         trainer.fit_loop.setup_data()
         total = int(trainer.estimated_stepping_batches)
-        # The last step of an epoch may accumulate fewer batches.
-        batches, accumulate = int(trainer.num_training_batches), trainer.accumulate_grad_batches
-        schedule = self.schedule_factory(optimizer, total, -(-batches // accumulate))
+        schedule = self.schedule_factory(optimizer, total, steps_per_epoch(trainer))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
@@ -154,3 +152,8 @@ class ImageClassifier(LightningModule):
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         self.train_metrics.restore(checkpoint["train_metrics"])
+
+
+def steps_per_epoch(trainer: Trainer) -> int:
+    """Optimizer steps of an epoch; the last one may accumulate fewer batches."""
+    return -(-int(trainer.num_training_batches) // trainer.accumulate_grad_batches)

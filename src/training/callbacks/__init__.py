@@ -1,1 +1,1 @@
-"""Lightning callbacks, one in each file."""
+"""Lightning callbacks of training."""

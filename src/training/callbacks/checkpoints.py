@@ -1,32 +1,28 @@
-"""Checkpoint callbacks: ``best.ckpt`` and ``last.ckpt``."""
+"""Checkpoints and early stopping: Lightning's callbacks, resumed as configured."""
 
 from pathlib import Path
 from typing import Any
 
 from lightning import LightningModule, Trainer
-from lightning.pytorch.callbacks import ModelCheckpoint
+from lightning.pytorch import callbacks
 
 
-class RunCheckpoint(ModelCheckpoint):
+class RunCheckpoint(callbacks.ModelCheckpoint):
     """One checkpoint file in a run directory, which may have been moved since the run began.
 
     Lightning 2.6's ModelCheckpoint forgets the best score when the directory has another path.
     """
 
-    def __init__(self, directory: Path, filename: str, **options: Any):
-        super().__init__(
-            dirpath=directory,
-            filename=filename,
-            save_on_train_epoch_end=True,
-            enable_version_counter=False,
-            **options,
-        )
+    def __init__(self, path: Path, **options: Any):
+        options |= {"save_on_train_epoch_end": True, "enable_version_counter": False}
+        super().__init__(path.parent, path.stem, **options)
+        self.path = Path(self.dirpath or "") / path.name
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Restore the scores, with paths in the current directory."""
 
         def moved(path: str) -> str:
-            return str(Path(self.dirpath or "") / Path(path).name) if path else path
+            return str(self.path.with_name(Path(path).name)) if path else path
 
         paths = ("best_model_path", "kth_best_model_path", "last_model_path")
         state_dict = state_dict | {name: moved(state_dict[name]) for name in paths}
@@ -46,4 +42,11 @@ class LastCheckpoint(RunCheckpoint):
         epochs = trainer.current_epoch + 1
         ends = epochs == trainer.max_epochs or trainer.global_step == trainer.max_steps
         if (ends or trainer.should_stop) and epochs % (self.every_n_epochs or 1):
-            trainer.save_checkpoint(Path(self.dirpath or "") / "last.ckpt")
+            trainer.save_checkpoint(self.path)
+
+
+class EarlyStopping(callbacks.EarlyStopping):
+    """Early stopping with the configured patience; Lightning 2.6 restores the checkpoint's."""
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        super().load_state_dict(state_dict | {"patience": self.patience})

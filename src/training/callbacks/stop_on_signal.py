@@ -25,27 +25,24 @@ class StopRequest:
     While ``graceful``, the training loop checks ``signal_number`` where it can stop without losing
     a step; otherwise, and on a second signal, the run ends at once. A third ends the process.
 
-    Attributes:
-        signal_number: the first signal received here or on another rank, or ``None``.
-        graceful: whether the training loop checks for signals.
+    ``signal_number`` is the first signal received here or on another rank, or ``None``.
     """
 
-    def __init__(self, last_checkpoint: Path | None, resume_words: Sequence[str] = ()):
-        """Name ``resume_words`` in the message, if ``last_checkpoint`` exists by then."""
+    def __init__(self, checkpoint: Path | None, resume_words: Sequence[str] = ()):
+        """Save to ``checkpoint``, if any; name ``resume_words`` in the message if it exists."""
+        self.checkpoint = checkpoint
+        self.resume_words = resume_words
         self.signal_number: int | None = None
         self.graceful = False
         self._count = 0
-        self._last_checkpoint = last_checkpoint
-        self._resume_words = resume_words
 
     def interrupted(self, where: str = "") -> Interrupted:
         """The exception for the received signal; ``where`` becomes part of its message."""
         assert self.signal_number is not None
         name = signal.Signals(self.signal_number).name
-        if self._last_checkpoint is not None and self._last_checkpoint.exists():
-            how = f"continue with {' '.join(map(shlex.quote, self._resume_words))}"
-        else:
-            how = "nothing was saved yet"
+        how = "nothing was saved yet"
+        if self.checkpoint is not None and self.checkpoint.exists():
+            how = f"continue with {shlex.join(self.resume_words)}"
         return Interrupted(self.signal_number, f"interrupted by {name}{where}; {how}")
 
     def handling(self) -> AbstractContextManager[None]:
@@ -71,9 +68,8 @@ class StopOnSignal(Checkpoint):
     makes Lightning call it after the callbacks that write them.
     """
 
-    def __init__(self, stop_request: StopRequest, path: Path | None):
+    def __init__(self, stop_request: StopRequest):
         self.stop_request = stop_request
-        self.path = path
         self._saved = True  # the state after the last step
         self._cpu_group: Any = None
 
@@ -89,7 +85,6 @@ class StopOnSignal(Checkpoint):
         self.stop_request.graceful = True
 
     def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Let signals end the run at once outside of training."""
         self.stop_request.graceful = False
 
     def on_train_batch_end(
@@ -100,22 +95,17 @@ class StopOnSignal(Checkpoint):
         if done == trainer.num_training_batches or not self._is_requested():
             return
         if done % trainer.accumulate_grad_batches == 0:
-            if self.path is not None:
-                trainer.save_checkpoint(self.path)
+            self._save(trainer)
             self._stop(trainer)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Write the state, but go on: the epoch's metrics are not logged yet."""
         self._saved = self._is_requested()
-        if self._saved and self.path is not None:
-            trainer.save_checkpoint(self.path)
+        if self._saved:
+            self._save(trainer)
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Stop before the next epoch, if the state has been saved.
-
-        For a signal since the end of the last epoch it has not, and the run stops after the next
-        step.
-        """
+        """Stop before the next epoch if the state has been saved, else after its first step."""
         if self._saved and self._is_requested():
             self._stop(trainer)
 
@@ -133,6 +123,10 @@ class StopOnSignal(Checkpoint):
             number = int(numbers.item())
             self.stop_request.signal_number = self.stop_request.signal_number or number or None
         return number > 0
+
+    def _save(self, trainer: Trainer) -> None:
+        if self.stop_request.checkpoint is not None:
+            trainer.save_checkpoint(self.stop_request.checkpoint)
 
     def _stop(self, trainer: Trainer) -> None:
         raise self.stop_request.interrupted(f" at step {trainer.global_step}")
