@@ -4,7 +4,6 @@ from typing import Any
 
 import lightning as L
 import torch
-from lightning.pytorch.loggers import TensorBoardLogger
 from torch import Tensor
 from torch.nn import functional as F
 from torchmetrics.utilities.distributed import gather_all_tensors
@@ -13,6 +12,7 @@ from src.data.module import ImageDataModule
 from src.evaluate.plots import confusion_figure, worst_mistakes
 from src.inference.predictions import Predictions
 from src.plotting import as_pixels, warn_if_fails
+from src.training.loggers import tensorboards
 
 
 class TestVisualizer(L.Callback):
@@ -30,13 +30,11 @@ class TestVisualizer(L.Callback):
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
-        """Collect the logits on the device."""
         own = len(batch.labels) if batch.weight else 0
         # Cloned: a CUDA graph writes the next batch's logits to the same memory.
         self._batches.append((batch.indices[:own], batch.labels[:own], outputs[:own].clone()))
 
     def on_test_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Draw the logits of all ranks."""
         parts = [torch.cat(column) for column in zip(*self._batches, strict=True)]
         self._batches.clear()
         if trainer.world_size > 1:
@@ -58,7 +56,6 @@ def _draw(trainer: L.Trainer, data: ImageDataModule, parts: list[Tensor]) -> Non
         "test/confusion": as_pixels(confusion_figure(predictions, data.classes)),
         "test/worst_mistakes": worst_mistakes(predictions, data.test_set.images, data.classes),
     }
-    for logger in trainer.loggers:
-        if isinstance(logger, TensorBoardLogger):
-            for name, pixels in pictures.items():
-                logger.experiment.add_image(name, pixels, trainer.global_step, dataformats="HWC")
+    for logger in tensorboards(trainer.loggers):
+        for name, pixels in pictures.items():
+            logger.experiment.add_image(name, pixels, trainer.global_step, dataformats="HWC")

@@ -19,10 +19,10 @@ ScheduleFactory = Callable[[Optimizer, int, int], LRScheduler]
 
 
 class Normalize(nn.Module):
-    """Normalisation of bytes: ``(x / 255 - mean) / std`` per channel, as float32.
+    """Normalisation: ``(x / 255 - mean) / std`` by channel of uint8 or float images, as float32.
 
     The first layer of the network, so that training, evaluation, prediction and export cannot
-    differ in it. ``mean`` and ``std`` are fractions of 255, one per channel.
+    differ in it.
     """
 
     mean: Tensor
@@ -34,7 +34,6 @@ class Normalize(nn.Module):
         self.register_buffer("std", torch.tensor(std).view(1, -1, 1, 1))
 
     def forward(self, images: Tensor) -> Tensor:
-        """Normalise (N, C, H, W), uint8 or float in 0..255, to float32."""
         return (images.float() / 255 - self.mean) / self.std
 
 
@@ -42,13 +41,7 @@ class ImageClassifier(LightningModule):
     """Trains a backbone to classify images.
 
     A batch is a :class:`src.data.dataset.Batch`: uint8 or float images (N, C, H, W) in 0..255,
-    int64 labels (N,), and, when images were mixed, float targets (N, classes). Its weight scales
-    its mean loss with several ranks or accumulated batches; 0 excludes the batch.
-
-    Attributes:
-        network: ``normalize``, then ``backbone``.
-        progress: values for the progress bar, set by MetricsLogger.
-        learning_rates: rate of the first parameter group by step, counted from 1.
+    int64 labels (N,), and, when images were mixed, float targets (N, classes).
     """
 
     def __init__(
@@ -66,10 +59,8 @@ class ImageClassifier(LightningModule):
 
         Args:
             mean: fractions of 255, one per channel; so is ``std``.
-            loss: ``(logits, labels or targets) -> scalar`` of training, by default cross-entropy.
-                Validation and test always use plain cross-entropy.
-            channels_last: faster on CPUs with wide vectors and on GPUs with tensor cores, with the
-                same result within rounding.
+            loss: ``(logits, labels or targets) -> scalar``, in training; else it is cross-entropy.
+            channels_last: faster, with the same result within rounding.
         """
         super().__init__()
         layers = [("normalize", Normalize(mean, std)), ("backbone", backbone)]
@@ -83,22 +74,19 @@ class ImageClassifier(LightningModule):
         self.train_metrics = LossAndAccuracy()
         self.val_metrics = LossAndAccuracy()
         self.test_metrics = LossAndAccuracy()
-        self.progress: dict[str, str] = {}
-        self.learning_rates: dict[int, float] = {}
+        self.progress: dict[str, str] = {}  # for the progress bar, set by MetricsLogger
+        self.learning_rates: dict[int, float] = {}  # of the first group by step, from 1
 
     def forward(self, images: Tensor) -> Tensor:
-        """Logits (N, classes) of images (N, C, H, W) in 0..255."""
         # Convolutions keep the memory format of their input.
         return self.network(images.contiguous(memory_format=self.memory_format))
 
     def training_step(self, batch: Any, batch_idx: int) -> Tensor:
-        """The loss of a batch; metrics stay on the device."""
         logits = self(batch.images).float()
         loss = self.loss(logits, batch.labels if batch.targets is None else batch.targets)
         if batch.weight:
             self.train_metrics.update(loss.detach(), logits.detach(), batch.labels, batch.targets)
-        # Averages of gradients over ranks and accumulated batches assume equally many images in
-        # each.
+        # Averages of gradients over ranks and accumulated batches assume equal numbers of images.
         return loss if batch.weight == 1 else loss * batch.weight
 
     def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
@@ -112,17 +100,11 @@ class ImageClassifier(LightningModule):
         return self._measure(self.test_metrics, batch)
 
     def _measure(self, metrics: LossAndAccuracy, batch: Any) -> Tensor:
-        """Measure a batch; return its logits, float32 (N, classes), to callbacks."""
+        """Measure a batch; return its logits, float32 (N, classes)."""
         logits = self(batch.images).float()
         if batch.weight:
             metrics.update(self.evaluation_loss(logits, batch.labels), logits, batch.labels)
         return logits
-
-    def on_validation_epoch_end(self) -> None:
-        self._log_stage("val", self.val_metrics)
-
-    def on_test_epoch_end(self) -> None:
-        self._log_stage("test", self.test_metrics)
 
     def on_train_epoch_end(self) -> None:
         """Log the epoch's ``train/loss`` and ``train/acc``, measured while the weights changed."""
@@ -132,12 +114,17 @@ class ImageClassifier(LightningModule):
             self.log(f"train/{name}_epoch", value)
         self.train_metrics.reset()
 
+    def on_validation_epoch_end(self) -> None:
+        self._log_stage("val", self.val_metrics)
+
+    def on_test_epoch_end(self) -> None:
+        self._log_stage("test", self.test_metrics)
+
     def _log_stage(self, stage: str, metrics: LossAndAccuracy) -> None:
         self.log_dict({f"{stage}/{name}": value for name, value in metrics.compute().items()})
         metrics.reset()
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
-        """The optimizer, and a schedule that is stepped with it."""
         optimizer = self.optimizer_factory(self.network)
         trainer = self.trainer
         # With max_steps alone Lightning 2.6 does not know the length of an epoch yet.

@@ -7,17 +7,13 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
+# Where the matrix product was measured to be faster: output pixels, input channels.
 LARGEST_MAP = 16
-"""Output pixels up to which the matrix product was measured to be faster."""
-
 FEWEST_CHANNELS = 256
 
 
 def use_matmul_weight_grad(module: nn.Module) -> int:
-    """Replace 3x3 convolutions of many channels by :class:`MatmulWeightGradConv2d`, in place.
-
-    Parameters, their names and the outputs stay as they are. Returns the number of replacements.
-    """
+    """Make 3x3 convolutions of many channels :class:`MatmulWeightGradConv2d`; return how many."""
     changed = 0
     for layer in module.modules():
         # Not isinstance: a subclass may compute something else.
@@ -33,10 +29,10 @@ def use_matmul_weight_grad(module: nn.Module) -> int:
 class MatmulWeightGradConv2d(nn.Conv2d):
     """A 3x3 convolution whose weight gradient is one matrix product on small feature maps.
 
-    This holds for bfloat16 on a CPU and at most 16 output pixels; all else is a plain ``Conv2d``.
-    The output and the gradient of the input are equal bit for bit, the gradient of the weights
-    differs by the order of its sums. For 512 channels of 4x4 pixels, batch 128 and AVX512-BF16 it
-    takes 14 ms instead of 22, for a stride of 2 to that size 8 instead of 19.
+    All but bfloat16 on a CPU with at most 16 output pixels is a plain ``Conv2d``. Output and input
+    gradient are equal bit for bit, the weight gradient but for the order of its sums. For 512
+    channels of 4x4 pixels, batch 128 and AVX512-BF16 it takes 14 ms instead of 22, for a stride of
+    2 to that size 8 instead of 19.
     """
 
     def forward(self, input: Tensor) -> Tensor:
@@ -97,10 +93,7 @@ class _Convolution(torch.autograd.Function):
 
 
 def _weight_gradient(gradient: Tensor, images: Tensor, stride: tuple[int, int]) -> Tensor:
-    """Weight gradient (O, I, 3, 3), channels-last, of inputs (N, I, H, W).
-
-    `gradient` is that of the output, (N, O, h, w).
-    """
+    """Weight gradient (O, I, 3, 3), channels-last, by the output's (N, O, h, w)."""
     samples, outputs, height, width = gradient.shape
     columns = _columns(images, stride, height, width)
     rows = gradient.permute(0, 2, 3, 1).reshape(samples * height * width, outputs)

@@ -17,26 +17,23 @@ _GIB = 1 << 30
 
 
 def keep_freed_memory() -> bool:
-    """Let glibc keep freed memory instead of returning it to the kernel.
+    """Let glibc keep freed memory instead of returning it to the kernel; return if it does.
 
-    A training step on the CPU frees the activations it has allocated. By default glibc returns
-    blocks above 32 MiB at once, and the end of the heap whenever it is free (mallopt(3)); in the
-    next step the kernel has to find and clear every page again. The process stays as large as its
-    largest step. Results do not change. Returns whether the process has glibc.
+    A step on the CPU frees its activations. By default glibc returns blocks above 32 MiB at once,
+    and the end of the heap whenever it is free (mallopt(3)); in the next step the kernel has to
+    find and clear every page again. The process stays as large as its largest step.
     """
     linux = sys.platform.startswith("linux")
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if linux else None
     if mallopt is None:  # musl, and other systems
         return False
-    done = [mallopt(_M_MMAP_THRESHOLD, _GIB), mallopt(_M_TRIM_THRESHOLD, _NO_TRIM)]
-    return all(done)
+    return bool(mallopt(_M_MMAP_THRESHOLD, _GIB) and mallopt(_M_TRIM_THRESHOLD, _NO_TRIM))
 
 
 def choose_precision(requested: str, accelerator: str) -> str:
-    """Precision of training, in Lightning's names.
+    """Precision by Lightning's name; ``auto`` is ``bf16-mixed`` where the hardware computes in it.
 
-    ``auto`` takes ``bf16-mixed`` where the hardware computes in bfloat16 (a CUDA GPU from Ampere
-    on, a CPU with AMX or AVX512-BF16), else ``32-true``.
+    CUDA GPUs from Ampere on do, and CPUs with AMX or AVX512-BF16.
     """
     if requested == "16-mixed" and accelerator == "cpu":
         raise UserError(
@@ -58,22 +55,18 @@ LOWER = {"bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}
 
 @dataclass(frozen=True)
 class Compute:
-    """Accelerator (``cpu`` or ``gpu``) and precision (one of Lightning's names) of a run."""
+    """Device and precision of a run."""
 
-    accelerator: str
-    precision: str
+    accelerator: str  # cpu or gpu
+    precision: str  # one of Lightning's names
 
     @property
     def mixed_on_cpu(self) -> bool:
-        """Whether a CPU computes in bfloat16."""
         return self.accelerator == "cpu" and self.precision == "bf16-mixed"
 
 
 def prepare(config: TrainConfig, *, memory_is_kept: bool = True) -> Compute:
-    """Choose accelerator and precision, and set threads and memory allocation of this process.
-
-    ``memory_is_kept``: whether to :func:`keep_freed_memory` on a CPU.
-    """
+    """Choose accelerator and precision, and set threads and memory allocation of this process."""
     accelerator = choose_accelerator(config.trainer.accelerator, config.trainer.devices)
     if accelerator == "cpu" and config.trainer.sync_batchnorm:
         raise UserError("trainer.sync_batchnorm=true: torch has it for GPUs alone")
@@ -87,10 +80,7 @@ def prepare(config: TrainConfig, *, memory_is_kept: bool = True) -> Compute:
 
 
 def choose_accelerator(requested: str, devices: int, group: str = "trainer.") -> str:
-    """``gpu`` or ``cpu``; ``auto`` takes the GPU when there is one.
-
-    ``group`` is the prefix of the settings' names in an error.
-    """
+    """``gpu`` or ``cpu``; ``group`` is the prefix of the settings' names in an error."""
     found = count_gpus()
     if requested == "cpu" or (requested == "auto" and not found):
         return "cpu"

@@ -7,9 +7,7 @@ from typing import Any
 
 from lightning.pytorch.loggers import Logger, TensorBoardLogger
 from lightning.pytorch.utilities import rank_zero_only
-from tensorboard.compat.proto.summary_pb2 import Summary
 from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
-from torch import Tensor
 from torch.utils.tensorboard.summary import hparams
 
 from src.files import replacing
@@ -18,32 +16,22 @@ from src.files import replacing
 class CsvLogger(Logger):
     """Appends one row to a CSV file for each set of metrics, without delay.
 
-    Lightning's CSVLogger deletes the rows of a resumed run and writes in batches. A new column
-    rewrites the file; rows of steps that a resumed run will repeat are dropped.
+    A new column rewrites the file. The first row drops those that a resumed run will repeat, from
+    ``resume_step`` on. Lightning's CSVLogger deletes all rows then, and writes in batches.
     """
 
-    def __init__(self, path: Path, resume_step: int | None = None):
-        """Write to ``path`` and keep only its rows before ``resume_step``, if given.
+    name = version = ""
 
-        The file is untouched until the first row is appended.
-        """
+    def __init__(self, path: Path, resume_step: int | None = None):
         super().__init__()
         self.path = path
         self.columns = ["step", "epoch"]
         self._resume_step = resume_step
         self._opened = False
 
-    @property
-    def name(self) -> str:
-        return ""
-
-    @property
-    def version(self) -> str:
-        return ""
-
     @rank_zero_only
     def log_metrics(self, metrics: Mapping[str, Any], step: int | None = None) -> None:
-        row = {key: _plain(value) for key, value in metrics.items()} | {"step": step or 0}
+        row = {**metrics, "step": step}
         if self._opened and row.keys() <= set(self.columns) and self.path.exists():
             with self.path.open("a", newline="") as file:
                 csv.DictWriter(file, self.columns).writerow(row)
@@ -74,16 +62,8 @@ class CsvLogger(Logger):
         return rows
 
 
-def _plain(value: Any) -> Any:
-    return value.item() if isinstance(value, Tensor) else value
-
-
+# In the HParams tab: TensorBoard takes the columns of all runs from the first run it reads.
 HPARAMS_METRICS = ("val/acc", "val/loss", "test/acc", "test/loss")
-"""Metrics in the HParams tab, the same for every run.
-
-TensorBoard takes the columns of all runs from the first run it reads.
-"""
-
 
 CUSTOM_SCALARS = {
     "training": {
@@ -99,13 +79,12 @@ CUSTOM_SCALARS = {
 
 
 class TensorBoard(TensorBoardLogger):
-    """Writes TensorBoard events into the run directory itself."""
+    """Writes TensorBoard events into the run directory itself.
+
+    Earlier events from ``resume_step`` on are hidden: a resumed run repeats these steps.
+    """
 
     def __init__(self, directory: Path, resume_step: int | None = None):
-        """Write into ``directory``, hiding earlier events from ``resume_step`` on, if given.
-
-        TensorBoard would otherwise draw twice the steps that a resumed run repeats.
-        """
         self.first_step = resume_step or 0
         super().__init__(
             directory, name="", version="", default_hp_metric=False, purge_step=resume_step
@@ -113,35 +92,31 @@ class TensorBoard(TensorBoardLogger):
 
     @rank_zero_only
     def save(self) -> None:
-        """Flush the events, without the empty ``hparams.yaml`` that Lightning adds.
-
-        Lightning calls it before training, when a resumed run's files must stay as they are.
-        """
+        """Flush the events, without the empty ``hparams.yaml`` that Lightning adds."""
+        # Lightning calls it before training, when a resumed run's files must stay as they are.
         if self._experiment is not None:
             self._experiment.flush()
 
 
-@rank_zero_only
 def begin_run(
     loggers: Iterable[Logger],
-    settings: Mapping[str, Any],
+    settings: dict[str, Any],
     pages: Mapping[str, str],
-    chosen: Container[str] = (),
+    chosen: Container[str],
 ) -> None:
-    """Write charts, pages and the settings for the HParams tab before the first step.
+    """Write charts, the texts of ``pages`` and the settings for HParams, ``chosen`` ones first.
 
-    Settings are written at the start, so that runs that fail or are interrupted can be compared
-    too. A resumed run adds its pages at its first step; its settings stay those of the start.
-
-    Args:
-        settings: flat names and plain values.
-        pages: texts of the Text tab by title.
-        chosen: settings that HParams lists first.
+    This is done at the start, so that runs that fail or are interrupted can be compared too. A
+    resumed run adds its pages at its first step; its settings stay those of the start.
     """
     # log_hyperparams of the logger would log each metric too, as -1 or 0 at step 0.
-    experiment, start, _ = hparams(dict(settings), dict.fromkeys(HPARAMS_METRICS, 0.0))
-    _list_first(experiment, chosen)
-    for logger in _tensorboards(loggers):
+    experiment, start, _ = hparams(settings, dict.fromkeys(HPARAMS_METRICS, 0.0))
+    content = experiment.value[0].metadata.plugin_data
+    parsed = HParamsPluginData.FromString(content.content)
+    for info in parsed.experiment.hparam_infos:
+        info.differs = info.name in chosen  # those that differ between runs come first
+    content.content = parsed.SerializeToString()
+    for logger in tensorboards(loggers):
         logger.experiment.add_custom_scalars(CUSTOM_SCALARS)
         for title, text in pages.items():
             logger.experiment.add_text(title, f"```\n{text.rstrip()}\n```", logger.first_step)
@@ -150,23 +125,14 @@ def begin_run(
         logger.experiment.flush()
 
 
-@rank_zero_only
 def end_run(loggers: Iterable[Logger]) -> None:
     """Mark the run as successful in HParams."""
-    for logger in _tensorboards(loggers):
+    for logger in tensorboards(loggers):
         _, _, end = hparams({}, {})
         logger.experiment._get_file_writer().add_summary(end)
         logger.experiment.flush()
 
 
-def _list_first(experiment: Summary, chosen: Container[str]) -> None:
-    """Mark ``chosen`` as differing between runs: TensorBoard lists such settings first."""
-    content = experiment.value[0].metadata.plugin_data
-    parsed = HParamsPluginData.FromString(content.content)
-    for info in parsed.experiment.hparam_infos:
-        info.differs = info.name in chosen
-    content.content = parsed.SerializeToString()
-
-
-def _tensorboards(loggers: Iterable[Logger]) -> list[TensorBoard]:
+def tensorboards(loggers: Iterable[Logger]) -> list[TensorBoard]:
+    """The loggers that write to TensorBoard."""
     return [logger for logger in loggers if isinstance(logger, TensorBoard)]

@@ -9,8 +9,7 @@ from torchmetrics import Metric
 class LossAndAccuracy(Metric):
     """Mean loss and top-1 accuracy over images, reduced over ranks by :meth:`compute`.
 
-    An image mixed of two classes counts as correct by the share of the predicted class. The sums
-    stay on the device: :meth:`update` does not wait for it.
+    An image mixed of two classes counts as correct by the share of the predicted class.
     """
 
     full_state_update = False
@@ -47,7 +46,7 @@ class LossAndAccuracy(Metric):
     def export(self) -> dict[str, float]:
         """Sums over all ranks as plain numbers; waits for the device and for the ranks."""
         sums = [self.loss_sum, self.correct, self.count]
-        if dist.is_available() and dist.is_initialized():
+        if dist.is_initialized():
             total = torch.stack([value.double() for value in sums])
             dist.all_reduce(total)
             sums = list(total)
@@ -56,7 +55,7 @@ class LossAndAccuracy(Metric):
 
     def restore(self, sums: dict[str, float]) -> None:
         """Continue from exported sums: the first rank takes them, the others start at 0."""
-        others = dist.is_available() and dist.is_initialized() and dist.get_rank() > 0
+        others = dist.is_initialized() and dist.get_rank() > 0
         for name, value in sums.items():
             state = getattr(self, name)
             start = torch.tensor(0 if others else value, dtype=state.dtype, device=state.device)

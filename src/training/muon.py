@@ -1,6 +1,6 @@
 """Muon for the matrices of a network, SGD or AdamW for its other parameters."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -21,9 +21,8 @@ def muon_parameters(model: nn.Module) -> list[Tensor]:
     """Parameters for Muon: the weights of convolutions and of linear layers but the last.
 
     Keller Jordan, "Muon: An optimizer for hidden layers in neural networks"
-    (https://kellerjordan.github.io/posts/muon/), leaves the last linear layer (the classifier,
-    whose rows are classes rather than features), norms, biases and embeddings to another optimizer.
-    All other parameters, such as the packed input projection of attention, are left out too.
+    (https://kellerjordan.github.io/posts/muon/), leaves the classifier, norms, biases and
+    embeddings to another optimizer.
     """
     layers = [m for m in model.modules() if isinstance(m, nn.Linear | nn.modules.conv._ConvNd)]
     linear = [layer for layer in layers if isinstance(layer, nn.Linear)]
@@ -37,9 +36,8 @@ def muon_parameters(model: nn.Module) -> list[Tensor]:
 def _columns(weight: Tensor) -> tuple[int, ...]:
     """Dimensions of a weight in memory order, rows first, so that they flatten to a view.
 
-    For channels-last weights the columns come as (kh, kw, in) instead of (in, kh, kw). That is the
-    same matrix G times a permutation P, and orthogonalisation commutes with it: the iteration is
-    made of (G P)(G P)^T = G G^T and products with G P from the left.
+    The columns of channels-last weights are permuted. Orthogonalisation commutes with that: its
+    iteration is made of (G P)(G P)^T = G G^T and products with G P from the left.
     """
     return (0, *sorted(range(1, weight.ndim), key=lambda dim: -weight.stride()[dim]))
 
@@ -50,35 +48,24 @@ class MuonWithAuxiliary(Optimizer):
     A convolution's weight (out, in, kh, kw) is updated as the matrix (out, in*kh*kw). Muon sees
     views of weights, gradients and momentum, made anew in each step, so that they stay valid when
     the parameters move to a device, change their memory format or are loaded. `param_groups` and
-    `state` hold the parameters themselves, with a momentum of the parameter's shape, for
-    schedulers, gradient clipping and checkpoints.
-
-    Args:
-        matrices: parameters of at least two dimensions, or groups of them; not empty.
-        auxiliary: groups of the other parameters, for `build_auxiliary`; may be empty.
-        options: options of `torch.optim.Muon`.
+    `state` hold the parameters themselves and a momentum of their shape. `options` are those of
+    `torch.optim.Muon`.
     """
 
     def __init__(
-        self,
-        matrices: ParamsT,
-        build_auxiliary: Callable[[list[dict[str, Any]]], Optimizer],
-        auxiliary: Iterable[dict[str, Any]] = (),
-        **options: Any,
+        self, matrices: ParamsT, auxiliary: Optimizer | None = None, **options: Any
     ) -> None:
         # The placeholder checks the options and fills in defaults; views replace it in each step.
         self._muon = torch.optim.Muon([torch.zeros(1, 1)], **options)
-        auxiliary_groups = list(auxiliary)
-        self._auxiliary = build_auxiliary(auxiliary_groups) if auxiliary_groups else None
+        self._auxiliary = auxiliary
         super().__init__(matrices, dict(self._muon.defaults))
         self._matrix_groups = len(self.param_groups)
-        if self._auxiliary is not None:
-            self.param_groups += self._auxiliary.param_groups
+        if auxiliary is not None:
+            self.param_groups += auxiliary.param_groups
         self.register_load_state_dict_post_hook(match_memory_format)
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        """Update every parameter that has a gradient; returns the value of `closure`."""
         loss = None
         if closure is not None:
             with torch.enable_grad():
@@ -118,8 +105,7 @@ def muon(model: nn.Module, s: MuonConfig) -> MuonWithAuxiliary:
     """Muon for convolutions and hidden matrices (`muon_parameters`), SGD or AdamW for the rest.
 
     Muon's and AdamW's weight decay is decoupled (lr * weight_decay a step), SGD's an L2 term. `lr`
-    is the spectral norm of an update, whatever the scale of the gradient; `nesterov` also applies
-    to SGD; `rest_momentum` is the momentum of SGD or the first beta of AdamW.
+    is the spectral norm of an update; `rest_momentum` is SGD's momentum or AdamW's first beta.
     """
     chosen = {id(weight) for weight in muon_parameters(model)}
     if not chosen:
@@ -138,17 +124,16 @@ def muon(model: nn.Module, s: MuonConfig) -> MuonWithAuxiliary:
         ]
         return [group for group in selected if group["params"]]
 
-    def build_auxiliary(groups: list[dict[str, Any]]) -> Optimizer:
-        if s.rest == "adamw":
-            betas = (s.rest_momentum, 0.999)
-            return build_fused(torch.optim.AdamW, groups, lr=s.rest_lr, betas=betas)
+    auxiliary = None
+    if (rest := select(False)) and s.rest == "adamw":
+        betas = (s.rest_momentum, 0.999)
+        auxiliary = build_fused(torch.optim.AdamW, rest, lr=s.rest_lr, betas=betas)
+    elif rest:
         options = {"momentum": s.rest_momentum, "nesterov": s.nesterov and s.rest_momentum > 0}
-        return build_fused(torch.optim.SGD, groups, lr=s.rest_lr, **options)
-
+        auxiliary = build_fused(torch.optim.SGD, rest, lr=s.rest_lr, **options)
     return MuonWithAuxiliary(
         select(True),
-        build_auxiliary,
-        select(False),
+        auxiliary,
         lr=s.lr,
         momentum=s.momentum,
         nesterov=s.nesterov,

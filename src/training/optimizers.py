@@ -21,8 +21,8 @@ def with_strides_of(parameter: Tensor, value: Tensor) -> Tensor:
 def match_memory_format(optimizer: Optimizer) -> None:
     """Give every state tensor of a parameter's shape the parameter's strides.
 
-    torch's fused kernels walk a weight and its state in memory order without a check: the state of
-    a channels-last run, loaded into a run that is not, would be applied to the wrong weights.
+    torch's fused kernels walk both in memory order without a check: the state of a channels-last
+    run, loaded into a run that is not, would be applied to the wrong weights.
     """
     for parameter, state in optimizer.state.items():
         for name, value in state.items():
@@ -41,18 +41,14 @@ def parameter_groups(
     """Group the trainable parameters by learning rate and weight decay, for a torch optimizer.
 
     Args:
-        decay_on: "all" (as in the ResNet paper), "weights" (not norms and biases: parameters of at
-            most one dimension; He et al., "Bag of Tricks", section 3.1, arXiv:1812.01187) or
-            "convolutions" (their weights alone).
-        lr: learning rate; needed only with `bias_lr_factor`.
-        bias_lr_factor: factor of the learning rate of biases, those of norms included, whose groups
-            then come last. Jordan 2024, arXiv:2404.00498, has 64 for short schedules.
+        decay_on: "all" (as in the ResNet paper), "weights" (of two or more dimensions: no norms and
+            biases; He et al., "Bag of Tricks", section 3.1, arXiv:1812.01187) or "convolutions".
+        lr: needed only with `bias_lr_factor`.
+        bias_lr_factor: of all biases, norms' too, whose groups then come last. Jordan 2024,
+            arXiv:2404.00498, has 64 for short schedules.
     """
-    convolutions = {
-        id(module.weight)
-        for module in model.modules()
-        if isinstance(module, nn.modules.conv._ConvNd)
-    }
+    layers = [m for m in model.modules() if isinstance(m, nn.modules.conv._ConvNd)]
+    convolutions = {id(layer.weight) for layer in layers}
     groups: list[dict[str, Any]] = [
         {"params": [], "weight_decay": decay, **rate}
         for rate in ({}, {"lr": lr * bias_lr_factor})
@@ -70,9 +66,7 @@ def parameter_groups(
         groups[2 * rescaled + (not decays[decay_on])]["params"].append(parameter)
     groups = [group for group in groups if group["params"]]
     if not groups:
-        raise ValueError(
-            "the model has no trainable parameters: it has none, or all of them are frozen"
-        )
+        raise ValueError("the model has no trainable parameters")
     return groups
 
 
@@ -85,8 +79,7 @@ def build_fused(
     # of 32 (Adam), equal but for the last two bits. Other devices and complex numbers have none.
     fused = all(p.is_floating_point() and p.device.type in ("cpu", "cuda") for p in parameters)
     optimizer: Any = cls(groups, fused=fused, **options)
-    # Gradients must be unscaled before clipping: with fused unscaling Lightning 2.6 refuses to
-    # clip.
+    # With unscaling in the fused kernel Lightning 2.6 refuses to clip gradients.
     optimizer._step_supports_amp_scaling = False
     optimizer.register_load_state_dict_post_hook(match_memory_format)
     return cast(Optimizer, optimizer)

@@ -35,10 +35,8 @@ class RunLength(NamedTuple):
 
     def schedule_steps(self, total_epochs: float | None) -> int:
         """Steps of a schedule after the warm-up; None takes the length of the run."""
-        steps = self.total_steps
-        if total_epochs is not None:
-            steps = round(total_epochs * self.steps_per_epoch)
-        return steps - self.warmup_steps
+        epochs = self.total_steps / self.steps_per_epoch if total_epochs is None else total_epochs
+        return round(epochs * self.steps_per_epoch) - self.warmup_steps
 
     def steps(self, option: str, length: float, unit: str) -> int:
         """Convert a length in epochs or steps to whole steps; warn if the run ends before."""
@@ -71,9 +69,8 @@ def multistep(run: RunLength, s: MultiStepConfig) -> Factor:
 def cosine(run: RunLength, s: CosineConfig) -> Factor:
     """Fall along half a cosine from 1, after the warm-up, to `final` after the last step.
 
-    Loshchilov and Hutter, "SGDR", equation 5 (arXiv:1608.03983), without restarts. `final` is the
-    factor at `total_steps`, after the last update: an update at a rate of 0 would be wasted. Where
-    `total_epochs` end before the run does, `final` holds from there on.
+    Loshchilov and Hutter, "SGDR", equation 5 (arXiv:1608.03983), without restarts. `final` comes
+    after the last update, for which a rate of 0 would be wasted, and holds after `total_epochs`.
     """
     length = max(1, run.schedule_steps(s.total_epochs))
     return lambda step: _anneal("cos", 1.0, s.final, (step - run.warmup_steps) / length)
@@ -83,8 +80,7 @@ def onecycle(run: RunLength, s: OneCycleConfig) -> Factor:
     """Rise from `start` to 1 over the fraction `peak` of the steps, then fall to `final`.
 
     Smith and Topin, "Super-Convergence" (arXiv:1708.07120), with the steps of torch's OneCycleLR:
-    the last update has the factor `final`. A warm-up precedes the cycle and ends at `start`;
-    `final` holds from the end of `total_epochs` on, as in `cosine`.
+    the last update has the factor `final`. A warm-up precedes the cycle and ends at `start`.
     """
     last = run.schedule_steps(s.total_epochs) - 1
     top = max(0.0, s.peak * (last + 1) - 1)
@@ -107,19 +103,12 @@ def _anneal(shape: str, start: float, end: float, progress: float) -> float:
 
 
 SCHEDULES: dict[str, Callable[[RunLength, Any], Factor]] = {
-    "constant": constant,
-    "step": step,
-    "multistep": multistep,
-    "cosine": cosine,
-    "onecycle": onecycle,
+    schedule.__name__: schedule for schedule in (constant, step, multistep, cosine, onecycle)
 }
 
 
 def build_factor(settings: WarmupConfig, total_steps: int, steps_per_epoch: int) -> Factor:
-    """Build the factor of a schedule, with a linear warm-up in front.
-
-    `total_steps` are the updates of the whole run, warm-up included.
-    """
+    """Build the factor of a schedule, whose `total_steps` include a linear warm-up."""
     warmup_steps = round(settings.warmup_epochs * steps_per_epoch)
     if warmup_steps > total_steps:
         raise UserError(
@@ -138,10 +127,7 @@ def build_factor(settings: WarmupConfig, total_steps: int, steps_per_epoch: int)
 
 
 class FactorSchedule(LambdaLR):
-    """Scales the learning rate of each parameter group by the factor of the step.
-
-    It is to be stepped once after each optimizer step.
-    """
+    """Scales the learning rates by the factor of the step; stepped after each optimizer step."""
 
     def __init__(
         self, settings: WarmupConfig, optimizer: Optimizer, total_steps: int, steps_per_epoch: int
@@ -153,8 +139,7 @@ class FactorSchedule(LambdaLR):
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Continue at the state's step by this schedule, also where the state's had another length.
 
-        The optimizer was restored with the rate of the earlier schedule for the next step, which
-        torch 2.15 would use once more.
+        torch 2.15 would make the next step at the earlier schedule's rate.
         """
         epochs = self.epochs
         super().load_state_dict(state_dict)

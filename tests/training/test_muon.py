@@ -16,10 +16,6 @@ def build_muon(model: nn.Module, **changes: object) -> MuonWithAuxiliary:
     return muon(model, optimizer_settings("muon", **changes))
 
 
-def no_rest(groups: list[dict]) -> torch.optim.Optimizer:
-    raise AssertionError("there is nothing left to train")
-
-
 def test_only_the_classifier_is_not_a_hidden_matrix() -> None:
     model = nn.Sequential(network(), nn.LayerNorm(4), nn.Linear(4, 5), nn.Linear(5, 3))
     found = {id(weight) for weight in muon_parameters(model)}
@@ -37,7 +33,7 @@ def test_matrices_are_updated_as_torch_does(adjust: str, nesterov: bool) -> None
     torch.manual_seed(1)
     ours = [nn.Parameter(torch.randn(6, 4)), nn.Parameter(torch.randn(3, 9))]
     theirs = [nn.Parameter(matrix.detach().clone()) for matrix in ours]
-    optimizers = MuonWithAuxiliary(ours, no_rest, **options), torch.optim.Muon(theirs, **options)
+    optimizers = MuonWithAuxiliary(ours, **options), torch.optim.Muon(theirs, **options)
     for _ in range(5):
         for mine, other in zip(ours, theirs, strict=True):
             mine.grad = torch.randn_like(mine)
@@ -51,7 +47,7 @@ def test_matrices_are_updated_as_torch_does(adjust: str, nesterov: bool) -> None
 def convolution_update(weight: Tensor, gradient: Tensor, **options: float) -> Tensor:
     """Make one update and return what was subtracted from the weight, per unit of lr."""
     parameter = nn.Parameter(weight.clone(memory_format=torch.preserve_format))
-    optimizer = MuonWithAuxiliary([parameter], no_rest, lr=0.5, weight_decay=0.0, **options)
+    optimizer = MuonWithAuxiliary([parameter], lr=0.5, weight_decay=0.0, **options)
     parameter.grad = gradient
     optimizer.step()
     return (weight - parameter.detach()) / 0.5
@@ -111,11 +107,8 @@ def test_the_rest_resumes_in_another_memory_format() -> None:
 
     def update(value: Tensor, gradient: Tensor, state: dict | None = None) -> tuple[Tensor, dict]:
         offset = nn.Parameter(value)
-        optimizer = MuonWithAuxiliary(
-            [nn.Parameter(torch.ones(3, 3))],
-            lambda groups: torch.optim.SGD(groups, lr=0.1, momentum=0.9, fused=True),
-            [{"params": [offset]}],
-        )
+        rest = torch.optim.SGD([offset], lr=0.1, momentum=0.9, fused=True)
+        optimizer = MuonWithAuxiliary([nn.Parameter(torch.ones(3, 3))], rest)
         if state is not None:
             optimizer.load_state_dict(state)
         offset.grad = torch.empty_like(offset).copy_(gradient)
@@ -176,4 +169,4 @@ def test_a_closure_is_called_once_with_gradients() -> None:
 
 def test_unknown_options_are_refused() -> None:
     with pytest.raises(ValueError, match=r"is not supported$"):
-        MuonWithAuxiliary([nn.Parameter(torch.ones(3, 3))], no_rest, adjust_lr_fn="spectral")
+        MuonWithAuxiliary([nn.Parameter(torch.ones(3, 3))], adjust_lr_fn="spectral")

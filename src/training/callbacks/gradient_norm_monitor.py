@@ -12,9 +12,9 @@ from src.training.callbacks.metrics_logger import MetricsLogger
 class GradientNormMonitor(Callback):
     """Logs ``gradient_norm/<depth>_<stage>``: the L2 norm of each stage's gradient.
 
-    The gradient is that of the optimizer step: of all accumulated batches and all ranks, without
-    float16's loss scale, before clipping. Norms are computed only at the steps that
-    :class:`MetricsLogger` logs, stay on the device and are read together with its metrics.
+    The gradient is that of all accumulated batches and all ranks, without float16's loss scale,
+    before clipping. Norms are computed at the steps that :class:`MetricsLogger` logs, and stay on
+    the device until it reads its metrics.
     """
 
     def __init__(self, metrics_logger: MetricsLogger):
@@ -29,7 +29,6 @@ class GradientNormMonitor(Callback):
     def on_before_optimizer_step(
         self, trainer: Trainer, pl_module: LightningModule, optimizer: Optimizer
     ) -> None:
-        """Compute the norms of a step that will be logged."""
         batch_idx = trainer.fit_loop.epoch_loop.batch_idx
         if self.metrics_logger.should_log(trainer, trainer.global_step + 1, batch_idx):
             norms = torch.stack([gradient_norm(stage) for stage in self._stages.values()])
@@ -43,9 +42,8 @@ class GradientNormMonitor(Callback):
 def stages_by_depth(backbone: nn.Module) -> dict[str, list[nn.Parameter]]:
     """Trained parameters by stage of the network: ``1_stem``, ``2_layer1`` … ``6_fc``.
 
-    Stages are the top-level children with trained parameters, in order. In a residual network (one
-    with a ``layer1``) all children before it are one stage, the stem. Parameters of no child, such
-    as a class token, come first as ``parameters``.
+    Stages are the top-level children with trained parameters, in order; those before ``layer1``, if
+    there is one, are the stem. Parameters of no child, such as a class token, are ``parameters``.
     """
     children = [name for name, _ in backbone.named_children()]
     stem = children[: children.index("layer1")] if "layer1" in children else []
@@ -60,6 +58,6 @@ def stages_by_depth(backbone: nn.Module) -> dict[str, list[nn.Parameter]]:
 
 
 def gradient_norm(parameters: list[nn.Parameter]) -> Tensor:
-    """L2 norm of all gradients together: a scalar on their device, 0 without gradients."""
+    """L2 norm of all gradients together: a scalar on their device."""
     gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
     return get_total_norm(gradients) if gradients else parameters[0].new_zeros(())

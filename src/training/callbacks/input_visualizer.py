@@ -5,39 +5,33 @@ from typing import Any
 
 import torch
 from lightning import Callback, LightningModule, Trainer
-from lightning.pytorch.loggers import TensorBoardLogger
 from torch import Tensor
 
 from src.plotting import image_grid, warn_if_fails
 from src.text import shorten
 from src.training.classifier import ImageClassifier
+from src.training.loggers import tensorboards
 
 MAX_IMAGES = 32
-MAX_LETTERS = 14
-"""Letters of a label that fit below a tile."""
-
-UNMIXED = 0.995
-"""Share above which the other class would be shown as 0%."""
+MAX_LETTERS = 14  # of a label, which fit below a tile
+UNMIXED = 0.995  # share above which the other class would be shown as 0%
 
 
 class InputVisualizer(Callback):
     """Shows the first training batch of a run in TensorBoard, as the network sees it.
 
-    The augmented images pass the network's normalisation and are mapped back by the configured mean
-    and standard deviation, ``255 * (y * std + mean)``, so that mistakes show: images normalised
-    twice come out almost uniform, divided by 255 twice black, with channels of mean or std in
-    another order tinted, in BGR order with red and blue exchanged.
+    The augmented images pass the network's normalisation and are mapped back by the configured
+    ``mean`` and ``std``, so that mistakes show: images normalised twice come out almost uniform,
+    divided by 255 twice black, with channels in another order tinted.
     """
 
     def __init__(self, mean: Sequence[float] | None, std: Sequence[float] | None):
-        """Map back by fractions of 255, one per channel; ``None`` for the network's own."""
         self.mean = mean
         self.std = std
 
     def on_train_batch_start(
         self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
     ) -> None:
-        """Draw the first batch of a run that is not resumed."""
         assert isinstance(pl_module, ImageClassifier)
         if trainer.fit_loop.epoch_loop.total_batch_idx or not trainer.is_global_zero:
             return
@@ -53,13 +47,12 @@ class InputVisualizer(Callback):
         else:
             texts = [_shares(target, classes) for target in batch.targets[:MAX_IMAGES].cpu()]
         picture = image_grid(visible.permute(0, 2, 3, 1).numpy(), texts)
-        for logger in trainer.loggers:
-            if isinstance(logger, TensorBoardLogger):
-                logger.experiment.add_image("first_batch", picture, 0, dataformats="HWC")
+        for logger in tensorboards(trainer.loggers):
+            logger.experiment.add_image("first_batch", picture, 0, dataformats="HWC")
 
     @torch.no_grad()
     def _denormalized(self, module: ImageClassifier, images: Tensor) -> Tensor:
-        """Normalise images (N, C, H, W) and map them back: uint8, one or three channels."""
+        """Normalise images (N, C, H, W) and map them back, to uint8."""
         layer: Any = module.network.normalize
         seen = layer(images)
         mean = layer.mean if self.mean is None else seen.new_tensor(self.mean).view(1, -1, 1, 1)

@@ -17,22 +17,15 @@ class MetricsLogger(Callback):
 
     Metrics are means over the steps since the last reading, also across the end of an epoch: a mean
     over the few images of a remainder would be an outlier. An epoch of fewer than ``n`` steps is
-    read at its end. ``lr`` is the rate of the last step. Training waits for the device only on a
-    reading and on the first batch of each shape.
-
-    Attributes:
-        images: images trained on so far, over all ranks, resumed parts included.
-        timed_images: number of those images that were trained on within ``seconds``.
-        seconds: training time, without start-up, validation and checkpoints.
-        startup_seconds: time until the end of the first step, plus that of later first steps with a
-            batch of another shape: loader processes start, kernels are chosen, networks compiled.
+    read at its end. Training waits for the device only on a reading and on the first batch of each
+    shape, whose step is start-up: loader processes start, kernels are chosen, networks compiled.
     """
 
     def __init__(self, every_n_steps: int):
         self.every_n_steps = every_n_steps
-        self.images = 0
-        self.timed_images = 0
-        self.seconds = 0.0
+        self.images = 0  # trained on so far, over all ranks, resumed parts included
+        self.timed_images = 0  # of these, those within `seconds`
+        self.seconds = 0.0  # of training, without start-up, validation and checkpoints
         self.startup_seconds = 0.0
         self._clock: float | None = None
         self._shapes: set[tuple[int, ...]] = set()
@@ -45,7 +38,7 @@ class MetricsLogger(Callback):
         self._epoch_start = (0, 0, 0.0)  # step, images, seconds
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Start the clock also where a resumed run begins in the middle of an epoch."""
+        """Start the clock of a run that begins, perhaps resumed in the middle of an epoch."""
         assert isinstance(pl_module, ImageClassifier)
         if not self._before:
             self._before, self._read_at = pl_module.train_metrics.export(), trainer.global_step
@@ -59,7 +52,6 @@ class MetricsLogger(Callback):
     def on_train_batch_start(
         self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
     ) -> None:
-        """Detect a batch of a new shape, whose step counts as start-up."""
         assert isinstance(pl_module, ImageClassifier)
         self._starting = batch.images.shape not in self._shapes
         if self._starting and self._shapes:
@@ -70,7 +62,6 @@ class MetricsLogger(Callback):
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Count the batch; read the metrics where they are due."""
         assert isinstance(pl_module, ImageClassifier)
         images = batch.step_images or len(batch.labels)
         self.images += images
@@ -86,16 +77,12 @@ class MetricsLogger(Callback):
             self._clock = None
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Carry the sums that are not read yet into the next epoch, which starts at 0."""
+        """Carry unread sums into the next epoch, which starts at 0; log the epoch in one line."""
         assert isinstance(pl_module, ImageClassifier)
         now = pl_module.train_metrics.export()
         self._before = {name: self._before[name] - now[name] for name in now}
-        self._log_epoch(trainer, pl_module)
-
-    def _log_epoch(self, trainer: Trainer, module: ImageClassifier) -> None:
-        """Log losses, accuracies and speed of the epoch in one line."""
         # The module logs its metrics after the callbacks. All ranks take part in computing them.
-        train, val = module.train_metrics.compute(), trainer.callback_metrics
+        train, val = pl_module.train_metrics.compute(), trainer.callback_metrics
         if not trainer.is_global_zero:
             return
         of = f"/{trainer.max_epochs}" if (trainer.max_epochs or -1) > 0 else ""
@@ -114,7 +101,7 @@ class MetricsLogger(Callback):
         return window_is_full or (unread and is_last(trainer, steps, batch_idx))
 
     def log_with_next(self, names: list[str], values: Tensor) -> None:
-        """Log ``values`` (N,), which stay on the device until then, with the next reading."""
+        """Log ``values`` (N,) with the next reading; they stay on the device until then."""
         self._extra_metrics = (names, values)
 
     def _elapsed(self) -> float:
@@ -155,8 +142,7 @@ class MetricsLogger(Callback):
 
     @property
     def state_key(self) -> str:
-        """Name of the state in checkpoints, the same as in version 0.1."""
-        return "TrainingLog"
+        return "TrainingLog"  # as in version 0.1
 
     def state_dict(self) -> dict[str, Any]:
         unread = 0.0 if self._clock is None else time.perf_counter() - self._clock

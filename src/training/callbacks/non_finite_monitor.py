@@ -11,9 +11,8 @@ from torch.optim import Optimizer
 from src.errors import RunFailed
 from src.training.callbacks.metrics_logger import MetricsLogger, is_last
 
+# What is checked in a step, in the order of computation.
 CAUSES = ("an image of the batch", "train/loss", "the gradient")
-"""Values that are checked in a step, in the order of their computation."""
-
 _NEVER = 1 << 62
 
 
@@ -32,7 +31,6 @@ class NonFiniteMonitor(Callback):
     def on_train_batch_start(
         self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
     ) -> None:
-        """Check the images; bytes are always finite."""
         self._step = trainer.global_step + 1
         if batch.images.is_floating_point():
             self._record_if_not_finite(batch.images, 0)
@@ -60,7 +58,6 @@ class NonFiniteMonitor(Callback):
             raise _diverged(trainer, f"{CAUSES[cause]} is not finite", step)
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Check the validation loss."""
         loss = trainer.callback_metrics.get("val/loss")
         if loss is not None and not math.isfinite(loss):
             _check_weights(trainer, pl_module)
@@ -69,21 +66,16 @@ class NonFiniteMonitor(Callback):
     def on_save_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
     ) -> None:
-        """Save no weights that are not finite."""
         _check_weights(trainer, pl_module)
 
     def _record_if_not_finite(self, values: Tensor, cause: int) -> None:
-        """Record step and cause if the values are not finite and no earlier ones were."""
         code = self._step * len(CAUSES) + cause
         found = torch.where(values.detach().sum(dtype=torch.float32).isfinite(), _NEVER, code)
         self._first = found if self._first is None else torch.minimum(self._first, found)
 
 
 def _check_weights(trainer: Trainer, module: LightningModule) -> None:
-    """Raise for a parameter that is not finite or a buffer that is NaN.
-
-    Infinite buffers are valid: attention masks have them.
-    """
+    """Raise for a parameter that is not finite or a NaN buffer; attention masks are infinite."""
     fine = {name: value.detach().isfinite().all() for name, value in module.named_parameters()}
     fine |= {name: ~value.isnan().any() for name, value in module.named_buffers()}
     # Read together, because each reading waits for the device.
@@ -93,7 +85,6 @@ def _check_weights(trainer: Trainer, module: LightningModule) -> None:
 
 
 def _diverged(trainer: Trainer, what: str, step: int) -> RunFailed:
-    """The error of a run in which ``what`` became non-finite in ``step``, counted from 1."""
     lr = trainer.lightning_module.learning_rates[step]  # type: ignore[index]
     if what.startswith(CAUSES[0]):
         hint = "look at the data and at augment"

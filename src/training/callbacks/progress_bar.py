@@ -11,10 +11,7 @@ from src.training.classifier import ImageClassifier
 
 
 class ProgressBar(RichProgressBar):
-    """Shows loss, accuracy and images/s beside the bar.
-
-    The values are the last that :class:`MetricsLogger` read, so the bar never waits for the device.
-    """
+    """Shows what :class:`MetricsLogger` has read beside the bar; never waits for the device."""
 
     def __init__(self) -> None:
         super().__init__(refresh_rate=4)
@@ -32,6 +29,5 @@ class ProgressBar(RichProgressBar):
         return dict(pl_module.progress)
 
     def _get_train_description(self, current_epoch: int) -> str:
-        """Count epochs from 1, as in the log."""
         last = self.trainer.max_epochs or -1
         return f"Epoch {current_epoch + 1}" + (f"/{last}" if last > 0 else "")

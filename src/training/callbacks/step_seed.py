@@ -18,7 +18,6 @@ class StepSeed(Callback):
     def on_train_batch_start(
         self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
     ) -> None:
-        """Seed the generators of the CPU and of the training device."""
         batches = trainer.fit_loop.epoch_loop.total_batch_idx
         # Odd multipliers give neighboring seeds, steps and ranks different 63-bit seeds.
         mixed = self.seed * 0x9E3779B97F4A7C15 + batches * 0xBF58476D1CE4E5B9

@@ -37,7 +37,6 @@ class StopRequest:
         self._count = 0
 
     def interrupted(self, where: str = "") -> Interrupted:
-        """The exception for the received signal; ``where`` becomes part of its message."""
         assert self.signal_number is not None
         name = signal.Signals(self.signal_number).name
         how = "nothing was saved yet"
@@ -46,7 +45,6 @@ class StopRequest:
         return Interrupted(self.signal_number, f"interrupted by {name}{where}; {how}")
 
     def handling(self) -> AbstractContextManager[None]:
-        """Handle signals inside of a ``with`` block."""
         return handle_signals(self._on_signal)
 
     def _on_signal(self, number: int) -> None:

@@ -10,10 +10,9 @@ from torch.optim.swa_utils import get_ema_multi_avg_fn
 class EMAWeightAveraging(WeightAveraging):
     """Averages weights and buffers; validation, checkpoints and the test use the average.
 
-    Update t, counted from 0, keeps min(decay, (1 + t) / (10 + t)) of the average, as in
-    TensorFlow's ExponentialMovingAverage and timm's ModelEmaV3: a constant 0.999 would leave 81% of
-    the first step's weights in the average of 213 steps. Lightning 2.6's class of this name has no
-    warm-up.
+    Update t, from 0, keeps min(decay, (1 + t) / (10 + t)) of the average, as TensorFlow's
+    ExponentialMovingAverage and timm's ModelEmaV3: a constant 0.999 would leave 81% of the first
+    step's weights in the average of 213 steps. Lightning 2.6's class of this name has no warm-up.
     """
 
     def __init__(self, decay: float, every_n_steps: int):
