@@ -57,17 +57,13 @@ def without_pretrained_weights(model: ResNetConfig | Options) -> ResNetConfig | 
     return model | {key: off for key, off in _NOT_PRETRAINED.items() if key in model}
 
 
-_OPTIMIZERS: dict[str, Callable[..., Optimizer]] = {
-    "sgd": sgd,
-    "adam": adam,
-    "adamw": adam,
-    "muon": muon,
-}
+_Make = Callable[..., Optimizer]
+_OPTIMIZERS: dict[str, _Make] = {"sgd": sgd, "adam": adam, "adamw": adam, "muon": muon}
 
 
 def optimizer_factory(settings: Any) -> Callable[[nn.Module], Optimizer]:
     """A function that builds the optimizer of a module."""
-    make: Callable[..., Optimizer]
+    make: _Make
     if isinstance(settings, dict):
         options = {key: value for key, value in settings.items() if key not in ("name", "_target_")}
         if "betas" in options:

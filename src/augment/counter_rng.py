@@ -4,13 +4,9 @@ The mixer is `lowbias32` of Chris Wellons, "Prospecting for Hash Functions"
 (https://nullprogram.com/blog/2018/07/31/): a bijection of 32-bit words with two multiplications.
 It is evaluated in int64 with masks, so that the CPU, a GPU and plain Python agree bit for bit.
 
-Seed, epoch and stream are chained into a 64-bit key of two words. One word is mixed with the
-sample's index, the other with the number of the draw:
-
-    state(w0, w1, ...) = mix(... mix(mix(start ^ w0) ^ w1) ...)      once from each of two starts
-    word(index, draw)  = mix(mix(index ^ key0) ^ (key1 + draw * golden mod 2**32))
-
-With a key of one word, of a few thousand epochs two would have the same draws in another order.
+Seed, stream and epoch are chained into a key of two words. One is mixed with the sample's index,
+the other with the number of the draw: with one word for both, of a few thousand epochs two would
+have the same draws in another order.
 """
 
 from collections.abc import Sequence
@@ -32,7 +28,7 @@ _Word = TypeVar("_Word", int, Tensor, int | Tensor)
 
 
 class Stream(IntEnum):
-    """Use of the random numbers; each has draws of its own, independent of the others."""
+    """Use of the random numbers; each has draws of its own."""
 
     ORDER = 1
     CROP = 2
@@ -46,7 +42,7 @@ class Stream(IntEnum):
 
 
 def _mix(word: _Word) -> _Word:
-    """Mix the bits of 32-bit words (lowbias32); int64 tensors are not changed in place."""
+    """Mix the bits of 32-bit words (lowbias32)."""
     word = word ^ (word >> 16)
     word *= _FIRST
     word &= _MASK
@@ -73,8 +69,7 @@ def words(seed: int, epoch: int | Tensor, indices: Tensor, draws: int, *, stream
         epoch: 0..2**32-1; or an int64 tensor without dimensions on the device of `indices`, so
             that a captured CUDA graph can be replayed in the next epoch.
         indices: int64 (N,), positions of the samples in the data set, 0..2**32-1.
-        draws: number of words for each sample; more draws do not change the first ones.
-        stream: a `Stream`.
+        draws: words for each sample; more draws do not change the first ones.
     """
     first, second = _key(seed, epoch, stream)
     draw = torch.arange(draws, dtype=torch.int64, device=indices.device)
@@ -82,10 +77,8 @@ def words(seed: int, epoch: int | Tensor, indices: Tensor, draws: int, *, stream
 
 
 def uniform(seed: int, epoch: int | Tensor, indices: Tensor, draws: int, *, stream: int) -> Tensor:
-    """Draw uniform numbers in [0, 1): float32 (N, draws), multiples of 2**-24.
-
-    Arguments are those of `words`. More than 24 bits could round up to 1 in float32.
-    """
+    """Draw uniform numbers in [0, 1), by the arguments of `words`: float32 (N, draws)."""
+    # More than 24 bits could round up to 1 in float32.
     bits = words(seed, epoch, indices, draws, stream=stream) >> 8
     return bits.to(torch.float32) * 2.0**-24
 
@@ -95,8 +88,7 @@ def integers(
 ) -> tuple[Tensor, ...]:
     """Draw a whole number in 0..bound-1 for each bound: a tuple of int64 (N,).
 
-    Bounds are 1..2**31; probabilities differ by at most the fraction bound / 2**32. Other arguments
-    are those of `words`.
+    Bounds are 1..2**31; probabilities differ by at most the fraction bound / 2**32.
     """
     bits = words(seed, epoch, indices, len(bounds), stream=stream)
     return tuple(bits[:, draw] * bound >> 32 for draw, bound in enumerate(bounds))
@@ -105,10 +97,7 @@ def integers(
 def permutation(
     seed: int, epoch: int | Tensor, n: int, *, device: torch.device | str = "cpu"
 ) -> Tensor:
-    """Order of the samples in an epoch: int64 (n,), each of 0..n-1 once.
-
-    The samples are sorted by one word each. Words of one draw are a bijection of the index, so
-    there are no ties that devices could break differently.
-    """
+    """Order of the samples in an epoch: int64 (n,), each of 0..n-1 once."""
+    # Words of one draw are a bijection of the index: no ties that devices could break differently.
     samples = torch.arange(n, dtype=torch.int64, device=device)
     return torch.argsort(words(seed, epoch, samples, 1, stream=Stream.ORDER)[:, 0])

@@ -7,7 +7,7 @@ from src.augment.counter_rng import Stream, uniform
 
 
 def _pad(pixels: Tensor, padding: int, mode: str) -> Tensor:
-    """Pad (N, H, W, C) on all sides by zeros or by reflection; the result is contiguous."""
+    """Pad (N, H, W, C) on all sides by zeros or by reflection."""
     samples, height, width, channels = pixels.shape
     padded = pixels.new_zeros(samples, height + 2 * padding, width + 2 * padding, channels)
     bottom, right = padding + height, padding + width
@@ -32,15 +32,9 @@ def crop(
         images: uint8 (N, C, H, W); fastest when channels-last, as the result always is.
         offset_y: int64 (N,), 0..2*padding, first row of the crop in the padded image; `padding`
             returns the image itself. `offset_x` is the same for columns.
-        padding: pixels added on each side, at least 1.
         mode: "zeros" (black) or "reflect" (mirrored, the edge pixel not repeated).
     """
     samples, channels, height, width = images.shape
-    if mode == "reflect" and padding >= min(height, width):
-        raise ValueError(
-            f"augment.crop_padding must be in 0..{min(height, width) - 1} when augment.crop_mode is"
-            f" reflect and images are {height}x{width}, got {padding}"
-        )
     padded = _pad(images.permute(0, 2, 3, 1), padding, mode)
     row_pixels = width + 2 * padding
     # Rows of this overlapping view are all runs of `width` pixels. A crop is `height` of them, each
@@ -57,10 +51,7 @@ def crop(
 
 
 def flip(images: Tensor, mask: Tensor) -> Tensor:
-    """Mirror left and right the images where `mask`, bool (N,), is true.
-
-    `images` are (N, C, H, W), fastest when channels-last in memory; the result always is.
-    """
+    """Mirror left and right the images (N, C, H, W) where `mask`, bool (N,), is true."""
     # Selecting whole images from originals and mirrored ones is three times faster on a CPU than
     # torch.where, and needs no synchronisation as a list of the true indices would.
     sides = torch.cat((images.permute(0, 2, 3, 1), images.flip(3).permute(0, 2, 3, 1)))
@@ -76,7 +67,6 @@ def random_flip(seed: int, epoch: int | Tensor, indices: Tensor) -> Tensor:
 def alternating_flip(seed: int, epoch: int | Tensor, indices: Tensor) -> Tensor:
     """Draw the flip of each sample for epoch 0 and invert it from epoch to epoch: bool (N,).
 
-    Two consecutive epochs show both sides of every sample: Keller Jordan, "94% on CIFAR-10 in 3.29
-    Seconds on a Single GPU", section 3.6 (arXiv:2404.00498).
+    Keller Jordan, "94% on CIFAR-10 in 3.29 Seconds on a Single GPU", arXiv:2404.00498, section 3.6.
     """
     return random_flip(seed, 0, indices) ^ (epoch % 2 == 1)

@@ -18,12 +18,10 @@ class Boxes(NamedTuple):
     right: Tensor
 
     def clipped(self, height: int, width: int) -> "Boxes":
-        """The parts of the boxes inside of the image."""
         rows = self.top.clamp(0, height), self.bottom.clamp(0, height)
         return Boxes(*rows, self.left.clamp(0, width), self.right.clamp(0, width))
 
     def area(self) -> Tensor:
-        """Number of pixels in each box: int64 (N,)."""
         return (self.bottom - self.top) * (self.right - self.left)
 
     def mask(self, height: int, width: int) -> Tensor:
@@ -48,10 +46,7 @@ ERASE_DRAWS = 3 + 2 * _ATTEMPTS
 
 
 def erase(images: Tensor, boxes: Boxes, fill: Tensor | int = 0) -> Tensor:
-    """Fill the boxes of images (N, C, H, W), whose memory format is kept.
-
-    `fill` has the dtype of `images`: one value, or a tensor that broadcasts to their shape.
-    """
+    """Fill the boxes of images (N, C, H, W) by one value, or a tensor that broadcasts to them."""
     mask = boxes.mask(images.shape[2], images.shape[3])
     # Not masked_fill, which does not keep channels-last.
     paint = images.new_full((), fill) if isinstance(fill, int) else fill
@@ -62,7 +57,7 @@ def cutout(images: Tensor, center_y: Tensor, center_x: Tensor, size: int) -> Ten
     """Fill a square with black; its center, int64 (N,), lies in the image, its sides may not.
 
     DeVries and Taylor, "Improved Regularization of Convolutional Neural Networks with Cutout"
-    (arXiv:1708.04552), which uses 16 pixels on CIFAR-10 and 8 on CIFAR-100.
+    (arXiv:1708.04552).
     """
     return erase(images, boxes_around(center_y, center_x, size, size))
 
@@ -75,17 +70,15 @@ def erase_boxes(
     area: tuple[float, float] = (0.02, 0.4),
     aspect: tuple[float, float] = (0.3, 1 / 0.3),
 ) -> Boxes:
-    """Boxes of random erasing.
+    """Boxes of random erasing: Zhong et al., "Random Erasing Data Augmentation" (arXiv:1708.04896).
 
-    Zhong et al., "Random Erasing Data Augmentation", algorithm 1 (arXiv:1708.04896), whose ranges
-    are the defaults. The algorithm draws until a rectangle fits the image; here the first of eight
-    that fits is taken, and an image without one (less than one in a million with the defaults on a
-    square image) is not erased.
+    The paper's algorithm 1, whose ranges are the defaults, draws until a rectangle fits the image;
+    here the first of eight that fits is taken, and an image without one (less than one in a million
+    with the defaults on a square image) is not erased.
 
     Args:
         draws: float32 (N, ERASE_DRAWS) in [0, 1): whether to erase, position in y and in x, then
             area and aspect of each attempt.
-        probability: of an image to be erased.
         area: range of the box's share of the image.
         aspect: range of the box's height over its width.
     """
@@ -114,7 +107,7 @@ def noise(seed: int, epoch: int | Tensor, indices: Tensor, shape: tuple[int, int
 
 
 def channel_means(images: Tensor) -> Tensor:
-    """Rounded mean of each channel of each image, in integer arithmetic: uint8 (N, C, 1, 1)."""
+    """Rounded mean of each channel of each image: uint8 (N, C, 1, 1)."""
     pixels = images.shape[2] * images.shape[3]
     total = images.sum((2, 3), keepdim=True, dtype=torch.int64)
     return ((2 * total + pixels) // (2 * pixels)).to(torch.uint8)

@@ -24,10 +24,7 @@ def _beta_table(alpha: float, device: torch.device) -> Tensor:
 
 
 def beta_quantile(uniform: Tensor, alpha: float) -> Tensor:
-    """Map uniform numbers in [0, 1) to numbers of Beta(alpha, alpha): float32 in [0, 1].
-
-    Interpolates linearly between 4,097 quantiles.
-    """
+    """Map uniform numbers in [0, 1) to numbers of Beta(alpha, alpha), by interpolated quantiles."""
     if alpha == 1.0:
         return uniform
     table = _beta_table(alpha, uniform.device)
@@ -40,8 +37,8 @@ def beta_quantile(uniform: Tensor, alpha: float) -> Tensor:
 def mixup(images: Tensor, partners: Tensor, ratio: Tensor) -> Tensor:
     """Blend each image with its partner: float32 (N, C, H, W), 0..255, in the same memory format.
 
-    Zhang et al., "mixup: Beyond Empirical Risk Minimization" (arXiv:1710.09412). `images` and
-    `partners` are (N, C, H, W), 0..255; `ratio` is float32 (N,) in [0, 1], the share of `images`.
+    Zhang et al., "mixup: Beyond Empirical Risk Minimization" (arXiv:1710.09412). `ratio`, float32
+    (N,) in [0, 1], is the share of `images`.
     """
     share = ratio[:, None, None, None]
     return images * share + partners * (1 - share)
@@ -50,11 +47,10 @@ def mixup(images: Tensor, partners: Tensor, ratio: Tensor) -> Tensor:
 def cutmix_boxes(
     ratio: Tensor, center_y: Tensor, center_x: Tensor, height: int, width: int
 ) -> Boxes:
-    """Boxes of the area 1 - ratio around the given centers, clipped to the images.
+    """Boxes of the area 1 - ratio, float32 (N,), around centers, int64 (N,), clipped to the images.
 
     Yun et al., "CutMix: Regularization Strategy to Train Strong Classifiers with Localizable
-    Features", equation 2 (arXiv:1905.04899). `ratio` is float32 (N,) in [0, 1], the centers int64
-    (N,) in 0..height-1 and 0..width-1; a ratio of 1 makes an empty box.
+    Features", equation 2 (arXiv:1905.04899).
     """
     side = (1 - ratio).sqrt()
     box_height, box_width = (side * height).long(), (side * width).long()
@@ -62,10 +58,9 @@ def cutmix_boxes(
 
 
 def cutmix(images: Tensor, partners: Tensor, boxes: Boxes) -> tuple[Tensor, Tensor]:
-    """Paste the boxes, clipped to the image, of the partners into the images.
+    """Paste the boxes of the partners into the images (N, C, H, W), uint8 or float32.
 
-    `images` are (N, C, H, W), uint8 or float32, `partners` uint8 or of the same dtype. Returns the
-    images in their dtype and memory format, and the share of their own pixels, float32 (N,).
+    Returns the images in their dtype and the share of their own pixels, float32 (N,).
     """
     height, width = images.shape[2:]
     mixed = torch.where(boxes.mask(height, width), partners.to(images.dtype), images)
@@ -73,11 +68,7 @@ def cutmix(images: Tensor, partners: Tensor, boxes: Boxes) -> tuple[Tensor, Tens
 
 
 def mix_targets(labels: Tensor, partner_labels: Tensor, ratio: Tensor, num_classes: int) -> Tensor:
-    """Soft targets of two labels: float32 (N, num_classes), rows sum to 1.
-
-    `labels` and `partner_labels` are int64 (N,) in 0..num_classes-1, `ratio` is float32 (N,), the
-    share of `labels`.
-    """
+    """Soft targets of two labels, int64 (N,): float32 (N, num_classes), rows sum to 1."""
     classes = torch.arange(num_classes, device=labels.device)
     own = (labels[:, None] == classes) * ratio[:, None]
     return own + (partner_labels[:, None] == classes) * (1 - ratio)[:, None]

@@ -35,20 +35,18 @@ class Augment:
 
     @property
     def mixes(self) -> bool:
-        """Whether samples are mixed with partners, which then follow them in the batch."""
+        """Whether samples are mixed with partners, which follow them in the batch."""
         return (self.mixup > 0 or self.cutmix > 0) and self.mix_probability > 0
 
     @property
     def identity(self) -> bool:
-        """Whether all operations are off."""
         changes = self.crop_padding or self.flip != "none" or self.cutout
         return not (changes or self.erase_probability or self.mixes)
 
     def partners(self, indices: Tensor, epoch: int | Tensor, n: int) -> Tensor:
-        """Draw the partner that each sample is mixed with, from all `n` training samples.
+        """Draw a partner for each sample, from all `n` training samples: int64 (N,).
 
-        Not from the batch, on which the result must not depend. `indices` and the result are int64
-        (N,); a sample may be its own partner (one time in n) and then stays unmixed.
+        Not from the batch, on which the result must not depend. A sample may be its own partner.
         """
         return integers(self.seed, epoch, indices, (n,), stream=Stream.PARTNER)[0]
 
@@ -61,12 +59,10 @@ class Augment:
             images: uint8 (M, C, H, W), M = N, or 2N when `mixes`: the samples, then their partners
                 in the same order. A partner is cropped, flipped and erased by its own index.
             labels: int64 (M,); so are the indices, positions in the training set.
-            epoch: see `src.augment.counter_rng.words`.
 
         Returns:
             Images (N, C, H, W), uint8, or float32 in 0..255 when `mixup` is on; the samples' own
             labels, int64 (N,); float32 (N, num_classes) soft targets when `mixes`, else None.
-            Channels-last images stay so.
         """
         images = self._geometric(images, indices, epoch)
         images = self._erasing(images, indices, epoch)

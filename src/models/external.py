@@ -19,12 +19,10 @@ def build_torchvision(
 ) -> nn.Module:
     """Build torchvision's classification model `name`, (N, in_channels, H, W) -> (N, num_classes).
 
-    `weights` names pretrained weights, such as `DEFAULT`, downloaded once; their classifier is
-    replaced if it has another number of classes. With `in_channels` other than 3 the first
-    convolution is replaced; from pretrained weights it takes the mean kernel of the three colors,
-    scaled so that an image repeated over the channels gives the same output. `options` go to
-    torchvision's builder. Raises ValueError for an unknown name, weights or option, and when the
-    weights cannot be downloaded.
+    `weights` names pretrained weights, such as `DEFAULT`, downloaded once. Their classifier is
+    replaced if it has another number of classes, the first convolution if `in_channels` is not 3:
+    by the mean kernel of the three colors, scaled so that an image repeated over the channels gives
+    the same output. `options` go to torchvision's builder.
     """
     from torchvision import models
 
@@ -67,10 +65,8 @@ def build_timm(
 ) -> nn.Module:
     """Build timm's model `name`, (N, in_channels, H, W) -> (N, num_classes) logits.
 
-    `name` may have a tag of weights (`resnet18.a1_in1k`) or a source that timm understands
-    (`hf-hub:...`, `local-dir:...`); `pretrained` downloads the weights; `options` go to
-    `timm.create_model`. Raises ValueError when timm is not installed, for an unknown name or
-    option, and when the weights cannot be downloaded.
+    `name` may have a tag of weights (`resnet18.a1_in1k`) or a source (`hf-hub:...`,
+    `local-dir:...`); `options` go to `timm.create_model`.
     """
     try:
         import timm
@@ -101,13 +97,10 @@ def _replace_classifier(model: nn.Module, num_classes: int) -> None:
     if len(old.weight) == num_classes:
         return
     bias = old.bias is not None
-    new: nn.Module
     if isinstance(old, nn.Linear):
-        new = nn.Linear(old.in_features, num_classes, bias=bias)
-    else:
-        assert old.kernel_size == (1, 1), "the classifying convolution is 1x1"
-        new = nn.Conv2d(old.in_channels, num_classes, 1, bias=bias)
-    model.set_submodule(path, new)
+        model.set_submodule(path, nn.Linear(old.in_features, num_classes, bias=bias))
+    else:  # a 1x1 convolution
+        model.set_submodule(path, nn.Conv2d(old.in_channels, num_classes, 1, bias=bias))
 
 
 def _replace_first_convolution(model: nn.Module, in_channels: int, *, keep_weights: bool) -> None:
@@ -125,6 +118,5 @@ def _replace_first_convolution(model: nn.Module, in_channels: int, *, keep_weigh
     if keep_weights:
         with torch.no_grad():
             new.weight.copy_(old.weight.mean(1, keepdim=True) * (3 / in_channels))
-            if old.bias is not None and new.bias is not None:
-                new.bias.copy_(old.bias)
+            new.bias = old.bias
     model.set_submodule(path, new)

@@ -11,18 +11,13 @@ from src.text import check_model_name
 
 @dataclass(frozen=True)
 class Variant:
-    """Row of `VARIANTS`; `depths` and `widths` have an entry for each stage.
+    """Row of `VARIANTS`; `depths` and `widths` have an entry for each stage."""
 
-    `block` is `basic` or `bottleneck`. `cardinality` is the number of groups of a bottleneck's 3x3
-    convolution, `base_width` the width of a group in a stage of width 64. `stem` and `shortcut` are
-    the defaults of the network.
-    """
-
-    block: str
+    block: str  # basic or bottleneck
     depths: tuple[int, ...]
     widths: tuple[int, ...] = (64, 128, 256, 512)
-    cardinality: int = 1
-    base_width: int = 64
+    cardinality: int = 1  # groups of a bottleneck's 3x3 convolution
+    base_width: int = 64  # channels of a group in a stage of width 64
     stem: str = "cifar"
     shortcut: str = "B"
 
@@ -58,11 +53,7 @@ VARIANTS: dict[str, Variant] = {
 
 
 class ZeroPadShortcut(nn.Module):
-    """Option A: every `stride`-th pixel, with zeros for the added channels.
-
-    (N, in_channels, H, W) -> (N, out_channels, ceil(H / stride), ceil(W / stride)); no parameters.
-    He et al. 2015, arXiv:1512.03385, sections 3.3 and 4.1.
-    """
+    """Option A: every `stride`-th pixel, with zeros for the added channels."""
 
     def __init__(self, in_channels: int, out_channels: int, stride: int) -> None:
         super().__init__()
@@ -77,11 +68,10 @@ class ZeroPadShortcut(nn.Module):
 def make_shortcut(
     shortcut: str, in_channels: int, out_channels: int, stride: int, *, bias: bool
 ) -> nn.Module | None:
-    """Shortcut of a block; None in a plain network.
+    """Shortcut of a block: He et al. 2015, arXiv:1512.03385, sections 3.3 and 4.1, table 3.
 
     `A` pads with zeros and `B` projects where the shape changes, both are the identity elsewhere;
-    `C` projects in every block; `none` is the plain network (He et al. 2015, arXiv:1512.03385,
-    sections 3.3 and 4.1, table 3).
+    `C` projects in every block; `none` is the plain network.
     """
     if shortcut == "none":
         return None
@@ -99,7 +89,7 @@ def make_shortcut(
 class BasicBlock(nn.Module):
     """Two 3x3 convolutions and a shortcut: the block of ResNet-18 and ResNet-34.
 
-    (N, in_channels, H, W) -> (N, width, H / stride, W / stride), sizes rounded up.
+    (N, in_channels, H, W) -> (N, width, H / stride, W / stride).
     """
 
     expansion = 1
@@ -128,11 +118,9 @@ class BasicBlock(nn.Module):
 class Bottleneck(nn.Module):
     """1x1, 3x3 and 1x1 convolutions and a shortcut: the block of ResNet-50 and deeper.
 
-    (N, in_channels, H, W) -> (N, 4 * width, H / stride, W / stride), sizes rounded up. The 3x3
-    convolution has `cardinality` groups of `width * base_width / 64` channels: more groups make a
-    ResNeXt (Xie et al. 2016, arXiv:1611.05431, table 1), wider ones a wide ResNet (Zagoruyko &
-    Komodakis 2016, arXiv:1605.07146, WRN-50-2-bottleneck). The stride is on the 3x3 convolution, as
-    in torchvision ("ResNet v1.5"); the paper's is on the first 1x1, which skips 3 pixels of 4.
+    (N, in_channels, H, W) -> (N, 4 * width, H / stride, W / stride). More groups of the 3x3
+    convolution make a ResNeXt, wider ones a wide ResNet. The stride is on it, as in torchvision
+    ("ResNet v1.5"); the paper's is on the first 1x1, which skips 3 pixels of 4.
     """
 
     expansion = 4
@@ -215,8 +203,7 @@ class ResNet(nn.Module):
     def _add_stem(self, in_channels: int, conv_bias: bool) -> None:
         """Add the first convolution, its norm, and the pooling after their activation.
 
-        `imagenet` (He et al. 2015, table 1) divides the size by 4; `cifar` (section 4.2) keeps it,
-        because a 32x32 image is small already.
+        `imagenet` (He et al. 2015, table 1) divides the size by 4, `cifar` (section 4.2) keeps it.
         """
         width = self.variant.widths[0]
         if self.stem == "imagenet":
@@ -228,10 +215,7 @@ class ResNet(nn.Module):
         self.bn1 = nn.BatchNorm2d(width)
 
     def _initialize(self, norm_momentum: float, zero_init_residual: bool) -> None:
-        """Initialize the convolutions: He et al. 2015, arXiv:1502.01852, with fan-out.
-
-        Norms start at weight 1 and bias 0, torch's default, except with `zero_init_residual`.
-        """
+        """Initialize the convolutions: He et al. 2015, arXiv:1502.01852, with fan-out."""
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
@@ -254,14 +238,10 @@ class ResNet(nn.Module):
         return cast(Tensor, self.fc(self.dropout(x)))
 
     def feature_sizes(self, image_size: int) -> list[int]:
-        """Height (and width) in pixels after each stage, for square images."""
+        """Side in pixels after each stage, for square images."""
         # Every stride of 2 comes with padding (k - 1) / 2, so each halves the size, rounding up.
         halvings = 2 if self.stem == "imagenet" else 0
         return [-(-image_size // 2 ** (halvings + i)) for i in range(len(self.variant.depths))]
-
-    def collapses(self, image_size: int) -> bool:
-        """Whether a stage ends in a 1x1 map, so that its 3x3 kernels see mostly padding."""
-        return min(self.feature_sizes(image_size)) == 1
 
 
 def list_models() -> list[str]:
@@ -270,9 +250,6 @@ def list_models() -> list[str]:
 
 
 def build_model(name: str, **options: Any) -> ResNet:
-    """Build the residual network `name` of `list_models()`; `options` are those of `ResNet`.
-
-    Raises ValueError for an unknown name.
-    """
+    """Build the residual network `name` of `list_models()`; `options` are those of `ResNet`."""
     check_model_name("model", name, VARIANTS)
     return ResNet(VARIANTS[name], **options)

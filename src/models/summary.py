@@ -36,18 +36,16 @@ class LayerRow:
 class ModelSummary:
     """Layers in the order of execution, and totals of the whole network for one image.
 
-    The totals include what is outside of layers, such as a position embedding. `output_size` has no
-    batch dimension; it is None when the network does not return a tensor.
+    The totals include what is outside of layers, such as a position embedding.
     """
 
     rows: tuple[LayerRow, ...]
-    output_size: Size | None
+    output_size: Size | None  # without the batch; None when the network returns no tensor
     parameters: int
     trainable: int
     multiply_adds: int
 
     def as_table(self) -> str:
-        """Aligned text table with a line for each layer, and the totals."""
         header = ("Layer", "Type", "Input", "Output", "Parameters", "Multiply-adds")
         cells = [header, *(row.as_cells() for row in self.rows)]
         widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
@@ -66,9 +64,8 @@ def summarize(model: nn.Module, input_size: tuple[int, int, int]) -> ModelSummar
     """Summarize `model`, which stays as it is, for an image (channels, height, width).
 
     A row is a layer that has parameters or changes the size. Multiply-adds are those of
-    convolutions, matrix products and attention; elementwise operations (norms, activations,
-    pooling) are not counted, as in He et al. 2015 (arXiv:1512.03385, table 1). Raises ValueError
-    when `model` cannot take such an image.
+    convolutions, matrix products and attention, as in He et al. 2015 (arXiv:1512.03385, table 1).
+    Raises ValueError when `model` cannot take such an image.
     """
     # First on meta, because on the CPU torch 2.15's FlopCounterMode does not count the fused
     # attention of `nn.MultiheadAttention`; on the CPU for code such as `if x.max() > 1`, which
@@ -96,7 +93,7 @@ def _on_meta(model: nn.Module) -> nn.Module:
 
 @torch.no_grad()
 def _run(model: nn.Module, input_size: Size) -> ModelSummary:
-    """Summarize a copy of a network, on which the hooks stay, by one forward pass."""
+    """Summarize a copy of a network, on which the hooks stay."""
     recorder = _LayerRecorder(model)
     first = next(model.parameters(), torch.empty(0))
     image = torch.zeros(1, *input_size, dtype=first.dtype, device=first.device)

@@ -73,10 +73,10 @@ def check_fit(backbone: nn.Module, summary: ModelSummary, data: ImageDataModule)
             "set model.num_classes=null to follow the data"
         )
     size = min(data.image_shape[:2])
-    if isinstance(backbone, ResNet) and backbone.collapses(size):
+    # The 3x3 kernels of a stage that ends in a 1x1 map see mostly padding.
+    if isinstance(backbone, ResNet) and min(sizes := backbone.feature_sizes(size)) == 1:
         log.warning(
             "the last stage sees a single pixel: an image of %d pixels shrinks to %s in this "
             "network; model.stem=cifar keeps more of it, about 16 points of accuracy on CIFAR-10",
-            size,
-            backbone.feature_sizes(size),
+            *(size, sizes),
         )

@@ -1,6 +1,7 @@
 """Resume a run: its configuration, and which settings may change."""
 
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf
@@ -22,19 +23,12 @@ CHANGEABLE = settings_with(Flag.CHANGEABLE)
 
 @dataclass(frozen=True)
 class Continuation:
-    """A run to resume.
-
-    Attributes:
-        directory: run directory.
-        config: configuration with the settings changed on the command line.
-        text: the same configuration as YAML.
-        changed: the same configuration to be saved; None where no setting differs from the run's.
-    """
+    """A run to resume, with the settings changed on the command line."""
 
     directory: RunDirectory
     config: TrainConfig
-    text: str
-    changed: DictConfig | None
+    text: str  # the configuration as YAML
+    changed: DictConfig | None  # the configuration to save, if a setting differs from the run's
 
     def save(self) -> None:
         """Write changed settings into the run directory."""
@@ -59,19 +53,14 @@ def find_continuation(overrides: list[str], multirun: bool) -> Continuation | No
         OmegaConf.update(cfg, key, value)
     cfg.resume = str(directory.path)
     config = check(cfg)
+    trusted = find_value(overrides, "trust") or []
+    if not isinstance(trusted, list):
+        raise ConfigError(f"trust={trusted}: a list is needed, trust=[{trusted}]")
     for settings in (config.model, config.optimizer):
-        check_targets(directory.config, settings, _trusted(overrides))
+        check_targets(directory.config, settings, [str(name) for name in trusted])
     _check_unfinished(directory, config)
     text = OmegaConf.to_yaml(cfg).rstrip()
     return Continuation(directory, config, text, cfg if changed else None)
-
-
-def _trusted(overrides: list[str]) -> tuple[str, ...]:
-    """The class names of ``trust=[…]``."""
-    names = find_value(overrides, "trust") or []
-    if not isinstance(names, list):
-        raise ConfigError(f"trust={names}: a list is needed, trust=[{names}]")
-    return tuple(map(str, names))
 
 
 def _changes(overrides: list[str]) -> list[tuple[str, object]]:
@@ -107,15 +96,13 @@ def _check_unfinished(directory: RunDirectory, config: TrainConfig) -> None:
     with as_user_errors():
         metrics = read_json(directory.metrics)
         state = read_json(directory.record).get("state")
-    epochs, steps = config.trainer.max_epochs, config.trainer.max_steps
-    counts = [metrics.get(name, 0) for name in ("epochs", "steps")]
-    if not all(isinstance(count, int) for count in counts):
+    epochs, steps = metrics.get("epochs", 0), metrics.get("steps", 0)
+    if not isinstance(epochs, int) or not isinstance(steps, int):
         raise UserError(f"{directory.metrics}: epochs and steps must be whole numbers")
-    done = (epochs is not None and counts[0] >= epochs) or (
-        steps is not None and counts[1] >= steps
-    )
+    trainer = config.trainer
+    done = epochs >= (trainer.max_epochs or inf) or steps >= (trainer.max_steps or inf)
     if state == "finished" and done:
         raise UserError(
-            f"resume={directory.path}: this run is finished ({counts[0]} epochs, "
-            f"{counts[1]} steps); raise trainer.max_epochs to train on"
+            f"resume={directory.path}: this run is finished ({epochs} epochs, {steps} steps); "
+            "raise trainer.max_epochs to train on"
         )

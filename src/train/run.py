@@ -68,6 +68,7 @@ def _run(
     begun: Callable[[], None],
 ) -> dict[str, Any]:
     first = this_rank().first
+    resume_step = None
     with rank_zero_first():
         compute = hardware.prepare(config)
         L.seed_everything(config.run.seed, workers=True, verbose=False)
@@ -75,7 +76,7 @@ def _run(
         if config.run.resume:
             check_same_split(directory, data.split_hash)
             if first:
-                restore_last(directory)
+                resume_step = restore_last(directory)
         check_run_length(config, data, directory)
         classifier, summary = build_classifier(config, data, compute)
     if first:
@@ -92,7 +93,7 @@ def _run(
     # There is no checkpoint where ranks are restarted after a failure before the first one.
     resume = directory.last if config.run.resume and directory.last.exists() else None
     init_process_group(compute.accelerator)
-    trainer = build_trainer(config, directory, compute, resume, stop_request)
+    trainer = build_trainer(config, directory, compute, resume_step, stop_request)
 
     def begin(*_: object) -> None:
         record.begin()

@@ -1,6 +1,5 @@
 """Build the Lightning Trainer with its callbacks and loggers."""
 
-from pathlib import Path
 from typing import Any
 
 import lightning as L
@@ -11,7 +10,6 @@ from lightning.pytorch.loggers import Logger
 from src.config.schema import TrainConfig
 from src.console import quiet_lightning
 from src.distributed.ranks import this_rank
-from src.errors import as_user_errors
 from src.runs.directory import RunDirectory
 from src.train.test_visualizer import TestVisualizer
 from src.training.callbacks.checkpoints import EarlyStopping, LastCheckpoint, RunCheckpoint
@@ -32,14 +30,17 @@ def build_trainer(
     config: TrainConfig,
     directory: RunDirectory,
     compute: Compute,
-    resume: Path | None,
+    resume_step: int | None,
     stop_request: StopRequest,
 ) -> L.Trainer:
-    """Build a Trainer in ``directory`` that continues from ``resume``, until ``stop_request``."""
+    """Build a Trainer in ``directory``, whose logs continue at ``resume_step`` if it is given."""
     quiet_lightning()
     settings = config.trainer
     # Given explicitly, because Lightning would guess SLURM's inside of any SLURM allocation.
     cluster = TorchElasticEnvironment() if this_rank().started_by else LightningEnvironment()
+    loggers: list[Logger] = [CsvLogger(directory.rows, resume_step)]
+    if config.logger.tensorboard:
+        loggers.append(TensorBoard(directory.path, resume_step))
     trainer = L.Trainer(
         accelerator=compute.accelerator,
         devices=settings.devices,
@@ -56,7 +57,7 @@ def build_trainer(
         limit_val_batches=settings.limit_val_batches,
         limit_test_batches=settings.limit_test_batches,
         callbacks=build_callbacks(config, directory, stop_request),
-        logger=build_loggers(config, directory, resume),
+        logger=loggers,
         plugins=[AtomicCheckpointIO(), cluster],
         sync_batchnorm=settings.sync_batchnorm,
         enable_progress_bar=config.callbacks.progress_bar,
@@ -98,17 +99,3 @@ def build_callbacks(
         callbacks.append(LastCheckpoint(directory.last, every_n_epochs=n))
     callbacks.append(StopOnSignal(stop_request))
     return callbacks
-
-
-def build_loggers(
-    config: TrainConfig, directory: RunDirectory, resume: Path | None
-) -> list[Logger]:
-    """``metrics.csv``, and TensorBoard where the configuration asks for it."""
-    step = 0 if config.run.resume else None
-    if resume is not None:
-        with as_user_errors():
-            step = int(AtomicCheckpointIO().load_checkpoint(resume)["global_step"])
-    loggers: list[Logger] = [CsvLogger(directory.rows, step)]
-    if config.logger.tensorboard:
-        loggers.append(TensorBoard(directory.path, step))
-    return loggers

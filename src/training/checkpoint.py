@@ -152,10 +152,10 @@ def _reason(error: Exception) -> str:
     return next(iter(str(error).strip().splitlines()), type(error).__name__)
 
 
-def restore_last(directory: RunDirectory) -> None:
-    """Replace a ``last.ckpt`` that is damaged or missing by the newest checkpoint that is whole.
+def restore_last(directory: RunDirectory) -> int:
+    """Replace a ``last.ckpt`` that is damaged or missing by the newest whole checkpoint.
 
-    The damaged file is kept as ``last.ckpt.damaged``. A run without any checkpoint stays as it is.
+    Returns its step, 0 of a run without any checkpoint. The damaged file is kept beside it.
     """
     steps: dict[Path, int] = {}
     problems = []
@@ -168,11 +168,11 @@ def restore_last(directory: RunDirectory) -> None:
             # A file without read permission may be whole: no older one takes its place.
             raise UserError(f"{path}: cannot be read ({error.strerror})") from error
         if directory.last in steps:
-            return
+            return steps[directory.last]
     if not steps:
         if problems:
             raise UserError(f"nothing to continue from: {'; '.join(problems)}")
-        return
+        return 0
     chosen = max(steps, key=lambda path: steps[path])
     reason = "; ".join(problems) or f"{directory.last} is gone"
     log.warning("%s; going on from %s, of step %d", reason, chosen.name, steps[chosen])
@@ -183,6 +183,7 @@ def restore_last(directory: RunDirectory) -> None:
             damaged = directory.last.with_name(f"last.ckpt.damaged.{number}")
         directory.last.replace(damaged)
     put_in_place(chosen, directory.last)
+    return steps[chosen]
 
 
 def _resumable_step(path: Path) -> int:

@@ -8,6 +8,7 @@ import torch
 from lightning import LightningModule, Trainer
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
+from torch.nn import functional as F
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
@@ -68,7 +69,6 @@ class ImageClassifier(LightningModule):
         self.memory_format = torch.channels_last if channels_last else torch.contiguous_format
         self.network.to(memory_format=self.memory_format)
         self.loss = loss or nn.CrossEntropyLoss()
-        self.evaluation_loss = nn.CrossEntropyLoss()
         self.optimizer_factory = optimizer
         self.schedule_factory = schedule
         self.train_metrics = LossAndAccuracy()
@@ -103,7 +103,7 @@ class ImageClassifier(LightningModule):
         """Measure a batch; return its logits, float32 (N, classes)."""
         logits = self(batch.images).float()
         if batch.weight:
-            metrics.update(self.evaluation_loss(logits, batch.labels), logits, batch.labels)
+            metrics.update(F.cross_entropy(logits, batch.labels), logits, batch.labels)
         return logits
 
     def on_train_epoch_end(self) -> None:

@@ -94,15 +94,7 @@ class _Convolution(torch.autograd.Function):
 
 def _weight_gradient(gradient: Tensor, images: Tensor, stride: tuple[int, int]) -> Tensor:
     """Weight gradient (O, I, 3, 3), channels-last, by the output's (N, O, h, w)."""
-    samples, outputs, height, width = gradient.shape
-    columns = _columns(images, stride, height, width)
-    rows = gradient.permute(0, 2, 3, 1).reshape(samples * height * width, outputs)
-    return (rows.t() @ columns).view(outputs, 3, 3, -1).permute(0, 3, 1, 2)
-
-
-def _columns(images: Tensor, stride: tuple[int, int], height: int, width: int) -> Tensor:
-    """Input patch of each output pixel (im2col): (N * height * width, 9 * I)."""
-    samples, channels, *size = images.shape
+    (samples, channels, *size), (_, outputs, height, width) = images.shape, gradient.shape
     padded = images.new_zeros(samples, size[0] + 2, size[1] + 2, channels)
     padded[:, 1:-1, 1:-1] = images.permute(0, 2, 3, 1)
     sample, row, pixel, _ = padded.stride()
@@ -110,4 +102,7 @@ def _columns(images: Tensor, stride: tuple[int, int], height: int, width: int) -
         (samples, height, width, 3, 3, channels),
         (sample, row * stride[0], pixel * stride[1], row, pixel, 1),
     )
-    return windows.reshape(samples * height * width, 9 * channels)
+    # The input patch of each output pixel (im2col).
+    columns = windows.reshape(samples * height * width, 9 * channels)
+    rows = gradient.permute(0, 2, 3, 1).reshape(samples * height * width, outputs)
+    return (rows.t() @ columns).view(outputs, 3, 3, -1).permute(0, 3, 1, 2)

@@ -66,13 +66,6 @@ def test_memory_order_does_not_change_the_pixels() -> None:
     assert torch.equal(flip(planes, mask), flip(images, mask))
 
 
-def test_crop_refuses_reflection_by_a_whole_side() -> None:
-    images = channels_last_images(1, 3, 8, 6)
-    offset = torch.zeros(1, dtype=torch.int64)
-    with pytest.raises(ValueError, match=r"^augment\.crop_padding must be in 0\.\.5 .* got 6$"):
-        crop(images, offset, offset, 6, "reflect")
-
-
 def test_flip_mirrors_just_those_asked_for() -> None:
     for shape in SHAPES:
         images = channels_last_images(4, *shape)

@@ -149,10 +149,3 @@ def test_erased_pixels_have_the_fill() -> None:
     assert torch.equal(erased["mean"], torch.where(inside, means, images))
     assert torch.equal(erased["noise"].masked_fill(inside, 0), erased["zero"])
     assert erased["noise"][inside.expand_as(images)].unique().numel() == 256
-
-
-def test_a_reflection_wider_than_the_image_is_refused() -> None:
-    augment = Augment(seed=0, crop_padding=8, crop_mode="reflect")
-    indices = torch.arange(2)
-    with pytest.raises(ValueError, match=r"^augment\.crop_padding must be in 0\.\."):
-        augment(channels_last_images(2, 3, 8, 8), indices, indices, 0, 10)

@@ -79,14 +79,13 @@ def test_feature_sizes_are_those_of_a_run(name, stem):
         assert model.feature_sizes(image_size) == seen
 
 
-def test_collapse_is_a_map_of_one_pixel_in_the_last_stage():
+def test_the_last_stage_sees_a_single_pixel_of_small_images():
     imagenet, cifar = on_meta("resnet18", stem="imagenet"), on_meta("resnet18")
     assert imagenet.feature_sizes(32) == [8, 4, 2, 1]
-    assert imagenet.collapses(32)
-    assert not imagenet.collapses(33)
-    assert not imagenet.collapses(224)
-    assert not cifar.collapses(32)
-    assert cifar.collapses(8)
+    assert imagenet.feature_sizes(33)[-1] == 2
+    assert imagenet.feature_sizes(224)[-1] == 7
+    assert cifar.feature_sizes(32)[-1] == 4
+    assert cifar.feature_sizes(8)[-1] == 1
 
 
 def test_stems_differ_in_kernel_stride_and_pooling():
