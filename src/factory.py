@@ -39,19 +39,16 @@ def build_backbone(model: ResNetConfig | Options, classes: int, channels: int) -
     return network
 
 
+# Options of torchvision and timm for pretrained weights, at the values that load none.
 _NOT_PRETRAINED: Options = {
     **dict.fromkeys(("checkpoint", "weights", "weights_backbone", "weights_path")),
     "checkpoint_path": "",  # timm 1.0 tests whether it is empty
     "pretrained": False,
 }
-"""Options of torchvision and timm for pretrained weights, at the values that load none."""
 
 
 def without_pretrained_weights(model: ResNetConfig | Options) -> ResNetConfig | Options:
-    """The settings of a network whose weights come from a checkpoint.
-
-    Pretrained weights would be downloaded, or read from a file that may be gone, for nothing.
-    """
+    """The settings of a network whose weights come from a checkpoint, and from nowhere else."""
     if isinstance(model, ResNetConfig):
         return model
     return model | {key: off for key, off in _NOT_PRETRAINED.items() if key in model}

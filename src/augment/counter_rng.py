@@ -54,7 +54,6 @@ def _mix(word: _Word) -> _Word:
 
 
 def _key(seed: int, epoch: int | Tensor, stream: int) -> tuple[int | Tensor, int | Tensor]:
-    """Key of two 32-bit words for seed, epoch and stream."""
     first, second = (
         _mix(_mix(_mix(start ^ (seed & _MASK)) ^ (seed >> 32)) ^ stream) for start in _STARTS
     )

@@ -35,7 +35,6 @@ class Augment:
 
     @property
     def mixes(self) -> bool:
-        """Whether samples are mixed with partners, which follow them in the batch."""
         return (self.mixup > 0 or self.cutmix > 0) and self.mix_probability > 0
 
     @property

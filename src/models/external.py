@@ -26,12 +26,9 @@ def build_torchvision(
     """
     from torchvision import models
 
-    check_model_name(
-        "torchvision model",
-        name,
-        models.list_models(module=models),
-        listed_by="torchvision.models.list_models(module=torchvision.models)",
-    )
+    known_names = models.list_models(module=models)
+    listed_by = "torchvision.models.list_models(module=torchvision.models)"
+    check_model_name("torchvision model", name, known_names, listed_by=listed_by)
     if name in ("googlenet", "inception_v3"):
         # By default they return a tuple in training: the logits and those of auxiliary classifiers.
         options.setdefault("aux_logits", False)

@@ -94,48 +94,40 @@ def _on_meta(model: nn.Module) -> nn.Module:
 @torch.no_grad()
 def _run(model: nn.Module, input_size: Size) -> ModelSummary:
     """Summarize a copy of a network, on which the hooks stay."""
-    recorder = _LayerRecorder(model)
-    first = next(model.parameters(), torch.empty(0))
-    image = torch.zeros(1, *input_size, dtype=first.dtype, device=first.device)
-    with recorder.counter:
-        output = model.eval()(image)
-    return ModelSummary(
-        rows=tuple(recorder.rows),
-        output_size=tuple(output.shape[1:]) if isinstance(output, Tensor) else None,
-        parameters=_count(model.parameters()),
-        trainable=_count(p for p in model.parameters() if p.requires_grad),
-        multiply_adds=recorder.multiply_adds(),
-    )
+    counter = FlopCounterMode(display=False)
+    rows: list[LayerRow] = []
+    counted: set[int] = set()  # parameters; a layer that is called twice counts once
+    flops = 0  # before the layer
 
+    def begin(*_: object) -> None:
+        nonlocal flops
+        flops = counter.get_total_flops()
 
-class _LayerRecorder:
-    """Hooks on the layers of a network that record a row for each call."""
-
-    def __init__(self, model: nn.Module):
-        self.counter = FlopCounterMode(display=False)
-        self.rows: list[LayerRow] = []
-        self._counted: set[int] = set()  # parameters; a layer that is called twice counts once
-        self._before = 0  # multiply-adds
-        for name, module in model.named_modules():
-            # Attention is one row, because it does not call its output projection as a module.
-            if isinstance(module, nn.MultiheadAttention) or not any(module.children()):
-                module.register_forward_pre_hook(self._begin)
-                module.register_forward_hook(partial(self._record, name))
-
-    def multiply_adds(self) -> int:
-        return self.counter.get_total_flops() // 2
-
-    def _begin(self, *_: object) -> None:
-        self._before = self.multiply_adds()
-
-    def _record(self, name: str, module: nn.Module, inputs: Any, output: Any) -> None:
+    def record(name: str, module: nn.Module, inputs: Any, output: Any) -> None:
         parameters = list(module.parameters())
         sizes = _size(inputs), _size(output)
         if parameters or sizes[0] != sizes[1]:
-            count = _count(p for p in parameters if id(p) not in self._counted)
-            self._counted.update(map(id, parameters))
-            work = self.multiply_adds() - self._before
-            self.rows.append(LayerRow(name, type(module).__name__, *sizes, count, work))
+            count = _count(p for p in parameters if id(p) not in counted)
+            counted.update(map(id, parameters))
+            work = (counter.get_total_flops() - flops) // 2
+            rows.append(LayerRow(name, type(module).__name__, *sizes, count, work))
+
+    for name, module in model.named_modules():
+        # Attention is one row, because it does not call its output projection as a module.
+        if isinstance(module, nn.MultiheadAttention) or not any(module.children()):
+            module.register_forward_pre_hook(begin)
+            module.register_forward_hook(partial(record, name))
+    first = next(model.parameters(), torch.empty(0))
+    image = torch.zeros(1, *input_size, dtype=first.dtype, device=first.device)
+    with counter:
+        output = model.eval()(image)
+    return ModelSummary(
+        rows=tuple(rows),
+        output_size=tuple(output.shape[1:]) if isinstance(output, Tensor) else None,
+        parameters=_count(model.parameters()),
+        trainable=_count(p for p in model.parameters() if p.requires_grad),
+        multiply_adds=counter.get_total_flops() // 2,
+    )
 
 
 def _size(value: Any) -> Size:

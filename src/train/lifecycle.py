@@ -22,10 +22,7 @@ log = logging.getLogger(__name__)
 
 @contextmanager
 def explain_errors(config: TrainConfig) -> Iterator[None]:
-    """Turn errors of torch and Lightning into one line that names the setting to change.
-
-    Running out of memory or disk becomes :class:`RunFailed`, the others :class:`UserError`.
-    """
+    """Turn errors of torch and Lightning into one line that names the setting to change."""
     try:
         yield
     except (MisconfigurationException, CheckpointError) as error:
@@ -102,7 +99,7 @@ def _open_record(directory: RunDirectory, config: TrainConfig) -> Iterator[RunRe
 
 
 def _close(record: RunRecord, error: BaseException) -> None:
-    """Write the outcome of a run that did not finish; on a full disk, log that this failed."""
+    """Write the outcome of a run that did not finish, if the disk is not full."""
     interrupted = isinstance(error, (Interrupted, KeyboardInterrupt))
     if not interrupted and not isinstance(error, PeerFailed):
         log.debug("run failed", exc_info=error)

@@ -47,10 +47,7 @@ def find_continuation(overrides: list[str], multirun: bool) -> Continuation | No
     directory = RunDirectory(Path(str(named)).expanduser())
     _check_directory(directory)
     cfg = read_config(directory)
-    changed = False
-    for key, value in _changes(overrides):
-        changed = changed or OmegaConf.select(cfg, key) != value
-        OmegaConf.update(cfg, key, value)
+    changed = _change(cfg, overrides)
     cfg.resume = str(directory.path)
     config = check(cfg)
     trusted = find_value(overrides, "trust") or []
@@ -63,8 +60,9 @@ def find_continuation(overrides: list[str], multirun: bool) -> Continuation | No
     return Continuation(directory, config, text, cfg if changed else None)
 
 
-def _changes(overrides: list[str]) -> list[tuple[str, object]]:
-    changes: list[tuple[str, object]] = []
+def _change(cfg: DictConfig, overrides: list[str]) -> bool:
+    """Apply overrides to a run's configuration; return whether one differs from it."""
+    changed = False
     for item in parse(overrides):
         key = item.key_or_group
         if key in ("resume", "trust") or key.startswith("hydra."):
@@ -75,8 +73,9 @@ def _changes(overrides: list[str]) -> list[tuple[str, object]]:
                 f"{item.input_line}: a resumed run keeps its settings"
                 f"{nearest(key, CHANGEABLE)} (what may change: {', '.join(CHANGEABLE)})"
             )
-        changes.append((key, item.value()))
-    return changes
+        changed = changed or OmegaConf.select(cfg, key) != item.value()
+        OmegaConf.update(cfg, key, item.value())
+    return changed
 
 
 def _check_directory(directory: RunDirectory) -> None:

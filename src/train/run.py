@@ -17,6 +17,7 @@ from src.distributed.ranks import this_rank
 from src.distributed.rendezvous import init_process_group, rank_zero_first
 from src.files import write_json
 from src.plotting import draw_curves, warn_if_fails
+from src.process.signals import handle_signals
 from src.runs.directory import RunDirectory
 from src.runs.record import RunRecord
 from src.target_allowlist import trust_overrides
@@ -55,7 +56,7 @@ def run(
     with (
         run_lifecycle(directory, config) as record,
         explain_errors(config),
-        stop_request.handling(),
+        handle_signals(stop_request.on_signal),
     ):
         return _run(config, directory, record, stop_request, begun)
 

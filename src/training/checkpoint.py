@@ -44,17 +44,14 @@ class CheckpointError(ValueError):
 class AtomicCheckpointIO(TorchCheckpointIO):
     """Writes to a temporary file in the same directory, flushes it to the disk, then renames it.
 
-    Lightning writes into the system's temporary directory and moves the file over the old one; on
-    another file system that is a copy, and a full disk leaves half a checkpoint.
-
-    A replaced ``last.ckpt`` is kept as ``previous.ckpt``, in case the new one is damaged. Only one
-    process at a time may write to a directory.
+    Lightning moves a file from the system's temporary directory over the old one; on another file
+    system that is a copy, and a full disk leaves half a checkpoint. A replaced ``last.ckpt`` is
+    kept as ``previous.ckpt``. Only one process at a time may write to a directory.
     """
 
     def save_checkpoint(
         self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None
     ) -> None:
-        """Write a checkpoint; the old file stays until the new one is complete."""
         target = Path(path)
         folder = target.parent
         folder.mkdir(parents=True, exist_ok=True)
@@ -70,11 +67,7 @@ class AtomicCheckpointIO(TorchCheckpointIO):
     def load_checkpoint(
         self, path: Any, map_location: Any = "cpu", weights_only: bool | None = None
     ) -> dict[str, Any]:
-        """Read a checkpoint of tensors and plain values, after checking its digest.
-
-        Bytes changed on the disk would otherwise load as other weights. Raises
-        :class:`CheckpointError` for a file that is damaged or holds other objects.
-        """
+        """Read a checkpoint; :class:`CheckpointError` if it is damaged or has other than values."""
         try:
             _check_intact(Path(path))
             checkpoint = torch.load(path, map_location=map_location, weights_only=True)
@@ -115,7 +108,7 @@ def put_in_place(source: Path, target: Path) -> None:
 
 
 def _append_digest(file: IO[bytes]) -> None:
-    """Write the SHA-256 as comment of a zip archive, after the comment's length, its last field."""
+    """Write the SHA-256 as comment of a zip archive, after the comment's length."""
     file.seek(-2, os.SEEK_END)
     file.write(struct.pack("<H", _DIGEST_BYTES))
     file.write(_digest(file, file.tell()))

@@ -30,14 +30,14 @@ def keep_freed_memory() -> bool:
     return bool(mallopt(_M_MMAP_THRESHOLD, _GIB) and mallopt(_M_TRIM_THRESHOLD, _NO_TRIM))
 
 
-def choose_precision(requested: str, accelerator: str) -> str:
+def choose_precision(requested: str, accelerator: str, group: str = "trainer.") -> str:
     """Precision by Lightning's name; ``auto`` is ``bf16-mixed`` where the hardware computes in it.
 
     CUDA GPUs from Ampere on do, and CPUs with AMX or AVX512-BF16.
     """
     if requested == "16-mixed" and accelerator == "cpu":
         raise UserError(
-            "trainer.precision=16-mixed: float16 needs a GPU; on a CPU use bf16-mixed or 32-true"
+            f"{group}precision=16-mixed: float16 needs a GPU; on a CPU use bf16-mixed or 32-true"
         )
     if requested != "auto":
         return requested
@@ -97,15 +97,10 @@ def choose_accelerator(requested: str, devices: int, group: str = "trainer.") ->
 def choose_device_and_dtype(
     accelerator: str, precision: str, trained_in: str
 ) -> tuple[torch.device, torch.dtype | None]:
-    """Device and autocast dtype of inference (None: the dtype of the weights).
-
-    ``precision`` is one of Lightning's names, or ``run`` for ``trained_in``, that of the training.
-    """
+    """Device and autocast dtype of inference; ``run`` takes the precision of the training."""
     chosen = choose_accelerator(accelerator, 1, group="")
-    name = trained_in if precision == "run" else precision
-    if chosen == "cpu" and name == "16-mixed":
-        raise UserError("precision=16-mixed: float16 needs a GPU; use precision=32-true")
-    return device_of(chosen), LOWER.get(name)
+    requested = trained_in if precision == "run" else precision
+    return device_of(chosen), LOWER.get(choose_precision(requested, chosen, group=""))
 
 
 def device_of(accelerator: str) -> torch.device:

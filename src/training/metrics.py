@@ -57,7 +57,5 @@ class LossAndAccuracy(Metric):
         """Continue from exported sums: the first rank takes them, the others start at 0."""
         others = dist.is_initialized() and dist.get_rank() > 0
         for name, value in sums.items():
-            state = getattr(self, name)
-            start = torch.tensor(0 if others else value, dtype=state.dtype, device=state.device)
-            setattr(self, name, start)
+            getattr(self, name).fill_(0 if others else value)
         self._update_count = 1 if sums["count"] else 0

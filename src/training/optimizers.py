@@ -106,17 +106,14 @@ def adam(model: nn.Module, s: AdamConfig) -> Optimizer:
 
 def custom(
     model: nn.Module,
-    cls: Callable[..., Optimizer],
+    cls: type[Optimizer],
     *,
     weight_decay: float | None = None,
     decay_on: str = "all",
     **options: Any,
 ) -> Optimizer:
-    """Build an optimizer of any class; `options` are its own.
-
-    Without `weight_decay` the class's default applies to all parameters.
-    """
-    name = getattr(cls, "__name__", str(cls))
+    """Optimizer of any class, whose default of `weight_decay` applies unless it is given."""
+    name = cls.__name__
     groups = parameter_groups(model, weight_decay or 0.0, decay_on)
     if weight_decay is None:
         groups = [{"params": [p for group in groups for p in group["params"]]}]

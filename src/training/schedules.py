@@ -1,7 +1,6 @@
-"""Learning-rate schedules: factors of the optimizer's learning rate, as functions of the step.
+"""Learning-rate schedules: factors of the learning rate, as functions of the step, from 0.
 
-A step is one update of the weights; with gradient accumulation it takes several batches. Step
-k, counted from 0, uses factor(k).
+A step is one update of the weights; with gradient accumulation it takes several batches.
 """
 
 import logging
@@ -55,7 +54,7 @@ def constant(run: RunLength, s: WarmupConfig) -> Factor:
 
 
 def step(run: RunLength, s: StepConfig) -> Factor:
-    """Multiply by `gamma` every `step_size` epochs or steps, counted from the start of the run."""
+    """Multiply by `gamma` every `step_size` epochs or steps."""
     period = max(1, run.steps("step_size", s.step_size, s.unit))
     return lambda step: s.gamma ** (step // period)
 
@@ -141,18 +140,16 @@ class FactorSchedule(LambdaLR):
 
         torch 2.15 would make the next step at the earlier schedule's rate.
         """
-        epochs = self.epochs
-        super().load_state_dict(state_dict)
-        before, self.epochs = state_dict.get("epochs"), epochs
+        super().load_state_dict(state_dict | {"epochs": self.epochs})
         groups = self.optimizer.param_groups
         old = groups[0]["lr"]
         for group, base, factor in zip(groups, self.base_lrs, self.lr_lambdas, strict=True):
             group["lr"] = base * factor(self.last_epoch)
         self._last_lr = [group["lr"] for group in groups]
         if groups[0]["lr"] != old:
-            keep = "<epochs>" if before is None else f"{before:g}"
+            keep = f"{state_dict['epochs']:g}" if "epochs" in state_dict else "<epochs>"
             log.info(
                 "the learning rate of step %d is %g by a schedule of %g epochs, no longer %g; "
                 "scheduler.total_epochs=%s keeps the schedule as it was",
-                *(self.last_epoch + 1, groups[0]["lr"], epochs, old, keep),
+                *(self.last_epoch + 1, groups[0]["lr"], self.epochs, old, keep),
             )

@@ -114,6 +114,8 @@ def test_settings_that_only_the_images_or_the_machine_can_refuse(
     assert "augment.cutout=40: larger than the images (32x32)" in refused(
         cli, *words, "augment.cutout=40"
     )
+    wide = ["augment.crop_mode=reflect", "augment.crop_padding=32"]
+    assert "augment.crop_padding=32: reflection needs less" in refused(cli, *words, *wide)
     assert "float16 needs a GPU" in refused(cli, *words, "trainer.precision=16-mixed")
 
 

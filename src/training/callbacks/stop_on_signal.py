@@ -4,7 +4,6 @@ import logging
 import shlex
 import signal
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import Checkpoint
 
 from src.errors import Interrupted
-from src.process.signals import end_on_next, handle_signals
+from src.process.signals import end_on_next
 
 log = logging.getLogger(__name__)
 
@@ -22,10 +21,9 @@ log = logging.getLogger(__name__)
 class StopRequest:
     """Ends a run on SIGINT and SIGTERM with :class:`Interrupted`.
 
-    While ``graceful``, the training loop checks ``signal_number`` where it can stop without losing
-    a step; otherwise, and on a second signal, the run ends at once. A third ends the process.
-
-    ``signal_number`` is the first signal received here or on another rank, or ``None``.
+    While ``graceful``, the training loop checks ``signal_number``, the first signal on any rank,
+    where it can stop without losing a step. Otherwise, and on a second signal, the run ends at
+    once. A third ends the process.
     """
 
     def __init__(self, checkpoint: Path | None, resume_words: Sequence[str] = ()):
@@ -44,10 +42,7 @@ class StopRequest:
             how = f"continue with {shlex.join(self.resume_words)}"
         return Interrupted(self.signal_number, f"interrupted by {name}{where}; {how}")
 
-    def handling(self) -> AbstractContextManager[None]:
-        return handle_signals(self._on_signal)
-
-    def _on_signal(self, number: int) -> None:
+    def on_signal(self, number: int) -> None:
         self._count += 1
         # Known from another rank: the run is stopping already, this is no second signal.
         known, self.signal_number = self.signal_number is not None, self.signal_number or number
@@ -62,8 +57,8 @@ class StopRequest:
 class StopOnSignal(Checkpoint):
     """After a signal finishes the step, writes ``last.ckpt`` and ends the run.
 
-    During validation the epoch is ended first, with its checkpoints. The base class ``Checkpoint``
-    makes Lightning call it after the callbacks that write them.
+    During validation the epoch is ended first, with its checkpoints: Lightning calls subclasses of
+    ``Checkpoint`` last, in their order.
     """
 
     def __init__(self, stop_request: StopRequest):
