@@ -1,6 +1,5 @@
 """Cutout and random erasing of a batch, for given draws."""
 
-import math
 from typing import NamedTuple
 
 import torch
@@ -43,6 +42,8 @@ def boxes_around(
 
 _ATTEMPTS = 8
 ERASE_DRAWS = 3 + 2 * _ATTEMPTS
+# Ranges of a box in the paper: its share of the image, its height over its width.
+AREA, ASPECT = (0.02, 0.4), (0.3, 1 / 0.3)
 
 
 def erase(images: Tensor, boxes: Boxes, fill: Tensor | int = 0) -> Tensor:
@@ -62,28 +63,18 @@ def cutout(images: Tensor, center_y: Tensor, center_x: Tensor, size: int) -> Ten
     return erase(images, boxes_around(center_y, center_x, size, size))
 
 
-def erase_boxes(
-    draws: Tensor,
-    height: int,
-    width: int,
-    probability: float,
-    area: tuple[float, float] = (0.02, 0.4),
-    aspect: tuple[float, float] = (0.3, 1 / 0.3),
-) -> Boxes:
+def erase_boxes(draws: Tensor, height: int, width: int, probability: float) -> Boxes:
     """Boxes of random erasing: Zhong et al., "Random Erasing Data Augmentation" (arXiv:1708.04896).
 
-    The paper's algorithm 1, whose ranges are the defaults, draws until a rectangle fits the image;
-    here the first of eight that fits is taken, and an image without one (less than one in a million
-    with the defaults on a square image) is not erased.
+    The paper's algorithm 1 draws until a rectangle fits the image; here the first of eight that
+    fits is taken, and an image without one (less than one in a million square ones) is not erased.
 
     Args:
         draws: float32 (N, ERASE_DRAWS) in [0, 1): whether to erase, position in y and in x, then
             area and aspect of each attempt.
-        area: range of the box's share of the image.
-        aspect: range of the box's height over its width.
     """
-    shares = area[0] + (area[1] - area[0]) * draws[:, 3::2]
-    aspects = aspect[0] + (aspect[1] - aspect[0]) * draws[:, 4::2]
+    shares = AREA[0] + (AREA[1] - AREA[0]) * draws[:, 3::2]
+    aspects = ASPECT[0] + (ASPECT[1] - ASPECT[0]) * draws[:, 4::2]
     heights = (shares * aspects * (height * width)).sqrt().round().long()
     widths = (shares / aspects * (height * width)).sqrt().round().long()
     fits = (heights < height) & (widths < width)
@@ -99,7 +90,7 @@ def erase_boxes(
 def noise(seed: int, epoch: int | Tensor, indices: Tensor, shape: tuple[int, int, int]) -> Tensor:
     """Images of uniform noise: uint8 (N, *shape), shape = (C, H, W), channels-last."""
     channels, height, width = shape
-    size = math.prod(shape)
+    size = channels * height * width
     bits = words(seed, epoch, indices, -(-size // 4), stream=Stream.ERASE_NOISE)
     # Four pixels a word; words are shifted into the range of the signed int32.
     pixels = (bits - (1 << 31)).to(torch.int32).view(torch.uint8)[:, :size].contiguous()

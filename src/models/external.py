@@ -1,6 +1,6 @@
 """Networks of torchvision and timm, which are imported only when used."""
 
-from typing import Any, cast
+from typing import Any
 
 import torch
 from torch import nn
@@ -104,14 +104,8 @@ def _replace_first_convolution(model: nn.Module, in_channels: int, *, keep_weigh
     """Replace the first convolution of `model` by one for `in_channels` channels."""
     path, old = next((p, m) for p, m in model.named_modules() if isinstance(m, nn.Conv2d))
     assert old.in_channels == 3 and old.groups == 1
-    new = nn.Conv2d(
-        in_channels,
-        old.out_channels,
-        cast(tuple[int, int], old.kernel_size),
-        cast(tuple[int, int], old.stride),
-        cast(tuple[int, int], old.padding),
-        bias=old.bias is not None,
-    )
+    kept: Any = {name: getattr(old, name) for name in ("kernel_size", "stride", "padding")}
+    new = nn.Conv2d(in_channels, old.out_channels, bias=old.bias is not None, **kept)
     if keep_weights:
         with torch.no_grad():
             new.weight.copy_(old.weight.mean(1, keepdim=True) * (3 / in_channels))

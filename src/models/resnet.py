@@ -157,8 +157,8 @@ class ResNet(nn.Module):
     He et al. 2015, arXiv:1512.03385. Parameters have torchvision's names, so that its weights load.
 
     Args:
-        stem: `cifar` or `imagenet`; None takes the variant's.
-        shortcut: `A`, `B`, `C` or `none`, see `make_shortcut`; None takes the variant's.
+        stem: `cifar` or `imagenet`; None takes the variant's, as `shortcut`.
+        shortcut: `A`, `B`, `C` or `none`, see `make_shortcut`.
         zero_init_residual: whether every block starts as its shortcut (Goyal et al. 2017,
             arXiv:1706.02677, section 5.1).
         dropout: probability in [0, 1) before the classifier.

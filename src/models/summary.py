@@ -34,10 +34,7 @@ class LayerRow:
 
 @dataclass(frozen=True)
 class ModelSummary:
-    """Layers in the order of execution, and totals of the whole network for one image.
-
-    The totals include what is outside of layers, such as a position embedding.
-    """
+    """Layers in the order of execution, and totals of the whole network for one image."""
 
     rows: tuple[LayerRow, ...]
     output_size: Size | None  # without the batch; None when the network returns no tensor

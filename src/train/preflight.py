@@ -13,11 +13,8 @@ from src.runs.directory import RunDirectory
 from src.runs.reader import read_run
 from src.runs.record import read_record
 
-STATE_TENSORS = {"sgd": 1, "muon": 1, "adam": 2, "adamw": 2}
-"""Optimizer state by optimizer: numbers for each weight, at most."""
-
-CHECKPOINT_FILES = 4
-"""``best.ckpt``, ``last.ckpt``, ``previous.ckpt``, and the one being written."""
+STATE_TENSORS = {"sgd": 1, "muon": 1, "adam": 2, "adamw": 2}  # numbers for each weight, at most
+CHECKPOINT_FILES = 4  # best.ckpt, last.ckpt, previous.ckpt, and the one being written
 
 
 def check_same_split(directory: RunDirectory, split_hash: str) -> None:

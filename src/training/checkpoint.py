@@ -31,8 +31,6 @@ _TRAINING_STATE = {
     dict: ("loops", "callbacks", "train_metrics"),
     list: ("optimizer_states", "lr_schedulers"),
 }
-"""What a run is resumed from, by its type."""
-
 _DIGEST_BYTES = len("sha256:") + 64
 LAST, PREVIOUS = "last.ckpt", "previous.ckpt"
 
@@ -59,7 +57,10 @@ class AtomicCheckpointIO(TorchCheckpointIO):
             shutil.rmtree(part) if part.is_dir() and not part.is_symlink() else part.unlink()
         with replacing(target, "w+b") as file:
             _save(checkpoint, file)
-            _append_digest(file)
+            # The digest becomes the archive's comment, which follows its own length.
+            file.seek(-2, os.SEEK_END)
+            file.write(struct.pack("<H", _DIGEST_BYTES))
+            file.write(_digest(file, file.tell()))
             file.flush()
             if target.name == LAST and target.exists():
                 put_in_place(target, folder / PREVIOUS)
@@ -67,7 +68,7 @@ class AtomicCheckpointIO(TorchCheckpointIO):
     def load_checkpoint(
         self, path: Any, map_location: Any = "cpu", weights_only: bool | None = None
     ) -> dict[str, Any]:
-        """Read a checkpoint; :class:`CheckpointError` if it is damaged or has other than values."""
+        """Read tensors and plain values; raise CheckpointError if damaged or of other objects."""
         try:
             _check_intact(Path(path))
             checkpoint = torch.load(path, map_location=map_location, weights_only=True)
@@ -105,13 +106,6 @@ def put_in_place(source: Path, target: Path) -> None:
             os.link(source, temporary)
         except OSError:  # a file system without hard links
             shutil.copyfile(source, temporary)
-
-
-def _append_digest(file: IO[bytes]) -> None:
-    """Write the SHA-256 as comment of a zip archive, after the comment's length."""
-    file.seek(-2, os.SEEK_END)
-    file.write(struct.pack("<H", _DIGEST_BYTES))
-    file.write(_digest(file, file.tell()))
 
 
 def _digest(file: IO[bytes], length: int) -> bytes:

@@ -14,7 +14,6 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from src.training.metrics import LossAndAccuracy
 
-OptimizerFactory = Callable[[nn.Module], Optimizer]
 ScheduleFactory = Callable[[Optimizer, int, int], LRScheduler]
 """``(optimizer, total_steps, steps_per_epoch) -> schedule``, stepped once an optimizer step."""
 
@@ -51,7 +50,7 @@ class ImageClassifier(LightningModule):
         *,
         mean: Sequence[float],
         std: Sequence[float],
-        optimizer: OptimizerFactory,
+        optimizer: Callable[[nn.Module], Optimizer],
         schedule: ScheduleFactory,
         loss: nn.Module | None = None,
         channels_last: bool = True,

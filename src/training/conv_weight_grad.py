@@ -12,9 +12,8 @@ LARGEST_MAP = 16
 FEWEST_CHANNELS = 256
 
 
-def use_matmul_weight_grad(module: nn.Module) -> int:
-    """Make 3x3 convolutions of many channels :class:`MatmulWeightGradConv2d`; return how many."""
-    changed = 0
+def use_matmul_weight_grad(module: nn.Module) -> None:
+    """Make the 3x3 convolutions of many channels :class:`MatmulWeightGradConv2d`."""
     for layer in module.modules():
         # Not isinstance: a subclass may compute something else.
         if type(layer) is not nn.Conv2d:
@@ -22,8 +21,6 @@ def use_matmul_weight_grad(module: nn.Module) -> int:
         shape = (layer.kernel_size, layer.padding, layer.dilation, layer.groups, layer.padding_mode)
         if shape == ((3, 3), (1, 1), (1, 1), 1, "zeros") and layer.in_channels >= FEWEST_CHANNELS:
             layer.__class__ = MatmulWeightGradConv2d
-            changed += 1
-    return changed
 
 
 class MatmulWeightGradConv2d(nn.Conv2d):

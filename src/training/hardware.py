@@ -12,8 +12,6 @@ from src.errors import UserError
 from src.runs.record import command_line
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # malloc.h
-_NO_TRIM = -1
-_GIB = 1 << 30
 
 
 def keep_freed_memory() -> bool:
@@ -27,7 +25,8 @@ def keep_freed_memory() -> bool:
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if linux else None
     if mallopt is None:  # musl, and other systems
         return False
-    return bool(mallopt(_M_MMAP_THRESHOLD, _GIB) and mallopt(_M_TRIM_THRESHOLD, _NO_TRIM))
+    # Up to 1 GiB; a threshold of -1 turns trimming off.
+    return bool(mallopt(_M_MMAP_THRESHOLD, 1 << 30) and mallopt(_M_TRIM_THRESHOLD, -1))
 
 
 def choose_precision(requested: str, accelerator: str, group: str = "trainer.") -> str:
@@ -49,8 +48,8 @@ def choose_precision(requested: str, accelerator: str, group: str = "trainer.") 
     return "bf16-mixed" if fast else "32-true"
 
 
+# Dtype of autocast by Lightning's name of the precision.
 LOWER = {"bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}
-"""Dtype of autocast by Lightning's name of the precision."""
 
 
 @dataclass(frozen=True)

@@ -36,7 +36,7 @@ class CsvLogger(Logger):
             with self.path.open("a", newline="") as file:
                 csv.DictWriter(file, self.columns).writerow(row)
             return
-        rows = self._read()
+        rows = self._read() if self.path.exists() else []
         end = None if self._opened else self._resume_step
         self._opened = True
         self.columns += [key for key in row if key not in self.columns]
@@ -52,8 +52,6 @@ class CsvLogger(Logger):
 
     def _read(self) -> list[dict[str, Any]]:
         """Read the rows, and adopt the columns, that are in the file."""
-        if not self.path.exists():
-            return []
         # A crash may leave half a line, or bytes that are no UTF-8.
         with self.path.open(newline="", errors="replace") as file:
             reader = csv.DictReader(file)
@@ -65,6 +63,7 @@ class CsvLogger(Logger):
 # In the HParams tab: TensorBoard takes the columns of all runs from the first run it reads.
 HPARAMS_METRICS = ("val/acc", "val/loss", "test/acc", "test/loss")
 
+# Charts of the Custom Scalars tab.
 CUSTOM_SCALARS = {
     "training": {
         # TensorBoard matches from the start: without $, train/loss_epoch would match too.
@@ -75,14 +74,10 @@ CUSTOM_SCALARS = {
         "gradient norm by depth": ["Multiline", ["gradient_norm/"]],
     }
 }
-"""Charts of the Custom Scalars tab."""
 
 
 class TensorBoard(TensorBoardLogger):
-    """Writes TensorBoard events into the run directory itself.
-
-    Earlier events from ``resume_step`` on are hidden: a resumed run repeats these steps.
-    """
+    """Writes events into the run directory itself; hides earlier ones from ``resume_step`` on."""
 
     def __init__(self, directory: Path, resume_step: int | None = None):
         self.first_step = resume_step or 0
@@ -106,8 +101,7 @@ def begin_run(
 ) -> None:
     """Write charts, the texts of ``pages`` and the settings for HParams, ``chosen`` ones first.
 
-    This is done at the start, so that runs that fail or are interrupted can be compared too. A
-    resumed run adds its pages at its first step; its settings stay those of the start.
+    At the start, so that runs that fail can be compared too.
     """
     # log_hyperparams of the logger would log each metric too, as -1 or 0 at step 0.
     experiment, start, _ = hparams(settings, dict.fromkeys(HPARAMS_METRICS, 0.0))

@@ -46,10 +46,9 @@ class MuonWithAuxiliary(Optimizer):
     """`torch.optim.Muon` for matrices and an auxiliary optimizer for the rest, as one optimizer.
 
     A convolution's weight (out, in, kh, kw) is updated as the matrix (out, in*kh*kw). Muon sees
-    views of weights, gradients and momentum, made anew in each step, so that they stay valid when
-    the parameters move to a device, change their memory format or are loaded. `param_groups` and
-    `state` hold the parameters themselves and a momentum of their shape. `options` are those of
-    `torch.optim.Muon`.
+    views of weights, gradients and momentum, made anew in each step: the parameters may move to a
+    device, change their memory format or be loaded. `param_groups` and `state` hold the parameters
+    themselves. `options` are those of `torch.optim.Muon`.
     """
 
     def __init__(
@@ -113,9 +112,7 @@ def muon(model: nn.Module, s: MuonConfig) -> MuonWithAuxiliary:
             "optimizer=muon needs a trainable convolution or hidden linear layer, and the model has"
             " none; take optimizer=sgd or adamw"
         )
-    groups = parameter_groups(
-        model, s.weight_decay, s.decay_on, lr=s.rest_lr, bias_lr_factor=s.bias_lr_factor
-    )
+    groups = parameter_groups(model, s.weight_decay, s.decay_on, s.rest_lr, s.bias_lr_factor)
 
     def select(by_muon: bool) -> list[dict[str, Any]]:
         selected = [

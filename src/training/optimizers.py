@@ -34,7 +34,6 @@ def parameter_groups(
     model: nn.Module,
     weight_decay: float,
     decay_on: str,
-    *,
     lr: float = 0.0,
     bias_lr_factor: float = 1.0,
 ) -> list[dict[str, Any]]:
@@ -87,11 +86,8 @@ def build_fused(
 
 def sgd(model: nn.Module, s: SGDConfig) -> Optimizer:
     """Stochastic gradient descent; weight decay is an L2 term in the gradient."""
-    groups = parameter_groups(
-        model, s.weight_decay, s.decay_on, lr=s.lr, bias_lr_factor=s.bias_lr_factor
-    )
-    options = {"lr": s.lr, "momentum": s.momentum, "nesterov": s.nesterov}
-    return build_fused(torch.optim.SGD, groups, **options)
+    groups = parameter_groups(model, s.weight_decay, s.decay_on, s.lr, s.bias_lr_factor)
+    return build_fused(torch.optim.SGD, groups, lr=s.lr, momentum=s.momentum, nesterov=s.nesterov)
 
 
 def adam(model: nn.Module, s: AdamConfig) -> Optimizer:

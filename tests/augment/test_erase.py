@@ -43,29 +43,32 @@ def test_erase_paints_a_value_or_an_image_inside_the_boxes() -> None:
 
 
 def draws_of(apply: float, y: float, x: float, *attempts: tuple[float, float]) -> torch.Tensor:
-    """Lay out the draws of one image, the last attempt repeated."""
-    pairs = [*attempts, *[attempts[-1]] * ((ERASE_DRAWS - 3) // 2 - len(attempts))]
+    """Lay out the draws of one image: attempts of an area and an aspect, the last one repeated."""
+    ranges = (0.02, 0.4), (0.3, 1 / 0.3)
+    pairs = [
+        [(value - low) / (high - low) for value, (low, high) in zip(attempt, ranges, strict=True)]
+        for attempt in (*attempts, *[attempts[-1]] * ((ERASE_DRAWS - 3) // 2 - len(attempts)))
+    ]
     return torch.tensor([[apply, y, x, *itertools.chain(*pairs)]])
 
 
 def test_erasing_takes_area_and_aspect_from_the_draws() -> None:
-    # Area 0.1 + 0.4 * 0.4 = 0.26 of 16x16, aspect 0.5 + 3.5 * 1/7 = 1: a square of 8.
-    draws = draws_of(0.2, 0.0, 0.999, (0.4, 1 / 7))
-    found = erase_boxes(draws, 16, 16, 0.5, area=(0.1, 0.5), aspect=(0.5, 4.0))
+    # 0.26 of 16x16 is a square of 8.
+    draws = draws_of(0.2, 0.0, 0.999, (0.26, 1))
+    found = erase_boxes(draws, 16, 16, 0.5)
     assert [int(side) for side in found] == [0, 8, 8, 16]
 
 
 def test_erasing_takes_the_first_attempt_that_fits() -> None:
-    # Half of 16x16 at aspect 4 is 22 rows high; the second attempt is the square of above.
-    draws = draws_of(0.2, 0.5, 0.5, (0.99, 0.99), (0.4, 1 / 7), (0.1, 0.1))
-    found = erase_boxes(draws, 16, 16, 0.5, area=(0.1, 0.5), aspect=(0.5, 4.0))
+    # 0.39 of 16x16 at aspect 3.3 is 18 rows high; the second attempt is the square of above.
+    draws = draws_of(0.2, 0.5, 0.5, (0.39, 3.3), (0.26, 1), (0.06, 0.6))
+    found = erase_boxes(draws, 16, 16, 0.5)
     assert [int(side) for side in found] == [4, 12, 4, 12]
 
 
 def test_erasing_leaves_images_alone_that_no_attempt_fits_or_luck_spares() -> None:
-    options = {"area": (0.1, 0.5), "aspect": (0.5, 4.0)}
-    nowhere = erase_boxes(draws_of(0.2, 0.5, 0.5, (0.99, 0.99)), 16, 16, 0.5, **options)
-    spared = erase_boxes(draws_of(0.5, 0.5, 0.5, (0.4, 0.2)), 16, 16, 0.5, **options)
+    nowhere = erase_boxes(draws_of(0.2, 0.5, 0.5, (0.39, 3.3)), 16, 16, 0.5)
+    spared = erase_boxes(draws_of(0.5, 0.5, 0.5, (0.26, 1)), 16, 16, 0.5)
     assert nowhere.area().tolist() == [0]
     assert spared.area().tolist() == [0]
 

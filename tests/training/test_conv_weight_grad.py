@@ -11,13 +11,19 @@ from src.training import conv_weight_grad as convolutions
 from src.training.conv_weight_grad import MatmulWeightGradConv2d, use_matmul_weight_grad
 
 
+def replacements(module: nn.Module) -> int:
+    """Number of convolutions that are replaced."""
+    use_matmul_weight_grad(module)
+    return sum(isinstance(layer, MatmulWeightGradConv2d) for layer in module.modules())
+
+
 def pair(stride: int, bias: bool = False) -> tuple[nn.Conv2d, nn.Conv2d]:
     """A plain convolution and a quickened copy of it."""
     torch.manual_seed(0)
     plain = nn.Conv2d(256, 32, 3, stride, padding=1, bias=bias)
     plain = plain.to(memory_format=torch.channels_last)
     late = copy.deepcopy(plain)
-    assert use_matmul_weight_grad(late) == 1
+    use_matmul_weight_grad(late)
     assert isinstance(late, MatmulWeightGradConv2d)
     return plain, late
 
@@ -67,7 +73,7 @@ def test_a_network_keeps_its_names_and_its_evaluation() -> None:
     torch.manual_seed(0)
     plain = build_model("resnet18", num_classes=10).eval()
     late = copy.deepcopy(plain)
-    assert use_matmul_weight_grad(late) == 7
+    assert replacements(late) == 7
     assert list(plain.state_dict()) == list(late.state_dict())
     images = torch.randn(2, 3, 32, 32)
     with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
@@ -97,4 +103,4 @@ def test_other_convolutions_are_left_alone() -> None:
             Own(256, 256, 3, padding=1),
         ]
     )
-    assert use_matmul_weight_grad(layers) == 0
+    assert replacements(layers) == 0

@@ -21,8 +21,7 @@ class InputVisualizer(Callback):
     """Shows the first training batch of a run in TensorBoard, as the network sees it.
 
     The augmented images pass the network's normalisation and are mapped back by the configured
-    ``mean`` and ``std``, so that mistakes show: images normalised twice come out almost uniform,
-    divided by 255 twice black, with channels in another order tinted.
+    ``mean`` and ``std``, so that mistakes show: images normalised twice come out almost uniform.
     """
 
     def __init__(self, mean: Sequence[float] | None, std: Sequence[float] | None):

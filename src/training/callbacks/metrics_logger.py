@@ -117,11 +117,11 @@ class MetricsLogger(Callback):
         rate = pl_module.learning_rates[trainer.global_step]
         loss, acc = window["loss_sum"] / count, window["correct"] / count
         figures = {"train/loss": loss, "train/acc": acc, "lr": rate}
-        progress = {"loss": f"{loss:.3f}", "acc": f"{acc:.3f}"}
+        pl_module.progress = {"loss": f"{loss:.3f}", "acc": f"{acc:.3f}"}
         speed = self.speed(*self._window)
         if speed is not None:
             figures["images_per_second"] = speed
-            progress["img/s"] = f"{speed:,.0f}"
+            pl_module.progress["img/s"] = f"{speed:,.0f}"
         if self._extra_metrics is not None:
             names, values = self._extra_metrics
             figures |= zip(names, values.tolist(), strict=True)
@@ -129,7 +129,6 @@ class MetricsLogger(Callback):
         self._window = (self.timed_images, self.seconds)
         self._before, self._read_at = now, trainer.global_step
         pl_module.learning_rates = {trainer.global_step: rate}
-        pl_module.progress = progress
         # Counted from 0, as in the rows that Lightning logs.
         step = trainer.global_step - 1
         for logger in trainer.loggers:
