@@ -16,6 +16,7 @@ from pathlib import Path
 from src.config.schema import TrainConfig
 from src.errors import RunFailed, UserError, one_line
 from src.process.signals import ignore_signals
+from src.train.preflight import check_disk_space, estimate_checkpoint_bytes
 
 TIMING_LIMIT = 20.0
 """Seconds after which no further network is timed."""
@@ -51,9 +52,7 @@ def forecast(jobs: Jobs, sweep: Path, times: int = 1) -> Forecast:
     """
     spawn = get_context("spawn")
     answer, sender = spawn.Pipe(duplex=False)
-    process = spawn.Process(
-        target=_send_forecast, args=(sender, list(jobs), sweep, times), daemon=True
-    )
+    process = spawn.Process(target=_send_forecast, args=(sender, list(jobs), times), daemon=True)
     process.start()
     sender.close()
     try:
@@ -67,26 +66,24 @@ def forecast(jobs: Jobs, sweep: Path, times: int = 1) -> Forecast:
         raise found
     if not isinstance(found, Forecast):
         raise RunFailed(f"the forecast of the sweep failed: {found}")
+    check_disk_space(sweep, found.disk)
     return found
 
 
-def _send_forecast(
-    sender: "Connection[object, object]", jobs: Jobs, sweep: Path, times: int
-) -> None:
+def _send_forecast(sender: "Connection[object, object]", jobs: Jobs, times: int) -> None:
     """Send the forecast, a UserError, or the message of another error; print nothing."""
     ignore_signals()  # Ctrl-C in a terminal reaches this process, too; the sweep's handles it
     sys.stdout = sys.stderr = Path(os.devnull).open("w")  # noqa: SIM115
     try:
-        sender.send(_forecast(jobs, sweep, times))
+        sender.send(_forecast(jobs, times))
     except UserError as error:
         sender.send(UserError(one_line(error)))
     except Exception as error:
         sender.send(one_line(error))
 
 
-def _forecast(jobs: Jobs, sweep: Path, times: int) -> Forecast:
+def _forecast(jobs: Jobs, times: int) -> Forecast:
     from src.sweep.job_cost import JobCost, measure_job_cost
-    from src.train.preflight import check_disk_space, estimate_checkpoint_bytes
 
     costs: dict[str, JobCost] = {}
     images, seconds, disk = 0, 0.0, 0
@@ -103,7 +100,6 @@ def _forecast(jobs: Jobs, sweep: Path, times: int) -> Forecast:
         images += cost.images(config)
         seconds += cost.seconds_per_image * cost.images(config)
         disk += estimate_checkpoint_bytes(config, cost.parameters)
-    check_disk_space(sweep, times * disk)
     networks = {(cost.name, cost.parameters, cost.multiply_adds) for cost in costs.values()}
     return Forecast(tuple(sorted(networks)), times * images, times * seconds, times * disk)
 

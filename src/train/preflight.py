@@ -6,8 +6,6 @@ from pathlib import Path
 
 from src.config.compose import named_settings
 from src.config.schema import TrainConfig
-from src.data.loader import batch_sizes
-from src.data.module import ImageDataModule
 from src.errors import UserError, as_user_errors
 from src.runs.directory import RunDirectory
 from src.runs.reader import read_run
@@ -28,11 +26,14 @@ def check_same_split(directory: RunDirectory, split_hash: str) -> None:
         )
 
 
-def check_run_length(config: TrainConfig, data: ImageDataModule, directory: RunDirectory) -> None:
+def check_run_length(config: TrainConfig, train_images: int, directory: RunDirectory) -> None:
     """Refuse a run that would end before its first validation or weight average is due."""
+    # Imported here: the process of a sweep, which checks the disk alone, holds no torch.
+    from src.data.loader import batch_sizes
+
     trainer, ema = config.trainer, config.callbacks.ema
     sizes = batch_sizes(
-        len(data.train_indices),
+        train_images,
         config.data.batch_size,
         ranks=trainer.devices * trainer.num_nodes,
         accumulate=trainer.accumulate_grad_batches,

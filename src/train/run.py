@@ -78,7 +78,7 @@ def _run(
             check_same_split(directory, data.split_hash)
             if first:
                 resume_step = restore_last(directory)
-        check_run_length(config, data, directory)
+        check_run_length(config, len(data.train_indices), directory)
         classifier, summary = build_classifier(config, data, compute)
     if first:
         check_disk_space(directory.path, estimate_checkpoint_bytes(config, summary.parameters))
