@@ -26,6 +26,7 @@ from src.runs.directory import RunDirectory
 
 log = logging.getLogger(__name__)
 
+# What a run is resumed from, by type.
 _TRAINING_STATE = {
     int: ("global_step", "epoch"),
     dict: ("loops", "callbacks", "train_metrics"),
