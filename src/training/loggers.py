@@ -8,6 +8,7 @@ from typing import Any
 from lightning.pytorch.loggers import Logger, TensorBoardLogger
 from lightning.pytorch.utilities import rank_zero_only
 from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
+from torch import Tensor
 from torch.utils.tensorboard.summary import hparams
 
 from src.files import replacing
@@ -31,7 +32,8 @@ class CsvLogger(Logger):
 
     @rank_zero_only
     def log_metrics(self, metrics: Mapping[str, Any], step: int | None = None) -> None:
-        row = {**metrics, "step": step}
+        row = {key: v.item() if isinstance(v, Tensor) else v for key, v in metrics.items()}
+        row["step"] = step
         if self._opened and row.keys() <= set(self.columns) and self.path.exists():
             with self.path.open("a", newline="") as file:
                 csv.DictWriter(file, self.columns).writerow(row)
@@ -41,7 +43,8 @@ class CsvLogger(Logger):
         self._opened = True
         self.columns += [key for key in row if key not in self.columns]
         with replacing(self.path) as file:
-            writer = csv.DictWriter(file, self.columns)
+            # A damaged row may have more cells than there are columns.
+            writer = csv.DictWriter(file, self.columns, extrasaction="ignore")
             writer.writeheader()
             writer.writerows(kept for kept in rows if end is None or int(kept["step"]) < end)
             writer.writerow(row)
@@ -55,7 +58,7 @@ class CsvLogger(Logger):
         # A crash may leave half a line, or bytes that are no UTF-8.
         with self.path.open(newline="", errors="replace") as file:
             reader = csv.DictReader(file)
-            rows = [row for row in reader if (row.get("step") or "").isdigit()]
+            rows = [row for row in reader if (row.get("step") or "").isdecimal()]
             self.columns = list(reader.fieldnames or self.columns)
         return rows
 

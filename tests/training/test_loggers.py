@@ -3,6 +3,8 @@
 import csv
 from pathlib import Path
 
+import torch
+
 from src.training.loggers import CsvLogger
 
 
@@ -30,3 +32,14 @@ def test_a_resumed_run_drops_the_rows_it_will_write_again(tmp_path: Path) -> Non
     again.log_metrics({"train/loss": 0.5, "epoch": 1}, step=29)
     assert [row["step"] for row in rows(path)] == ["9", "19", "29"]
     assert rows(path)[-1]["train/loss"] == "0.5"
+
+
+def test_damaged_rows_do_not_stop_a_resumed_run(tmp_path: Path) -> None:
+    path = tmp_path / "metrics.csv"
+    path.write_text("step,epoch\n9,0\n²,0\n19,0,0.5,7\n29", encoding="utf-8")
+    CsvLogger(path, resume_step=20).log_metrics({"lr": torch.tensor(0.5), "epoch": 1}, step=29)
+    assert [list(row.values()) for row in rows(path)] == [
+        ["9", "0", ""],
+        ["19", "0", ""],
+        ["29", "1", "0.5"],
+    ]
