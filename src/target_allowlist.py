@@ -6,7 +6,7 @@ from pathlib import Path
 from pkgutil import resolve_name
 from typing import Any
 
-from src.config.overrides import hydra_quoted
+from src.config.compose import hydra_quoted
 from src.config.validate import BACKBONES_BY_NAME, BUILD_MODEL
 from src.errors import UserError
 

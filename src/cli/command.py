@@ -8,8 +8,7 @@ from omegaconf import OmegaConf
 
 from src.cli.exit_codes import exit_with
 from src.cli.hydra_app import asks_for_hydra_page, run_hydra
-from src.config.compose import composed, config_folders, parse
-from src.config.overrides import hydra_override
+from src.config.compose import composed, config_folders, hydra_override, parse
 from src.config.validate import CONF, check_command
 from src.console import ScreenHandler
 from src.errors import ConfigError, RunFailed, is_out_of_memory

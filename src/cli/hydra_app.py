@@ -20,8 +20,7 @@ from hydra.core.utils import env_override
 from omegaconf import DictConfig
 
 from src.cli.exit_codes import FULL_ERROR, exit_with
-from src.config.compose import Plan, parse, plan
-from src.config.overrides import hydra_override
+from src.config.compose import Plan, hydra_override, parse, plan
 from src.config.validate import CONF, check
 from src.console import LOG_FILE_ONLY
 from src.distributed.join import join_run, needs_local_launch, rank_overrides
@@ -30,8 +29,7 @@ from src.distributed.ranks import detect_launcher, this_rank
 from src.errors import ConfigError, RunFailed, UserError, one_line
 from src.process.child import stop_with_parent
 from src.process.signals import import_uninterrupted
-from src.runs.claim import create_run_directory, open_sweep_directory
-from src.runs.directory import RunDirectory
+from src.runs.directory import RunDirectory, create_run_directory, open_sweep_directory
 from src.sweep.run import run_sweep
 from src.train.resume import Continuation, find_continuation
 

@@ -5,15 +5,14 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from src.config.overrides import hydra_override
+from src.config.compose import hydra_override
 from src.config.schema import TrainerConfig
 from src.distributed.launcher import DIRECTORY
 from src.distributed.ranks import Rank, slurm_name, this_rank
 from src.distributed.rendezvous import PeerFailed, rendezvous
 from src.errors import UserError, as_user_errors
 from src.files import read_json
-from src.runs.claim import create_run_directory
-from src.runs.directory import RunDirectory
+from src.runs.directory import RunDirectory, create_run_directory
 
 if TYPE_CHECKING:
     from torch.distributed import Store

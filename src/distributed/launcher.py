@@ -46,7 +46,9 @@ def launch_ranks(module: str, directory: Path, count: int) -> int:
                 ranks.append(start_python(arguments, shared | own))
             failed = _wait(ranks)
         finally:
-            _kill(ranks)
+            for process in ranks:
+                process.kill()
+                process.wait()
     if failed is None:
         return 0
     code = ranks[failed].returncode
@@ -62,25 +64,17 @@ def _send(ranks: list[Process], number: int) -> None:
         send_signal(process, number)
 
 
-def _kill(ranks: list[Process]) -> None:
-    for process in ranks:
-        process.kill()
-
-
 def _wait(ranks: list[Process]) -> int | None:
     """Wait until all ranks have ended, and return the first that failed, if one did.
 
-    Those that outlast a failure are terminated, then killed.
+    Those that outlast a failure are terminated.
     """
     failed = None
     while failed is None and not _all_end_within(_POLL, ranks):
         failed = _first_failure(ranks)
     if not _all_end_within(_PATIENCE, ranks):
         _send(ranks, signal.SIGTERM)
-    if not _all_end_within(_PATIENCE, ranks):
-        _kill(ranks)
-    for process in ranks:
-        process.wait()
+        _all_end_within(_PATIENCE, ranks)
     return _first_failure(ranks) if failed is None else failed
 
 
@@ -117,12 +111,11 @@ def _close_record(directory: RunDirectory, rank: int, code: int, *, stopped: boo
 
 def _environment(directory: Path, count: int) -> dict[str, str]:
     """The environment variables that all ranks share."""
-    environment = os.environ | project_on_python_path()
+    defaults = {"OMP_NUM_THREADS": str(max(usable_cores() // count, 1))}
     # Ranks of one machine use the loopback device: its host name may not resolve.
     if sys.platform in _LOOPBACK:
-        environment.setdefault("GLOO_SOCKET_IFNAME", _LOOPBACK[sys.platform])
-    environment.setdefault("OMP_NUM_THREADS", str(max(usable_cores() // count, 1)))
-    return environment | {
+        defaults["GLOO_SOCKET_IFNAME"] = _LOOPBACK[sys.platform]
+    run = {
         STARTED_BY: "command",
         DIRECTORY: str(directory),
         "WORLD_SIZE": str(count),
@@ -131,6 +124,7 @@ def _environment(directory: Path, count: int) -> dict[str, str]:
         "MASTER_ADDR": "127.0.0.1",
         "MASTER_PORT": str(_free_port()),
     }
+    return defaults | os.environ | project_on_python_path() | run
 
 
 def _free_port() -> int:

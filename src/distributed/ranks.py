@@ -7,7 +7,6 @@ number of machines. :func:`detect_launcher` sets the variables of ``torch.distri
 
 import os
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from src.config.compose import find_value
@@ -67,41 +66,40 @@ def detect_launcher(overrides: list[str], multirun: bool = False) -> list[str]:
     """
     if STARTED_BY in os.environ:
         return []
-    wanted = {key: find_value(overrides, key) for key in (DEVICES, NODES)}
-    found = _torchrun_variables(os.environ) or _srun_variables(os.environ)
+    # torchrun sets the variables itself.
+    by_torchrun = "TORCHELASTIC_RUN_ID" in os.environ
+    found = {STARTED_BY: "torchrun"} if by_torchrun else _srun_variables()
     if found is None:
         return []
     os.environ.update(found)
-    by = found[STARTED_BY]
+    by, rank = found[STARTED_BY], this_rank()
     if multirun:
         raise UserError(f"-m: a sweep starts its processes itself; start it without {by}")
-    size, local_size = int(found["WORLD_SIZE"]), int(found["LOCAL_WORLD_SIZE"])
-    if size % local_size:
+    if rank.size % rank.local_size:
         raise UserError(
-            f"{by} has started {size} processes, which differ in number between machines; "
+            f"{by} has started {rank.size} processes, which differ in number between machines; "
             "start as many on each"
         )
-    started = {DEVICES: local_size, NODES: size // local_size}
-    for key, value in wanted.items():
-        if value not in (None, started[key]):
+    started = {DEVICES: rank.local_size, NODES: rank.size // rank.local_size}
+    follow = []
+    for key, count in started.items():
+        value = find_value(overrides, key)
+        if value is None:
+            follow.append(f"{key}={count}")
+        elif value != count:
             raise UserError(
                 f"{key}={value}: {by} has started {started[NODES]} x {started[DEVICES]} processes "
                 f"(machines x processes on each); leave {DEVICES} and {NODES} out to follow it"
             )
-    return [f"{key}={started[key]}" for key in wanted if wanted[key] is None]
+    return follow
 
 
-def _torchrun_variables(env: Mapping[str, str]) -> dict[str, str] | None:
-    if "TORCHELASTIC_RUN_ID" not in env:
-        return None
-    return {key: env[key] for key in ("WORLD_SIZE", "LOCAL_WORLD_SIZE")} | {STARTED_BY: "torchrun"}
-
-
-def _srun_variables(env: Mapping[str, str]) -> dict[str, str] | None:
-    """The variables of ``torch.distributed`` for a task of srun.
+def _srun_variables() -> dict[str, str] | None:
+    """The variables of ``torch.distributed`` for a task of srun; ``None`` outside of one.
 
     A batch script and a shell in an allocation are not tasks.
     """
+    env = os.environ
     tasks = int(env.get("SLURM_STEP_NUM_TASKS", 1))
     # `srun --pty bash`: the shell is the task, and this process was started in it.
     in_shell = "SLURM_PTY_PORT" in env and env.get("SLURM_TASK_PID") != str(os.getpid())
@@ -129,8 +127,7 @@ def first_host(hosts: str) -> str:
 
 def slurm_name() -> str:
     """Name of a SLURM job step's run directory, the same in all tasks and after a requeue."""
-    job, step = os.environ.get("SLURM_JOB_ID", "0"), os.environ.get("SLURM_STEP_ID")
-    return f"slurm-{job}" + (f"-{step}" if step else "")
+    return f"slurm-{os.environ['SLURM_JOB_ID']}-{os.environ['SLURM_STEP_ID']}"
 
 
 def threads_of_a_rank(rank: Rank) -> int | None:

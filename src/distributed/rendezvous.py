@@ -145,14 +145,10 @@ def _read_failure(store: "Store") -> Failure | None:
 
 
 @functools.cache
-def _rendezvous(rank: Rank) -> Rendezvous:
-    return Rendezvous(rank)
-
-
 def rendezvous() -> Rendezvous | None:
     """The rendezvous of this process's run; ``None`` for a run of one process."""
     rank = this_rank()
-    return _rendezvous(rank) if rank.started_by else None
+    return Rendezvous(rank) if rank.started_by else None
 
 
 @contextmanager

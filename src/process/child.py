@@ -17,7 +17,7 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
-from src.process.signals import handle_signals, unblock_signals
+from src.process.signals import handle_signals
 
 Process = subprocess.Popen[bytes]
 
@@ -41,7 +41,7 @@ def stop_with_parent() -> None:
     if pipe is None:
         return
     # Ray's workers block signals, and their child processes inherit that.
-    unblock_signals()
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGINT, signal.SIGTERM))
 
     def watch() -> None:
         os.read(int(pipe), 1)
@@ -67,19 +67,16 @@ def start_python(
     passes it on once; a run that gets two stops without saving.
 
     Args:
-        environment: all its environment variables.
+        environment: variables in addition to this process's own.
         options: of :class:`subprocess.Popen`.
     """
-    env, pipes = dict(environment), []
+    env = os.environ | environment
     if hasattr(os, "fork"):
-        pipes = [_pipe_to_children()]
-        env[_PIPE] = str(pipes[0])
+        pipe = _pipe_to_children()
+        env[_PIPE] = str(pipe)
+        options["pass_fds"] = [pipe]
     return subprocess.Popen(
-        [sys.executable, *arguments],
-        env=env,
-        pass_fds=pipes,
-        start_new_session=True,
-        **options,
+        [sys.executable, *arguments], env=env, start_new_session=True, **options
     )
 
 
@@ -109,7 +106,6 @@ def run_child(
     """Run ``python <arguments>`` and wait for its end, passing on every signal.
 
     Args:
-        environment: variables in addition to this process's own.
         output: file that the child's output is appended to; ``None`` for the terminal.
         stop: called regularly; once it returns true the child is sent SIGINT.
 
@@ -119,7 +115,7 @@ def run_child(
     with output.open("ab") if output else nullcontext() as sink:
         process = start_python(
             arguments,
-            os.environ | environment,
+            environment,
             cwd=directory,
             stdout=sink,
             stderr=subprocess.STDOUT if sink else None,

@@ -68,12 +68,6 @@ def end_on_next(number: int) -> None:
     signal.signal(number, signal.SIG_DFL)
 
 
-def unblock_signals() -> None:
-    """Unblock both signals, which this process may have inherited as blocked."""
-    if hasattr(signal, "pthread_sigmask"):
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
-
-
 def ignore_signals() -> None:
     """Ignore both signals from now on."""
     for number in _SIGNALS:

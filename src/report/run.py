@@ -14,7 +14,7 @@ from src.report.charts import picture
 from src.report.comparison import Comparison, build_comparison
 from src.report.page import page
 from src.report.results_document import results_document
-from src.runs.claim import SWEEPS
+from src.runs.directory import SWEEPS
 from src.text import nearest
 
 Files = Mapping[str, Callable[[Comparison], str | bytes]]

@@ -13,7 +13,7 @@ from omegaconf.errors import OmegaConfBaseException
 from src.config.run_key import is_incidental
 from src.errors import UserError, one_line
 from src.files import read_json
-from src.runs.directory import RunDirectory
+from src.runs.directory import RunDirectory, job_folders
 from src.runs.lock import is_locked
 
 
@@ -51,12 +51,6 @@ class RunSummary:
     metrics: dict[str, Any]
 
 
-def job_folders(sweep: Path) -> list[Path]:
-    """The numbered directories of a sweep, in order."""
-    folders = [item for item in sweep.glob("*") if item.name.isdecimal() and item.is_dir()]
-    return sorted(folders, key=lambda folder: int(folder.name))
-
-
 def read_runs(sweep: Path) -> list[RunSummary]:
     """The runs of a sweep: those in numbered directories, in order, then all others."""
     others = sorted(record.parent for record in sweep.glob("*/run.json"))
@@ -79,7 +73,7 @@ def _overrides(directory: RunDirectory) -> tuple[str, ...]:
     if not directory.overrides.exists():
         return tuple(read_json(directory.job).get("overrides", ()))
     words = _read_yaml(directory.overrides) or ()
-    # What refers to itself many times over has no end as text.
+    # A node that refers to itself many times over would be endless as text.
     return tuple(word for word in words if isinstance(word, str))
 
 

@@ -13,9 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from src.files import read_json, write_json
-from src.runs.directory import RunDirectory
+from src.runs.directory import RunDirectory, job_folders
 from src.runs.lock import lock_file
-from src.runs.reader import job_folders
 
 ARCHIVE = "attempts"
 """Folder of failed attempts of jobs."""

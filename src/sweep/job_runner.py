@@ -12,7 +12,7 @@ from typing import Any, cast
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
-from src.config.overrides import hydra_override
+from src.config.compose import hydra_override
 from src.config.run_key import run_key
 from src.distributed.ranks import usable_cores
 from src.errors import Interrupted
@@ -31,11 +31,7 @@ _SWEEP_PREFIXES = ("sweep=", "hydra.", "hydra/")
 _RUNNING_ELSEWHERE = "another process is running it"
 _STOPPED = {128 + signal.SIGINT, 128 + signal.SIGTERM}
 _BASIC = "hydra._internal.core_plugins.basic_launcher.BasicLauncher"
-
-
-def is_sequential(launcher: Any) -> bool:
-    """Whether jobs run one after the other and print to the terminal."""
-    return str(launcher.get("_target_")) == _BASIC
+"""Hydra's launcher that runs one job after the other."""
 
 
 def threads_per_job(launcher: Any) -> int | None:
@@ -55,10 +51,6 @@ def threads_per_job(launcher: Any) -> int | None:
 def job_overrides(overrides: Iterable[str]) -> list[str]:
     """The overrides of a sweep that are for its jobs, not for Hydra or the sweep itself."""
     return [word for word in overrides if not word.lstrip("+~").startswith(_SWEEP_PREFIXES)]
-
-
-def _is_resumable(job: RunDirectory, before: RunSummary) -> bool:
-    return before.state in ("interrupted", "killed") and bool(job.states)
 
 
 @dataclass(frozen=True)
@@ -90,20 +82,20 @@ class JobRunner:
         self, job: RunDirectory, before: RunSummary, launcher: Any, settings: dict[str, Any]
     ) -> None:
         name = job.path.name
-        arguments = self._arguments(job, before, settings)
+        resumed = before.state in ("interrupted", "killed") and bool(job.states)
         environment = dict(self.environment)
         threads = threads_per_job(launcher)
         if threads and "OMP_NUM_THREADS" not in os.environ:
             environment["OMP_NUM_THREADS"] = str(threads)
         code, received = run_child(
-            arguments,
+            self._resume(job, settings) if resumed else self._begin(job, before),
             environment=environment,
-            output=None if is_sequential(launcher) else job.path / "output.log",
+            output=None if launcher.get("_target_") == _BASIC else job.path / "output.log",
             directory=self.origin,
             stop=self.stop.is_made,
         )
         after = read_run(job.path)
-        unchanged = _is_resumable(job, before) and after.reason == before.reason
+        unchanged = resumed and after.reason == before.reason
         if code and received is None and unchanged:
             log.error("job %s: not resumed (exit code %d); stays %s", name, code, after.state)
             return
@@ -119,22 +111,22 @@ class JobRunner:
         else:
             log.error("job %s: %s: %s", name, after.state, after.reason)
 
-    def _arguments(
-        self, job: RunDirectory, before: RunSummary, settings: dict[str, Any]
-    ) -> list[str]:
-        """The arguments of ``python`` for the run; a failed attempt is archived."""
-        name, run = job.path.name, ["-m", f"src.{self.command}"]
-        if _is_resumable(job, before):
-            log.info("job %s: continues from %s", name, job.states[0])
-            # The user trusts what the sweep's command line names.
-            trust = trust_overrides(settings.get("model"), settings.get("optimizer"))
-            return [*run, hydra_override("resume", str(job.path)), *trust]
+    def _resume(self, job: RunDirectory, settings: dict[str, Any]) -> list[str]:
+        """The arguments of ``python`` that continue the run."""
+        log.info("job %s: continues from %s", job.path.name, job.states[0])
+        # The user trusts what the sweep's command line names.
+        trust = trust_overrides(settings.get("model"), settings.get("optimizer"))
+        return ["-m", f"src.{self.command}", hydra_override("resume", str(job.path)), *trust]
+
+    def _begin(self, job: RunDirectory, before: RunSummary) -> list[str]:
+        """The arguments of ``python`` that begin the run; a failed attempt is archived."""
         if before.state != "waiting":
             archived = archive_attempt(job)
-            log.info("job %s: tried again; the earlier attempt is in %s", name, archived)
+            log.info("job %s: tried again; the earlier attempt is in %s", job.path.name, archived)
         # hydra.mode: a recipe may ask for a sweep itself.
         own = ["hydra.mode=RUN", hydra_override("hydra.run.dir", str(job.path))]
-        return [*run, *self.config_options, *read_json(job.job)["overrides"], *own]
+        overrides = read_json(job.job)["overrides"]
+        return ["-m", f"src.{self.command}", *self.config_options, *overrides, *own]
 
 
 def _close_record(job: RunDirectory, code: int, *, stopped: bool) -> None:

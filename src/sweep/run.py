@@ -10,15 +10,13 @@ from pathlib import Path
 from hydra.core.utils import env_override
 from hydra.errors import HydraException
 from omegaconf import DictConfig
-from rich.console import Console
 
-from src.config.compose import Plan, named_settings
-from src.config.overrides import plain_override
+from src.config.compose import Plan, named_settings, plain_override
+from src.console import plain_console
 from src.errors import Interrupted, RunFailed, UserError, as_user_errors, one_line
 from src.process.child import project_on_python_path
 from src.report.formatting import counted
-from src.runs.claim import SWEEPS
-from src.runs.directory import RunDirectory
+from src.runs.directory import SWEEPS, RunDirectory
 from src.runs.reader import read_run, read_runs
 from src.runs.record import command_line
 from src.sweep.forecast import forecast
@@ -48,22 +46,21 @@ def run_sweep(
         environment: environment variables of the jobs, in addition to this process's.
         config_options: options and overrides that say where configurations are found.
     """
-    console = Console()
     stop = StopRequest(sweep.absolute())
     run_job = JobRunner(command, stop, Path.cwd(), environment, config_options)
     try:
         # The processes of Hydra's launchers import this project, whatever their directory.
         with stop.request_on_signal(), env_override(project_on_python_path()):
-            _forecast(command, plan, sweep, console)
+            _forecast(command, plan, sweep)
             _run_jobs(start, run_job)
     except (Interrupted, KeyboardInterrupt) as end:
-        _report(command, plan, sweep, console)
+        _report(command, plan, sweep)
         number = getattr(end, "signal_number", signal.SIGINT)
         raise Interrupted(number, f"interrupted; go on with: {_repeated_command(sweep)}") from end
-    return _report(command, plan, sweep, console)
+    return _report(command, plan, sweep)
 
 
-def _forecast(command: str, plan: Plan, sweep: Path, console: Console) -> None:
+def _forecast(command: str, plan: Plan, sweep: Path) -> None:
     """Make the directories of the jobs, and print the cost of those that are not finished."""
     if plan.search:
         jobs = f"a search of {plan.trials or '?'} trials"
@@ -82,8 +79,7 @@ def _forecast(command: str, plan: Plan, sweep: Path, console: Console) -> None:
         if finished:
             jobs += f", {finished} of them finished"
     if command == "train" and unfinished:
-        expected = forecast(unfinished, sweep, times=plan.trials or 1)
-        show_forecast(sweep, jobs, expected, console)
+        show_forecast(sweep, jobs, forecast(unfinished, sweep, times=plan.trials or 1))
 
 
 def _place(plan: Plan, sweep: Path) -> dict[str, RunDirectory]:
@@ -106,20 +102,21 @@ def _run_jobs(start: Start, run_job: JobRunner) -> None:
         raise RunFailed(f"hydra.launcher or hydra.sweeper failed: {one_line(error)}") from error
 
 
-def _report(command: str, plan: Plan, sweep: Path, console: Console) -> int:
+def _report(command: str, plan: Plan, sweep: Path) -> int:
     """Print the jobs and write the report; return 0 if every job is finished, else 1.
 
     Of a search one finished job is enough, as trials may diverge.
     """
     with as_user_errors():
-        states = {run.state for run in read_runs(sweep)}
-    show_sweep(sweep, console)
+        runs = read_runs(sweep)
+    show_sweep(sweep, runs)
+    states = {run.state for run in runs}
     if command == "train" and states - {"waiting"}:
         # Pandas is slow to import, and every command line would wait for it.
         from src.report.run import show_report, write_report
 
         try:
-            show_report(write_report([sweep]), console)
+            show_report(write_report([sweep]), plain_console())
         except UserError as error:
             log.error("error: %s", one_line(error))
             return 1

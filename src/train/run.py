@@ -9,7 +9,7 @@ import lightning as L
 from lightning.pytorch.callbacks import LambdaCallback
 from omegaconf import OmegaConf
 
-from src.config.overrides import plain_override
+from src.config.compose import plain_override
 from src.config.run_key import flat_settings, nested_settings
 from src.config.schema import TrainConfig
 from src.data.module import ImageDataModule

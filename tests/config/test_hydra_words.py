@@ -4,11 +4,18 @@ from pathlib import Path
 
 import pytest
 
-from src.config.compose import plan
+from src.config.compose import find_value, hydra_override, plan
 from src.errors import ConfigError
 from src.files import read_json
 from tests.fixtures.cli import TINY, Cli
 from tests.fixtures.datasets import write_files
+
+
+@pytest.mark.parametrize(
+    "path", ["it's", "a, [b] {c}", r"a\b", "a\\", r"a\'b", r"\\host\x", "été =1"]
+)
+def test_a_quoted_path_is_read_as_it_was(path: str) -> None:
+    assert find_value([hydra_override("run", path)], "run") == path
 
 
 def test_a_pattern_sweeps_over_the_options_that_match() -> None:

@@ -5,7 +5,7 @@ from multiprocessing import get_context
 from pathlib import Path
 
 from src.files import read_json
-from src.runs.reader import job_folders
+from src.runs.directory import job_folders
 from src.sweep.job_directories import archive_attempt, place_jobs
 
 
