@@ -29,25 +29,23 @@ def exit_with(do: Callable[[], int]) -> NoReturn:
     full_error = os.environ.get(FULL_ERROR) == "1"
     # No tracebacks of a log file that cannot be written.
     logging.raiseExceptions = full_error
+    message = None
     try:
         with raise_on_signals():
             code = do()
     except Interrupted as stop:
-        code = _print_error(str(stop), 128 + stop.signal_number)
+        code, message = 128 + stop.signal_number, str(stop)
     except KeyboardInterrupt:
-        code = _print_error("interrupted", 130)
+        code, message = 130, "interrupted"
     except (UserError, RunFailed, HydraException, PermissionError) as error:
         if full_error:
             raise
-        message = explain(error) if isinstance(error, HydraException) else one_line(error)
-        code = _print_error(f"error: {message}", 1 if isinstance(error, RunFailed) else 2)
+        code = 1 if isinstance(error, RunFailed) else 2
+        line = explain(error) if isinstance(error, HydraException) else one_line(error)
+        message = f"error: {line}"
+    # The other ranks have the same error, or have printed theirs in propagate_errors.
+    if message and this_rank().first:
+        print(message, file=sys.stderr)
     # Python takes a second or two to exit, in which a signal would change the exit code.
     atexit.register(ignore_signals)
     sys.exit(code)
-
-
-def _print_error(message: str, code: int) -> int:
-    # The other ranks have the same error, or have printed theirs in propagate_errors.
-    if this_rank().first:
-        print(message, file=sys.stderr)
-    return code

@@ -42,8 +42,7 @@ def launch(config_name: str, workflow: str) -> NoReturn:
 
     Args:
         config_name: the primary configuration, a file of ``conf/`` without its suffix.
-        workflow: the module whose ``run(config, directory)`` does one job; imported once the
-            command line has been checked.
+        workflow: the module whose ``run(config, directory)`` does one job.
     """
     stop_with_parent()
     exit_with(lambda: _launch(config_name, workflow))
@@ -121,8 +120,7 @@ def _begin(config_name: str, workflow: str, planned: Plan, arguments: Namespace)
     """Begin a new run, or begin or go on with a sweep."""
 
     def job(cfg: DictConfig, directory: RunDirectory) -> None:
-        config = check(cfg)
-        import_uninterrupted(workflow).run(config, directory)
+        import_uninterrupted(workflow).run(check(cfg), directory)
 
     overrides = arguments.overrides
     needs_ranks = [needs_local_launch(config_name, run.config.trainer) for run in planned.jobs]
@@ -152,11 +150,11 @@ def _config_options(arguments: Namespace) -> list[str]:
     """The words of the command line that say where configurations are found."""
     options = []
     if arguments.config_dir is not None:
-        options += ["--config-dir", str(Path(arguments.config_dir).resolve())]
+        options += ["--config-dir", arguments.config_dir]
     if arguments.config_name is not None:
         options += ["--config-name", arguments.config_name]
-    found = [item for item in parse(arguments.overrides) if item.key_or_group == SEARCH_PATH]
-    return [*options, *(str(item.input_line) for item in found)]
+    parsed = parse(arguments.overrides)
+    return options + [str(item.input_line) for item in parsed if item.key_or_group == SEARCH_PATH]
 
 
 def _continue(config_name: str, continuation: Continuation, workflow: str) -> int:

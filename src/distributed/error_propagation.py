@@ -19,15 +19,11 @@ def propagate_errors(
     """Report an error to the other ranks, and raise the run's root cause on the first rank.
 
     When a rank fails, those that wait for it fail too, with errors of the network. The rank that
-    failed first prints its error; the others end silently.
+    failed first prints its error; the others end silently. The first rank gets PeerFailed where
+    another one is the cause, every rank Interrupted where one was told to stop.
 
     Args:
         before_exit: called before this process is ended because it hangs after another's failure.
-
-    Raises:
-        PeerFailed: on the first rank, where another rank is the cause.
-        Interrupted: on every rank, where one was told to stop.
-        SystemExit: on the other ranks, whatever the error.
     """
     try:
         with rendezvous.exit_if_peer_fails(before_exit):

@@ -3,19 +3,16 @@
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from src.config.compose import hydra_override
 from src.config.schema import TrainerConfig
 from src.distributed.launcher import DIRECTORY
-from src.distributed.ranks import Rank, slurm_name, this_rank
-from src.distributed.rendezvous import PeerFailed, rendezvous
+from src.distributed.ranks import slurm_name, this_rank
+from src.distributed.rendezvous import PeerFailed, Rendezvous, rendezvous
 from src.errors import UserError, as_user_errors
 from src.files import read_json
 from src.runs.directory import RunDirectory, create_run_directory
-
-if TYPE_CHECKING:
-    from torch.distributed import Store
 
 _DIRECTORY_KEY = "lightning_hydra_directory"
 
@@ -44,22 +41,20 @@ def join_run(directory: Path, *, chosen: bool) -> list[str]:
         Overrides: the directory of the run, and ``resume`` if the ranks have been started again
         after a failure.
     """
-    rank, peers = this_rank(), rendezvous()
+    peers = rendezvous()
     assert peers is not None
-    if DIRECTORY in os.environ:
-        return [hydra_override("hydra.run.dir", os.environ[DIRECTORY]), *rank_overrides()]
-    if rank.started_by == "srun" and not chosen:
-        directory = directory.with_name(slurm_name())
-    try:
-        agreed = peers.broadcast_value(
-            "directory", lambda: _run_directory(peers.run_store, rank, directory, chosen=chosen)
-        )
-        state = peers.broadcast_value("state", lambda: str(_record(agreed).get("state", "")))
-    except PeerFailed:
-        sys.exit(2)  # the first rank has printed the error
+    agreed, state = os.environ.get(DIRECTORY), ""
+    if agreed is None:
+        try:
+            agreed = peers.broadcast_value(
+                "directory", lambda: _run_directory(peers, directory, chosen=chosen)
+            )
+            state = peers.broadcast_value("state", lambda: str(_record(agreed).get("state", "")))
+        except PeerFailed:
+            sys.exit(2)  # the first rank has printed the error
     if state == "finished":
         # SLURM may queue a job again that has finished this run and has more commands.
-        if rank.first:
+        if peers.rank.first:
             print(f"{agreed}: this run is finished")
         sys.exit(0)
     overrides = [hydra_override("hydra.run.dir", agreed), *rank_overrides()]
@@ -68,14 +63,15 @@ def join_run(directory: Path, *, chosen: bool) -> list[str]:
     return overrides
 
 
-def _run_directory(store: "Store", rank: Rank, directory: Path, *, chosen: bool) -> str:
+def _run_directory(peers: Rendezvous, directory: Path, *, chosen: bool) -> str:
     """The directory of the run that these ranks continue, or else a new one."""
+    rank, store = peers.rank, peers.run_store
     # torchrun's store outlives the ranks; the directory of a SLURM job is named after it.
-    if rank.attempt and rank.started_by == "torchrun" and store.check([_DIRECTORY_KEY]):
+    if rank.attempt and store.check([_DIRECTORY_KEY]):
         return store.get(_DIRECTORY_KEY).decode()
-    if rank.attempt and rank.started_by == "srun":
-        job = _record(directory).get("ranks", {}).get("job")
-        if job == slurm_name():
+    if rank.started_by == "srun":
+        directory = directory if chosen else directory.with_name(slurm_name())
+        if rank.attempt and _record(directory).get("ranks", {}).get("job") == slurm_name():
             return str(directory)
     created = str(create_run_directory(directory, "hydra.run.dir", chosen=chosen))
     store.set(_DIRECTORY_KEY, created)

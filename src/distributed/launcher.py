@@ -115,6 +115,8 @@ def _environment(directory: Path, count: int) -> dict[str, str]:
     # Ranks of one machine use the loopback device: its host name may not resolve.
     if sys.platform in _LOOPBACK:
         defaults["GLOO_SOCKET_IFNAME"] = _LOOPBACK[sys.platform]
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        free_port = probe.getsockname()[1]
     run = {
         STARTED_BY: "command",
         DIRECTORY: str(directory),
@@ -122,12 +124,6 @@ def _environment(directory: Path, count: int) -> dict[str, str]:
         "LOCAL_WORLD_SIZE": str(count),
         "GROUP_RANK": "0",
         "MASTER_ADDR": "127.0.0.1",
-        "MASTER_PORT": str(_free_port()),
+        "MASTER_PORT": str(free_port),
     }
     return defaults | os.environ | project_on_python_path() | run
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -20,21 +20,14 @@ DEVICES, NODES = "trainer.devices", "trainer.num_nodes"
 
 @dataclass(frozen=True)
 class Rank:
-    """One of a run's processes.
-
-    Attributes:
-        local: number on its machine, and of its GPU.
-        local_size: number of the run's processes on its machine.
-        started_by: ``command``, ``torchrun`` or ``srun``; ``None`` for a run of one process.
-        attempt: number of times that the ranks, or their SLURM job, have been started again.
-    """
+    """One of a run's processes."""
 
     number: int = 0
     size: int = 1
-    local: int = 0
-    local_size: int = 1
-    started_by: str | None = None
-    attempt: int = 0
+    local: int = 0  # number on its machine, and of its GPU
+    local_size: int = 1  # number of the run's processes on its machine
+    started_by: str | None = None  # ``command``, ``torchrun`` or ``srun``; None if alone
+    attempt: int = 0  # how often the ranks, or their SLURM job, have been started again
 
     @property
     def first(self) -> bool:
@@ -61,8 +54,7 @@ def this_rank() -> Rank:
 def detect_launcher(overrides: list[str], multirun: bool = False) -> list[str]:
     """Find out whether torchrun or srun has started this process as one of several.
 
-    Returns:
-        Overrides for the number of devices and machines, where the given ones do not set it.
+    Returns overrides for the number of devices and machines, where the given ones do not set it.
     """
     if STARTED_BY in os.environ:
         return []

@@ -29,13 +29,7 @@ _JOIN = timedelta(minutes=10)
 
 @dataclass(frozen=True)
 class Failure:
-    """The first failure of a rank.
-
-    Attributes:
-        rank: number of the rank.
-        reason: error message in one line.
-        stopped_by: number of the signal that stopped the rank, if one did.
-    """
+    """A rank that failed, the error in one line, and the signal that stopped it, if one did."""
 
     rank: int
     reason: str
@@ -46,7 +40,6 @@ class Failure:
 
 
 _STORE_CLOSED = Failure(0, "has ended")
-"""The first rank has ended, and its store with it."""
 
 
 class PeerFailed(RunFailed):
@@ -74,7 +67,7 @@ class Rendezvous:
         self.store: Store = PrefixStore(f"attempt-{rank.attempt}", self.run_store)
 
     def broadcast_value(self, key: str, decide: Callable[[], str]) -> str:
-        """The value that ``decide`` returns on the first rank; PeerFailed elsewhere if it fails."""
+        """The value that ``decide`` returns on the first rank."""
         if not self.rank.first:
             return self.wait_for_value(key)
         try:
@@ -101,7 +94,7 @@ class Rendezvous:
                 self.store.set("failure", json.dumps(vars(mine)))
                 return mine
             return self.first_failure(patience=GRACE) or mine
-        except RuntimeError:
+        except RuntimeError:  # the first rank has ended, and the store with it
             return mine if self.rank.first else _STORE_CLOSED
 
     def first_failure(self, patience: float = 0) -> Failure | None:

@@ -31,8 +31,7 @@ def raise_on_signals() -> Iterator[None]:
     """Raise :class:`Interrupted` on both signals.
 
     By default SIGTERM ends a process at once, and its record would still say ``running``.
-    ``KeyboardInterrupt`` inside of an ``exec`` of text, as in the definition of a dataclass, ends
-    Python by the signal, without an exit code.
+    ``KeyboardInterrupt`` in the definition of a dataclass ends Python without an exit code.
     """
 
     def stop(number: int) -> None:

@@ -97,8 +97,7 @@ def _check_unused(path: Path, key: str) -> None:
 def open_sweep_directory(overrides: list[str], *, multirun: bool, chosen: bool) -> Path | None:
     """The directory of ``sweep=<name or path>``, made if it is missing; ``None`` without one.
 
-    Args:
-        chosen: whether ``hydra.sweep.dir`` is set as well.
+    ``chosen``: whether ``hydra.sweep.dir`` is set as well.
     """
     found = next((item for item in parse(overrides) if item.key_or_group == "sweep"), None)
     if found is None or (value := found.value()) is None:

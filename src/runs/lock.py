@@ -57,11 +57,7 @@ def lock_file(file: IO[str], *, shared: bool = False, wait: bool = False) -> Non
 
 @contextmanager
 def locked(directory: RunDirectory) -> Iterator[None]:
-    """Hold a run's lock inside of the block.
-
-    Raises:
-        BlockingIOError: another process holds the lock.
-    """
+    """Hold a run's lock inside of the block; raise BlockingIOError if another process does."""
     with directory.lock.open("a") as file:
         _held.add(file)
         try:

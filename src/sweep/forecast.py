@@ -8,7 +8,7 @@ import os
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -27,69 +27,59 @@ Jobs = Sequence[tuple[str, TrainConfig]]
 
 @dataclass(frozen=True)
 class Forecast:
-    """Cost of a sweep.
+    """Cost of a sweep on this machine, one job after the other."""
 
-    Attributes:
-        networks: name, parameters and multiply-adds an image of each distinct network.
-        images: number of training images, over all epochs and jobs.
-        seconds: time to train on them, one job after the other on this machine; NaN if a network
-            was not timed.
-        disk: bytes of the checkpoints.
-    """
-
-    networks: tuple[tuple[str, int, int], ...]
-    images: int
-    seconds: float
-    disk: int
+    networks: list[tuple[str, int, int]]  # name, parameters and multiply-adds of each
+    images: int  # to train on, over all epochs and jobs
+    seconds: float  # NaN if a network was not timed
+    disk: int  # bytes of the checkpoints
 
 
-def forecast(jobs: Jobs, sweep: Path, times: int = 1) -> Forecast:
+def forecast(jobs: Jobs, sweep: Path) -> Forecast:
     """Open the data, build the networks and time a step of each; refuse jobs that cannot work.
 
-    Args:
-        sweep: directory of the sweep, whose disk is checked.
-        times: number of times that each job is run, for a search.
+    A sweep whose checkpoints do not fit on its disk is refused, too.
     """
     spawn = get_context("spawn")
     answer, sender = spawn.Pipe(duplex=False)
-    process = spawn.Process(target=_send_forecast, args=(sender, list(jobs), times), daemon=True)
+    process = spawn.Process(target=_send_forecast, args=(sender, jobs), daemon=True)
     process.start()
     sender.close()
     try:
-        found = answer.recv()
+        found: Forecast | UserError | RunFailed = answer.recv()
     except EOFError:
         process.join()
-        found = f"its process ended with code {process.exitcode}"
+        found = RunFailed(f"the forecast's process ended with code {process.exitcode}")
     finally:
         process.kill()
-    if isinstance(found, UserError):
+    if isinstance(found, Exception):
         raise found
-    if not isinstance(found, Forecast):
-        raise RunFailed(f"the forecast of the sweep failed: {found}")
     check_disk_space(sweep, found.disk)
     return found
 
 
-def _send_forecast(sender: "Connection[object, object]", jobs: Jobs, times: int) -> None:
-    """Send the forecast, a UserError, or the message of another error; print nothing."""
+def _send_forecast(sender: "Connection[object, object]", jobs: Jobs) -> None:
+    """Send the forecast or an error; print nothing."""
     ignore_signals()  # Ctrl-C in a terminal reaches this process, too; the sweep's handles it
     sys.stdout = sys.stderr = Path(os.devnull).open("w")  # noqa: SIM115
     try:
-        sender.send(_forecast(jobs, times))
+        sender.send(_forecast(jobs))
     except UserError as error:
-        sender.send(UserError(one_line(error)))
+        sender.send(error)
     except Exception as error:
-        sender.send(one_line(error))
+        sender.send(RunFailed(f"the forecast of the sweep failed: {one_line(error)}"))
 
 
-def _forecast(jobs: Jobs, times: int) -> Forecast:
+def _forecast(jobs: Jobs) -> Forecast:
     from src.sweep.job_cost import JobCost, measure_job_cost
 
     costs: dict[str, JobCost] = {}
     images, seconds, disk = 0, 0.0, 0
     began = time.monotonic()
     for name, config in jobs:
-        key = _cost_key(config)
+        trainer = config.trainer
+        hardware = (trainer.accelerator, trainer.devices, trainer.precision)
+        key = repr((config.model, config.data, config.augment, hardware))
         if key not in costs:
             timed = time.monotonic() - began < TIMING_LIMIT
             try:
@@ -101,11 +91,4 @@ def _forecast(jobs: Jobs, times: int) -> Forecast:
         seconds += cost.seconds_per_image * cost.images(config)
         disk += estimate_checkpoint_bytes(config, cost.parameters)
     networks = {(cost.name, cost.parameters, cost.multiply_adds) for cost in costs.values()}
-    return Forecast(tuple(sorted(networks)), times * images, times * seconds, times * disk)
-
-
-def _cost_key(config: TrainConfig) -> str:
-    """The settings that the cost of an image depends on."""
-    model = config.model if isinstance(config.model, dict) else asdict(config.model)
-    arithmetic = (config.trainer.precision, config.trainer.accelerator, config.trainer.devices)
-    return repr((model, asdict(config.data), asdict(config.augment), arithmetic))
+    return Forecast(sorted(networks), images, seconds, disk)

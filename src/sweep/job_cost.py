@@ -22,19 +22,13 @@ TIMED_ON_CPU = 32
 
 @dataclass(frozen=True)
 class JobCost:
-    """Network and images of a job.
-
-    Attributes:
-        multiply_adds: of a forward pass of one image.
-        train_images: number of images in the training set.
-        seconds_per_image: time of a training step; NaN if it was not measured.
-    """
+    """Network and images of a job."""
 
     name: str
     parameters: int
-    multiply_adds: int
-    train_images: int
-    seconds_per_image: float
+    multiply_adds: int  # of a forward pass of one image
+    train_images: int  # size of the training set
+    seconds_per_image: float  # time of a training step; NaN if it was not measured
 
     def images(self, config: TrainConfig) -> int:
         """Number of images in all steps of a run."""
@@ -53,22 +47,18 @@ def measure_job_cost(config: TrainConfig, *, timed: bool) -> JobCost:
     data = build_data(config)
     height, width, channels = data.image_shape
     settings = without_pretrained_weights(config.model)
-    with torch.device("meta"):
-        backbone = build_backbone(settings, len(data.classes), channels)
-    with as_user_errors(ValueError):
-        summary = summarize(backbone, (channels, height, width))
-    check_fit(backbone, summary, data)
-    seconds = math.nan
-    if timed:
+    with torch.device("cpu" if timed else "meta"):
         network = build_backbone(settings, len(data.classes), channels)
-        seconds = _seconds_per_image(network, config, accelerator, data.image_shape)
-    model = config.model if isinstance(config.model, dict) else asdict(config.model)
+    with as_user_errors(ValueError):
+        summary = summarize(network, (channels, height, width))
+    check_fit(network, summary, data)
+    model = asdict(config)["model"]
     return JobCost(
         str(model.get("name") or model["_target_"]),
         summary.parameters,
         summary.multiply_adds,
         len(data.train_indices),
-        seconds,
+        _seconds_per_image(network, config, accelerator, data.image_shape) if timed else math.nan,
     )
 
 
@@ -87,7 +77,7 @@ def _seconds_per_image(
     images = torch.rand(size, channels, height, width, device=device)
     images = images.to(memory_format=torch.channels_last)
     labels = torch.zeros(size, dtype=torch.int64, device=device)
-    seconds = math.nan
+    began = math.nan
     try:
         for _ in range(2):
             began = time.perf_counter()
@@ -95,7 +85,6 @@ def _seconds_per_image(
                 loss = F.cross_entropy(network(images).float(), labels)
             loss.backward()
             loss.item()
-            seconds = time.perf_counter() - began
     except RuntimeError:
         return math.nan  # for example out of memory, which the job reports
-    return seconds / size
+    return (time.perf_counter() - began) / size

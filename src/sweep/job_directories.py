@@ -23,11 +23,7 @@ ARCHIVE = "attempts"
 def place_jobs(
     sweep: Path, wanted: Mapping[str, Iterable[str]], varying: Iterable[str] = ()
 ) -> dict[str, RunDirectory]:
-    """Make the directories of the jobs that have none yet, and return all by key.
-
-    Args:
-        wanted: overrides by key.
-    """
+    """Make the directories of the jobs, overrides by key, that have none; return all by key."""
     with _exclusive(sweep):
         found = [RunDirectory(folder) for folder in job_folders(sweep)]
         placed = {read_json(job.job).get("key"): job for job in found}

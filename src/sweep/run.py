@@ -25,9 +25,6 @@ from src.sweep.job_runner import JobRunner, job_overrides
 from src.sweep.output import show_forecast, show_sweep
 from src.sweep.stop import StopRequest
 
-Start = Callable[[Callable[[DictConfig], float | None]], None]
-"""Function that lets Hydra's sweeper and launcher call a function for each job."""
-
 log = logging.getLogger(__name__)
 
 
@@ -35,7 +32,7 @@ def run_sweep(
     command: str,
     plan: Plan,
     sweep: Path,
-    start: Start,
+    start: Callable[[Callable[[DictConfig], float | None]], None],
     environment: dict[str, str],
     config_options: list[str],
 ) -> int:
@@ -43,10 +40,10 @@ def run_sweep(
 
     Args:
         command: module of ``src`` whose command this is.
-        environment: environment variables of the jobs, in addition to this process's.
-        config_options: options and overrides that say where configurations are found.
+        start: lets Hydra's sweeper and launcher call a function for each job.
+        environment, config_options: as of :class:`JobRunner`.
     """
-    stop = StopRequest(sweep.absolute())
+    stop = StopRequest(sweep)
     run_job = JobRunner(command, stop, Path.cwd(), environment, config_options)
     try:
         # The processes of Hydra's launchers import this project, whatever their directory.
@@ -64,7 +61,8 @@ def _forecast(command: str, plan: Plan, sweep: Path) -> None:
     """Make the directories of the jobs, and print the cost of those that are not finished."""
     if plan.search:
         jobs = f"a search of {plan.trials or '?'} trials"
-        unfinished = [(" ".join(job.overrides), job.config) for job in plan.jobs]
+        trial = plan.jobs[0]
+        unfinished = [(" ".join(trial.overrides), trial.config)] * (plan.trials or 1)
     else:
         distinct = {job.key: job for job in plan.jobs}
         with as_user_errors():
@@ -79,7 +77,7 @@ def _forecast(command: str, plan: Plan, sweep: Path) -> None:
         if finished:
             jobs += f", {finished} of them finished"
     if command == "train" and unfinished:
-        show_forecast(sweep, jobs, forecast(unfinished, sweep, times=plan.trials or 1))
+        show_forecast(sweep, jobs, forecast(unfinished, sweep))
 
 
 def _place(plan: Plan, sweep: Path) -> dict[str, RunDirectory]:
@@ -91,7 +89,7 @@ def _place(plan: Plan, sweep: Path) -> dict[str, RunDirectory]:
     return place_jobs(sweep, {job.key: job_overrides(job.overrides) for job in plan.jobs}, varying)
 
 
-def _run_jobs(start: Start, run_job: JobRunner) -> None:
+def _run_jobs(start: Callable[..., None], run_job: JobRunner) -> None:
     """Let Hydra run the jobs; report errors of its plug-ins, not of the jobs, in one line."""
     try:
         # A lambda: Hydra needs a function that has a file.

@@ -13,7 +13,6 @@ import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from src.errors import Interrupted, as_user_errors
@@ -28,28 +27,22 @@ _POLL = 0.2
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
 class StopRequest:
-    """Request of a sweep's process to its jobs to stop; picklable."""
+    """Request of the sweep's process, which makes it, to its jobs to stop; picklable."""
 
-    sweep: Path  # absolute path of the sweep's directory
-    host: str = field(default_factory=socket.gethostname)  # of the sweep's process
-    process: int = field(default_factory=os.getpid)
-    name: str = field(default_factory=lambda: f".stop-{uuid.uuid4().hex[:8]}")
-
-    @property
-    def _file(self) -> Path:
-        """The file that exists once the jobs are to stop."""
-        return self.sweep / self.name
+    def __init__(self, sweep: Path):
+        self.sweep = sweep.absolute()
+        self._file = self.sweep / f".stop-{uuid.uuid4().hex[:8]}"  # exists once they are to stop
+        self._host, self._process = socket.gethostname(), os.getpid()
 
     def is_own_process(self) -> bool:
         """Whether this is the sweep's own process."""
-        return self.process == os.getpid() and self.host == socket.gethostname()
+        return (self._host, self._process) == (socket.gethostname(), os.getpid())
 
     def is_made(self) -> bool:
         """Whether the jobs are to stop, or the sweep's process on this machine has ended."""
-        is_local = self.host == socket.gethostname()
-        return self._file.exists() or (is_local and not _is_alive(self.process))
+        is_local = self._host == socket.gethostname()
+        return self._file.exists() or (is_local and not _is_alive(self._process))
 
     @contextmanager
     def request_on_signal(self) -> Iterator[None]:
@@ -63,7 +56,7 @@ class StopRequest:
             received.append(number)
             if len(received) == 1:
                 self._file.touch()
-                _wait_for_jobs(self.sweep, received)
+                _wait_for_jobs(self.sweep)
             raise Interrupted(received[0], "interrupted")
 
         with handle_signals(handle):
@@ -83,20 +76,18 @@ def _is_alive(process: int) -> bool:
         return True  # os.kill would send Ctrl-C
     try:
         os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        pass
+    except OSError:
+        return False  # none has this number, or it is another user's by now
     return True
 
 
-def _wait_for_jobs(sweep: Path, received: list[int]) -> None:
-    """Wait until no job is running, for :data:`GRACE` at most, or until a second signal."""
+def _wait_for_jobs(sweep: Path) -> None:
+    """Wait until no job is running, for :data:`GRACE` at most."""
     if running := _running_jobs(sweep):
         log.warning("waiting for job %s to save; press Ctrl-C again to stop at once", running)
     deadline = time.monotonic() + GRACE
     while _running_jobs(sweep):
-        if time.monotonic() > deadline or len(received) > 1:
+        if time.monotonic() > deadline:
             log.warning("some jobs are still running")
             return
         time.sleep(_POLL)
