@@ -1,13 +1,17 @@
 """Coordination of ranks outside of training, over torch.distributed's key-value store.
 
+Ranks share values, take turns, and learn of the first failure, whose error is printed once.
 Waiting is polling: a blocking call of the store would delay the handling of signals.
 """
 
 import functools
 import json
 import os
+import signal
+import sys
 import threading
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,7 +19,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from src.distributed.ranks import Rank, this_rank
-from src.errors import RunFailed, UserError
+from src.errors import Interrupted, RunFailed, UserError, one_line
 
 if TYPE_CHECKING:
     from torch.distributed import Store
@@ -25,6 +29,7 @@ GRACE = 5.0
 
 _POLL = 0.05
 _JOIN = timedelta(minutes=10)
+_BY_SIGNAL = (Interrupted, KeyboardInterrupt)
 
 
 @dataclass(frozen=True)
@@ -90,10 +95,8 @@ class Rendezvous:
         """Report the failure of this rank and return the first failure of the run."""
         mine = Failure(self.rank.number, reason, stopped_by)
         try:
-            if self.store.add("failures", 1) == 1:
-                self.store.set("failure", json.dumps(vars(mine)))
-                return mine
-            return self.first_failure(patience=GRACE) or mine
+            first = self.store.compare_set("failure", "", json.dumps(vars(mine)))
+            return Failure(**json.loads(first))
         except RuntimeError:  # the first rank has ended, and the store with it
             return mine if self.rank.first else _STORE_CLOSED
 
@@ -186,3 +189,78 @@ def destroy_process_group(*, failed: bool = False) -> None:
     # Not NCCL's after a failure: it would wait for the ranks that have failed.
     if dist.is_initialized() and not (failed and dist.get_backend() == "nccl"):
         dist.destroy_process_group()
+
+
+@contextmanager
+def propagate_errors(
+    peers: Rendezvous, before_exit: Callable[[Failure], None] = lambda _: None
+) -> Iterator[None]:
+    """Report an error to the other ranks, and raise the run's root cause on the first rank.
+
+    When a rank fails, those that wait for it fail too, with errors of the network. The rank that
+    failed first prints its error; the others end silently. The first rank gets PeerFailed where
+    another one is the cause, every rank Interrupted where one was told to stop.
+
+    Args:
+        before_exit: called before this process is ended because it hangs after another's failure.
+    """
+    try:
+        with peers.exit_if_peer_fails(before_exit):
+            yield
+        destroy_process_group()
+    except BaseException as error:
+        cause = _root_cause(peers, error)
+        destroy_process_group(failed=True)
+        if peers.rank.first or isinstance(cause, Interrupted):
+            raise cause from (None if cause is error else error)
+        raise SystemExit(2 if isinstance(error, UserError) else 1) from error
+
+
+def _root_cause(peers: Rendezvous, error: BaseException) -> BaseException:
+    """The error that ended the run, printed if it is of this rank, and this is not the first."""
+    rank = peers.rank
+    if isinstance(error, PeerFailed):
+        return error
+    failure = _report_error(peers, error)
+    if failure.rank == rank.number:
+        if _is_network_error(error):
+            error = RunFailed(
+                "lost another rank, which reported no error (killed? out of memory?): "
+                f"{one_line(error)}"
+            )
+        if not rank.first:  # the first rank's is printed by src.cli
+            _print_error(rank.number, error)
+        return error
+    if failure.stopped_by is not None:
+        is_signal = isinstance(error, _BY_SIGNAL)
+        return error if is_signal else Interrupted(failure.stopped_by, failure.reason)
+    if isinstance(error, UserError) and rank.first:
+        return error  # every rank has found it
+    return PeerFailed(str(failure))
+
+
+def _report_error(peers: Rendezvous, error: BaseException) -> Failure:
+    """Report an error and return the first failure of the run, this rank's or another's."""
+    # A network error may arrive before the report of the rank that caused it.
+    if _is_network_error(error) and (failure := peers.first_failure(patience=2.0)):
+        return failure
+    if isinstance(error, _BY_SIGNAL):
+        number = int(getattr(error, "signal_number", signal.SIGINT))
+        return peers.report_failure(one_line(error), number)
+    name = "" if isinstance(error, (UserError, RunFailed)) else f"{type(error).__name__}: "
+    return peers.report_failure(f"{name}{one_line(error)}")
+
+
+def _print_error(rank: int, error: BaseException) -> None:
+    if isinstance(error, (UserError, RunFailed)):
+        print(f"error: rank {rank}: {one_line(error)}", file=sys.stderr)
+    elif not isinstance(error, _BY_SIGNAL):
+        traceback.print_exception(error)
+
+
+def _is_network_error(error: BaseException) -> bool:
+    from torch.distributed import DistError
+
+    return isinstance(error, DistError) or (
+        isinstance(error, RuntimeError) and "gloo" in str(error).lower()
+    )

@@ -36,19 +36,15 @@ def read_config(directory: RunDirectory) -> DictConfig:
 class RunSummary:
     """State and final metrics of a run.
 
-    Attributes:
-        state: ``waiting`` (not begun), ``running``, ``finished``, ``failed``, ``interrupted`` or
-            ``killed`` (``running`` by its record, without a process).
-        reason: cause of a failure or an interruption, in one line.
-        overrides: ``key=value`` words of its command line.
-        metrics: those of ``metrics.json``; empty unless the run is finished.
+    ``state`` is ``waiting`` (not begun), ``running``, ``finished``, ``failed``, ``interrupted`` or
+    ``killed`` (``running`` by its record, without a process).
     """
 
     path: Path
     state: str
-    reason: str | None
-    overrides: tuple[str, ...]
-    metrics: dict[str, Any]
+    reason: str | None  # cause of a failure or an interruption, in one line
+    overrides: tuple[str, ...]  # ``key=value`` words of its command line
+    metrics: dict[str, Any]  # those of ``metrics.json``; empty unless the run is finished
 
 
 def read_runs(sweep: Path) -> list[RunSummary]:

@@ -47,13 +47,10 @@ class RunRecord:
 
 
 def open_record(directory: RunDirectory, *, seed: int, resumed: bool) -> RunRecord:
-    """Write the record of a new run, or prepare that of a resumed one."""
+    """The record of a new run, or of a resumed one, to be written at its first update."""
     before = read_record(directory)
     if before and not resumed:
-        raise FileExistsError(
-            f"{directory.path} already holds a run; continue it with resume={directory.path} "
-            "or choose another directory with hydra.run.dir=<directory>"
-        )
+        raise FileExistsError(f"hydra.run.dir={directory.path}: already holds a run")
     content = {
         "state": "running",
         "reason": None,
@@ -69,9 +66,7 @@ def open_record(directory: RunDirectory, *, seed: int, resumed: bool) -> RunReco
         this_time = {key: content[key] for key in ("command", "started", "commit")}
         kept = {key: before[key] for key in (*this_time, "data") if key in before}
         content |= kept | {"resumed": [*before.get("resumed", []), this_time]}
-    record = RunRecord(directory, content, begun=not resumed)
-    record.update()
-    return record
+    return RunRecord(directory, content, begun=not resumed)
 
 
 def read_record(directory: RunDirectory) -> dict[str, Any]:

@@ -35,10 +35,9 @@ _BASIC = "hydra._internal.core_plugins.basic_launcher.BasicLauncher"
 
 
 def threads_per_job(launcher: Any) -> int | None:
-    """Threads of a job; ``None`` if it may use all cores that it sees.
+    """Threads of a job by the node ``hydra.launcher``; ``None``: all cores that it sees.
 
-    Args:
-        launcher: the node ``hydra.launcher``. Ray and SLURM limit the cores of a job themselves.
+    Ray and SLURM limit the cores of a job themselves.
     """
     jobs = launcher.get("n_jobs")
     if jobs is None:

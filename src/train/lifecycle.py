@@ -7,9 +7,8 @@ from contextlib import ExitStack, contextmanager
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 
 from src.config.schema import TrainConfig
-from src.distributed.error_propagation import propagate_errors
 from src.distributed.join import rank_facts
-from src.distributed.rendezvous import PeerFailed, rendezvous
+from src.distributed.rendezvous import PeerFailed, propagate_errors, rendezvous
 from src.errors import Interrupted, RunFailed, UserError, as_user_errors, is_out_of_memory, one_line
 from src.process.signals import defer_signals
 from src.runs.directory import RunDirectory
