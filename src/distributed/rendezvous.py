@@ -78,7 +78,7 @@ class Rendezvous:
         try:
             value = decide()
         except UserError as error:
-            self.report_failure(str(error))
+            self.report_failure(error)
             raise
         self.store.set(key, value)
         return value
@@ -91,8 +91,16 @@ class Rendezvous:
             time.sleep(_POLL)
         return self.store.get(key).decode()
 
-    def report_failure(self, reason: str, stopped_by: int | None = None) -> Failure:
-        """Report the failure of this rank and return the first failure of the run."""
+    def report_failure(self, error: BaseException) -> Failure:
+        """Report an error of this rank and return the first failure of the run."""
+        # A network error may arrive before the report of the rank that caused it.
+        if _is_network_error(error) and (failure := self.first_failure(patience=2.0)):
+            return failure
+        reason, stopped_by = one_line(error), None
+        if isinstance(error, _BY_SIGNAL):
+            stopped_by = int(getattr(error, "signal_number", signal.SIGINT))
+        elif not isinstance(error, (UserError, RunFailed)):
+            reason = f"{type(error).__name__}: {reason}"
         mine = Failure(self.rank.number, reason, stopped_by)
         try:
             first = self.store.compare_set("failure", "", json.dumps(vars(mine)))
@@ -221,7 +229,7 @@ def _root_cause(peers: Rendezvous, error: BaseException) -> BaseException:
     rank = peers.rank
     if isinstance(error, PeerFailed):
         return error
-    failure = _report_error(peers, error)
+    failure = peers.report_failure(error)
     if failure.rank == rank.number:
         if _is_network_error(error):
             error = RunFailed(
@@ -237,18 +245,6 @@ def _root_cause(peers: Rendezvous, error: BaseException) -> BaseException:
     if isinstance(error, UserError) and rank.first:
         return error  # every rank has found it
     return PeerFailed(str(failure))
-
-
-def _report_error(peers: Rendezvous, error: BaseException) -> Failure:
-    """Report an error and return the first failure of the run, this rank's or another's."""
-    # A network error may arrive before the report of the rank that caused it.
-    if _is_network_error(error) and (failure := peers.first_failure(patience=2.0)):
-        return failure
-    if isinstance(error, _BY_SIGNAL):
-        number = int(getattr(error, "signal_number", signal.SIGINT))
-        return peers.report_failure(one_line(error), number)
-    name = "" if isinstance(error, (UserError, RunFailed)) else f"{type(error).__name__}: "
-    return peers.report_failure(f"{name}{one_line(error)}")
 
 
 def _print_error(rank: int, error: BaseException) -> None:
