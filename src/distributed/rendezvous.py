@@ -93,9 +93,6 @@ class Rendezvous:
 
     def report_failure(self, error: BaseException) -> Failure:
         """Report an error of this rank and return the first failure of the run."""
-        # A network error may arrive before the report of the rank that caused it.
-        if _is_network_error(error) and (failure := self.first_failure(patience=2.0)):
-            return failure
         reason, stopped_by = one_line(error), None
         if isinstance(error, _BY_SIGNAL):
             stopped_by = int(getattr(error, "signal_number", signal.SIGINT))
@@ -103,6 +100,9 @@ class Rendezvous:
             reason = f"{type(error).__name__}: {reason}"
         mine = Failure(self.rank.number, reason, stopped_by)
         try:
+            # A network error may arrive before the report of the rank that caused it.
+            if _is_network_error(error) and (failure := self.first_failure(patience=2.0)):
+                return failure
             first = self.store.compare_set("failure", "", json.dumps(vars(mine)))
             return Failure(**json.loads(first))
         except RuntimeError:  # the first rank has ended, and the store with it

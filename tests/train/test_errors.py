@@ -81,6 +81,8 @@ def test_a_directory_that_cannot_be_written(cli: Cli, cifar: str, tmp_path: Path
     (tmp_path / "file").write_text("")
     assert "not a directory" in refused(cli, cifar, *SMALL, "hydra.run.dir=file")
     assert "cannot be written" in refused(cli, cifar, *SMALL, "hydra.run.dir=/proc/run")
+    (tmp_path / "outputs").symlink_to("unmounted")
+    assert "not a directory" in refused(cli, cifar, *SMALL)
 
 
 def own(name: str) -> list[str]:
