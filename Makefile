@@ -10,7 +10,7 @@ DEVELOPING := $(VENV)/.developing
 help:  ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-train: $(INSTALLED)  ## train on drawn shapes: no download, about two minutes
+train: $(INSTALLED)  ## train on drawn shapes: no download, one minute, after two of installation
 	$(VENV)/bin/python -m src.train experiment=shapes_quickstart
 
 test: $(DEVELOPING)  ## run the tests
