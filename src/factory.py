@@ -67,7 +67,7 @@ def optimizer_factory(settings: Any) -> Callable[[nn.Module], Optimizer]:
             options["betas"] = tuple(options["betas"])
         make = partial(custom, cls=_optimizer_class(settings["_target_"]), **options)
     else:
-        make = partial(_OPTIMIZERS[settings.name], s=settings)
+        make = partial(_OPTIMIZERS[settings.name], settings=settings)
 
     def build(module: nn.Module) -> Optimizer:
         with as_user_errors(TypeError, ValueError):

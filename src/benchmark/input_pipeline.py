@@ -17,8 +17,7 @@ from src.data.dataset import Batch
 from src.data.load import open_images
 from src.data.module import ImageDataModule
 
-DECODINGS = 3
-"""Rounds of decoding, which takes seconds, at most."""
+DECODINGS = 3  # most rounds of decoding, which takes seconds
 
 
 def measure_input(config: TrainConfig, data: ImageDataModule, measured: dict[str, Samples]) -> None:
@@ -34,9 +33,9 @@ def measure_input(config: TrainConfig, data: ImageDataModule, measured: dict[str
             tempfile.TemporaryDirectory(prefix="benchmark-") as folder,
             without_logs(up_to=logging.INFO),
         ):
-            open_fresh = partial(open_images, replace(config.data, cache_dir=folder))
+            open_data = partial(open_images, replace(config.data, cache_dir=folder))
             for name in ("first opening: decode and cache", "later opening: load and check"):
-                measured.setdefault(name, Samples("s")).values.append(_seconds(open_fresh))
+                measured.setdefault(name, Samples("s")).values.append(_seconds(open_data))
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -61,8 +60,9 @@ def _measure_batches(data: ImageDataModule, rounds: int, measured: dict[str, Sam
 
 
 def _augment(batches: Iterable[Batch], data: ImageDataModule) -> None:
+    classes = len(data.classes)
     for batch in batches:
-        data.augment(batch.images, batch.labels, batch.indices, 0, len(data.classes))
+        data.augment(batch.images, batch.labels, batch.indices, epoch=0, num_classes=classes)
 
 
 def _seconds(job: Callable[[], object]) -> float:

@@ -35,7 +35,7 @@ def cache_places(location: Path | None, cache_dir: Path | None) -> list[Path]:
     """Folders for the entries of a source, the preferred one first.
 
     `cache_dir` alone if it is given, else beside the source and then in the user's cache directory.
-    A folder that nobody has the right to write to is passed over, even where root could.
+    A folder that is read-only by its mode bits is passed over; they would not stop root.
     """
     if cache_dir is not None:
         return [cache_dir]
@@ -108,9 +108,11 @@ def _load(entry: Path) -> ImageData | None:
                     raise ValueError(f"{path.name} is not what was written")
             arrays[name] = np.load(path, mmap_mode="r")
         fields: dict[str, Any] = {name: manifest[name] for name in _FACTS}
+        # JSON has no tuples.
         fields |= {name: tuple(value) for name, value in fields.items() if type(value) is list}
         fields |= {part: _image_set(arrays, part) for part in _PARTS if f"{part}_images" in arrays}
         return ImageData(**fields)
+    # AssertionError: by the checks of ImageSet.
     except (OSError, ValueError, KeyError, TypeError, AttributeError, AssertionError) as error:
         _log.warning("the decoded images in %s are damaged and made anew: %s", entry, error)
         return None
@@ -118,8 +120,9 @@ def _load(entry: Path) -> ImageData | None:
 
 def _image_set(arrays: Mapping[str, NDArray[Any]], part: str) -> ImageSet:
     labels = np.array(arrays[f"{part}_labels"])
-    names = arrays[f"{part}_names"].tobytes().decode(errors="surrogateescape")
-    return ImageSet(arrays[f"{part}_images"], labels, names.split("\0") if len(labels) else [])
+    joined = arrays[f"{part}_names"].tobytes().decode(errors="surrogateescape")
+    names = joined.split("\0") if len(labels) else []  # "".split("\0") is [""]
+    return ImageSet(arrays[f"{part}_images"], labels, names)
 
 
 def _store(data: ImageData, entry: Path) -> None:

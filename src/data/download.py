@@ -32,6 +32,7 @@ def download(urls: Sequence[str], target: Path, md5: str) -> None:
         try:
             return _fetch(url, target, md5)
         except (OSError, http.client.HTTPException, ValueError) as error:
+            # A plain URLError wraps the cause; its subclass HTTPError is one itself.
             cause = error.reason if type(error) is urllib.error.URLError else error
             reasons.append(f"{url}: {cause}")
             _log.info("%s", reasons[-1])
@@ -69,14 +70,11 @@ def locate_or_download(
     root = root.expanduser()
     if root.is_symlink() and not root.exists():
         raise ValueError(f"data.root={root} is a link to nothing: {root.readlink()}")
-    if root.is_dir():
-        complete = all(_has(root, file) for file in info.files)
-        if complete or any((root / name).exists() for name in info.accepted) or not _is_free(root):
-            return root
-    elif root.is_file():
+    if root.is_file() or (root.is_dir() and (_is_complete(root, info) or not _is_free(root))):
         return root
-    elif root.exists():
+    if root.exists() and not root.is_dir():
         raise ValueError(f"data.root={root} is neither a file nor a folder but a pipe or a device")
+    # data.root may be the archive that is to be downloaded, or the folder for it.
     names_archive = bool(info.files) and root.name == info.files[0].name
     folder = root.parent if names_archive else root
     missing = [file for file in info.files if not _has(folder, file)]
@@ -93,7 +91,14 @@ def locate_or_download(
     raise ValueError(f"{reason}: {_ways_out(info, folder)}")
 
 
+def _is_complete(folder: Path, info: DatasetInfo) -> bool:
+    """Whether a folder holds all files to download, or an archive or a folder of the whole set."""
+    downloaded = all(_has(folder, file) for file in info.files)
+    return downloaded or any((folder / name).exists() for name in info.accepted)
+
+
 def _has(folder: Path, file: RemoteFile) -> bool:
+    """Whether a folder holds a file as served or, for a ``.gz``, unpacked."""
     return (folder / file.name).exists() or (folder / file.name.removesuffix(".gz")).exists()
 
 

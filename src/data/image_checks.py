@@ -33,7 +33,7 @@ def unsupported_reason(buffer: bytes) -> str | None:
     try:
         header = _read_header(buffer)
     except (struct.error, IndexError):
-        return None
+        return None  # the header is cut short: the decoder refuses the file
     if header.frames > 1:
         return "has more than one frame or page, which may differ; a single image is expected"
     limit = min(PIXEL_LIMIT, max(_FREE_PIXELS, _PIXELS_PER_BYTE * len(buffer)))
@@ -83,15 +83,15 @@ def _png_header(buffer: bytes) -> _Header:
 
 
 def _png_chunks(buffer: bytes) -> Iterator[tuple[bytes, int, int]]:
-    """Kind of each complete chunk, and where its content starts and ends."""
-    place = len(PNG_MAGIC)
-    while place + 12 <= len(buffer):
-        length, kind = struct.unpack_from(">I4s", buffer, place)
-        end = place + 8 + length
+    """Kind of each complete chunk, and the offsets at which its content starts and ends."""
+    offset = len(PNG_MAGIC)
+    while offset + 12 <= len(buffer):
+        length, kind = struct.unpack_from(">I4s", buffer, offset)
+        end = offset + 8 + length
         if end + 4 > len(buffer):
             return
-        yield kind, place + 8, end
-        place = end + 4
+        yield kind, offset + 8, end
+        offset = end + 4
 
 
 # In entropy-coded data FF is followed by 00 (a literal FF), D0..D7 (restart) or another FF (fill).
@@ -102,20 +102,20 @@ _END_OF_IMAGE, _START_OF_SCAN = 0xD9, 0xDA
 
 
 def _jpeg_segments(buffer: bytes) -> Iterator[tuple[int, int]]:
-    """Marker of each segment, and where its length stands (ITU-T T.81, annex B)."""
-    position = 2
-    while marker := _JPEG_MARKER.search(buffer, position):
+    """Marker of each segment, and the offset of its length (ITU-T T.81, annex B)."""
+    offset = 2
+    while marker := _JPEG_MARKER.search(buffer, offset):
         yield marker[1][0], marker.end()
         length = int.from_bytes(buffer[marker.end() : marker.end() + 2])
         if length < 2:
             return
-        position = marker.end() + length
+        offset = marker.end() + length
 
 
 def _jpeg_header(buffer: bytes) -> _Header:
-    for kind, place in _jpeg_segments(buffer):
+    for kind, offset in _jpeg_segments(buffer):
         if kind in _JPEG_FRAME_HEADERS:
-            height, width = struct.unpack_from(">HH", buffer, place + 3)
+            height, width = struct.unpack_from(">HH", buffer, offset + 3)
             return _Header(1, width, height)
     return _Header()
 
@@ -132,42 +132,42 @@ def _tiff_header(buffer: bytes) -> _Header:
     def number(at: int, size: int) -> int:
         return int.from_bytes(buffer[at : at + size], byte_order)
 
-    place = number(4, 4)
+    offset = number(4, 4)
     pages: list[dict[int, int]] = []
     seen: set[int] = set()
-    while 0 < place < len(buffer) and place not in seen and len(seen) < _MOST_PAGES:
-        seen.add(place)
-        end = place + 2 + 12 * number(place, 2)
+    while 0 < offset < len(buffer) and offset not in seen and len(seen) < _MOST_PAGES:
+        seen.add(offset)
+        end = offset + 2 + 12 * number(offset, 2)
         tags = {}
-        for entry in range(place + 2, min(end, len(buffer)), 12):
+        for entry in range(offset + 2, min(end, len(buffer)), 12):
             size = 2 if number(entry + 2, 2) == _TIFF_SHORT else 4
             tags[number(entry, 2)] = number(entry + 8, size)
         if not tags.get(_TIFF_SUBFILE, 0) & (_TIFF_REDUCED | _TIFF_MASK):
             pages.append(tags)
-        place = number(end, 4)
+        offset = number(end, 4)
     first = pages[0] if pages else {}
     width, height = first.get(_TIFF_WIDTH, 0), first.get(_TIFF_HEIGHT, 0)
     return _Header(len(pages), width, height, first.get(_TIFF_COLORS) in _TIFF_LAB)
 
 
 def _gif_frames(buffer: bytes) -> int:
-    """Count image descriptors up to the second."""
+    """Number of images, counted up to the second: a file with more than one is refused."""
 
     def color_table(flags: int) -> int:
         return 3 << ((flags & 7) + 1) if flags & 0x80 else 0
 
-    def skip_blocks(place: int) -> int:
-        while buffer[place]:
-            place += 1 + buffer[place]
-        return place + 1
+    def skip_blocks(offset: int) -> int:
+        while buffer[offset]:
+            offset += 1 + buffer[offset]
+        return offset + 1
 
-    place, frames = 13 + color_table(buffer[10]), 0
-    while frames < 2 and place < len(buffer) and buffer[place] in b"!,":
-        if buffer[place] == ord("!"):  # an extension
-            place = skip_blocks(place + 2)
+    offset, frames = 13 + color_table(buffer[10]), 0
+    while frames < 2 and offset < len(buffer) and buffer[offset] in b"!,":
+        if buffer[offset] == ord("!"):  # an extension
+            offset = skip_blocks(offset + 2)
         else:
             frames += 1
-            place = skip_blocks(place + 11 + color_table(buffer[place + 9]))
+            offset = skip_blocks(offset + 11 + color_table(buffer[offset + 9]))
     return frames
 
 

@@ -16,13 +16,12 @@ from src.runs.directory import RunDirectory
 from src.runs.record import close_record
 
 DIRECTORY = "LIGHTNING_HYDRA_RUN_DIRECTORY"
-"""Environment variable with the run directory: ranks would compose it at different times."""
+"""Environment variable with the run directory, whose name holds the time of the launch."""
 
 _LOOPBACK = {"linux": "lo", "darwin": "lo0"}
 
-_POLL = 0.1
-_PATIENCE = 15.0
-"""Seconds from a failure until the other ranks are terminated, and from then until killed."""
+_POLL = 0.1  # seconds between two looks at the ranks
+_PATIENCE = 15.0  # seconds from a failure until the other ranks are terminated, then until killed
 
 
 def launch_ranks(module: str, directory: Path, count: int) -> int:
@@ -34,14 +33,15 @@ def launch_ranks(module: str, directory: Path, count: int) -> int:
     ranks: list[Process] = []
     signals: list[int] = []
 
-    def pass_on(number: int) -> None:
-        signals.append(number)
-        _send(ranks, number)
+    def pass_on(received: int) -> None:
+        signals.append(received)
+        for process in ranks:
+            send_signal(process, received)
 
     with handle_signals(pass_on):
         try:
-            for number in range(count):
-                own = {"RANK": str(number), "LOCAL_RANK": str(number)}
+            for rank in range(count):
+                own = {"RANK": str(rank), "LOCAL_RANK": str(rank)}
                 arguments = ["-m", module, *sys.argv[1:]]
                 ranks.append(start_python(arguments, shared | own))
             failed = _wait(ranks)
@@ -53,32 +53,30 @@ def launch_ranks(module: str, directory: Path, count: int) -> int:
         return 0
     code = ranks[failed].returncode
     _close_record(RunDirectory(directory), failed, code, stopped=bool(signals))
-    # A code of the first rank's own choice is that of the root cause.
+    # A first rank that exited by itself (a positive code) has exited with the root cause's code.
     first = ranks[0].returncode
     code = first if first > 0 else code
-    return code if code > 0 else 128 - code
-
-
-def _send(ranks: list[Process], number: int) -> None:
-    for process in ranks:
-        send_signal(process, number)
+    return code if code > 0 else 128 - code  # as a shell reports a signal
 
 
 def _wait(ranks: list[Process]) -> int | None:
-    """Wait until all ranks have ended, and return the first that failed, if one did.
+    """Wait until all ranks have ended; return the number of the first that failed, if one did.
 
-    Those that outlast a failure are terminated.
+    Those that still run some time after the failure are terminated.
     """
     failed = None
     while failed is None and not _all_end_within(_POLL, ranks):
         failed = _first_failure(ranks)
     if not _all_end_within(_PATIENCE, ranks):
-        _send(ranks, signal.SIGTERM)
+        for process in ranks:
+            send_signal(process, signal.SIGTERM)
         _all_end_within(_PATIENCE, ranks)
+    # All may have ended between two looks.
     return _first_failure(ranks) if failed is None else failed
 
 
 def _all_end_within(seconds: float, ranks: list[Process]) -> bool:
+    """Wait until all ranks have ended, at most so long; return whether they have."""
     deadline = time.monotonic() + seconds
     while any(process.poll() is None for process in ranks):
         if time.monotonic() >= deadline:
@@ -88,10 +86,11 @@ def _all_end_within(seconds: float, ranks: list[Process]) -> bool:
 
 
 def _first_failure(ranks: list[Process]) -> int | None:
-    codes = [process.poll() for process in ranks]
-    # Of several at once, one that was killed (a negative code) is the cause.
-    failed = [number for number, code in enumerate(codes) if code]
-    return min(failed, key=lambda number: (codes[number] or 0) > 0, default=None)
+    """Number of a rank that has failed; of several, one that was killed if there is any."""
+    codes = [process.poll() or 0 for process in ranks]
+    killed = [rank for rank, code in enumerate(codes) if code < 0]  # the others fail without it
+    failed = [rank for rank, code in enumerate(codes) if code > 0]
+    return next(iter(killed + failed), None)
 
 
 def _close_record(directory: RunDirectory, rank: int, code: int, *, stopped: bool) -> None:

@@ -57,14 +57,13 @@ def compare(first: Predictions, second: Predictions) -> dict[str, Any]:
 
 
 def write_comparison(
-    trained: TrainedRun,
-    other: TrainedRun,
+    run: tuple[TrainedRun, Predictions],
+    against: tuple[TrainedRun, Predictions],
     images: ImageSet,
-    predictions: tuple[Predictions, Predictions],
     output_dir: Path,
 ) -> dict[str, Any]:
     """Write the differences of two runs; returns the contents of ``comparison.json``."""
-    first, second = predictions
+    (trained, first), (other, second) = run, against
     ours, theirs = flat_settings(trained.config), flat_settings(other.config)
     keys = sorted(ours.keys() | theirs.keys())
     settings = {key: (ours.get(key), theirs.get(key)) for key in keys}

@@ -14,8 +14,7 @@ from torchmetrics.functional.classification import (
 
 from src.inference.predictions import Predictions
 
-BINS = 15
-"""Confidence bins of the calibration error, as in Guo et al. 2017 (arXiv:1706.04599)."""
+BINS = 15  # bins of confidence for the calibration error
 
 
 def measure(predictions: Predictions, classes: Sequence[str]) -> dict[str, Any]:
@@ -23,16 +22,17 @@ def measure(predictions: Predictions, classes: Sequence[str]) -> dict[str, Any]:
 
     Accuracies, precision, recall and the calibration error are fractions in 0..1; the loss is the
     mean cross-entropy in nats. The calibration error is the mean gap between confidence and
-    accuracy over 15 bins of equal width (Guo et al. 2017). The interval of the accuracy is Wilson's
-    score interval at 95% (J. Am. Stat. Assoc. 22, 1927, page 209), which stays within 0..1.
-    Precision is null for a class that was never predicted, recall for one without images.
+    accuracy over 15 bins of equal width (Guo et al. 2017, arXiv:1706.04599). The interval of the
+    accuracy is Wilson's score interval at 95% (J. Am. Stat. Assoc. 22, 1927, page 209), which stays
+    within 0..1. Precision is null for a class that was never predicted, recall for one without
+    images.
     """
     probabilities, labels = predictions.probabilities, predictions.labels
     right, count = int(predictions.correct.sum()), len(labels)
     low, high = binomtest(right, count).proportion_ci(0.95, method="wilson")
-    own = probabilities[np.arange(count), labels]
+    of_true_class = probabilities[np.arange(count), labels]
     # Rank of the true class by probability, from 1; ties count against the network.
-    rank = (probabilities >= own[:, None]).sum(axis=1)
+    rank = (probabilities >= of_true_class[:, None]).sum(axis=1)
     error = multiclass_calibration_error(
         torch.from_numpy(probabilities), torch.from_numpy(labels), len(classes), n_bins=BINS
     )
@@ -42,7 +42,7 @@ def measure(predictions: Predictions, classes: Sequence[str]) -> dict[str, Any]:
         "acc": right / count,
         "acc_interval": [float(low), float(high)],
         "top5_acc": float((rank <= 5).mean()) if len(classes) > 5 else None,
-        "loss": float(-np.log(own.clip(np.finfo(own.dtype).tiny)).mean()),
+        "loss": float(-np.log(of_true_class.clip(np.finfo(of_true_class.dtype).tiny)).mean()),
         "calibration_error": float(error),
         "classes": {name: _metrics_of_class(matrix, label) for label, name in enumerate(classes)},
         "confusion": matrix.tolist(),
@@ -50,16 +50,17 @@ def measure(predictions: Predictions, classes: Sequence[str]) -> dict[str, Any]:
 
 
 def _metrics_of_class(matrix: NDArray[np.int64], label: int) -> dict[str, Any]:
-    right, guessed, images = matrix[label, label], matrix[:, label].sum(), matrix[label].sum()
+    """Precision and recall of a class, from the matrix of :func:`confusion`."""
+    right, predicted, images = matrix[label, label], matrix[:, label].sum(), matrix[label].sum()
     return {
         "images": int(images),
-        "precision": float(right / guessed) if guessed else None,
+        "precision": float(right / predicted) if predicted else None,
         "recall": float(right / images) if images else None,
     }
 
 
 def confusion(predictions: Predictions, classes: int) -> NDArray[np.int64]:
-    """Number of images of each class (rows) predicted as each class (columns): (K, K)."""
+    """Confusion matrix: images of each class (rows) that are predicted as each class (columns)."""
     guesses = torch.from_numpy(predictions.classes)
     targets = torch.from_numpy(predictions.labels)
     return multiclass_confusion_matrix(guesses, targets, classes).numpy()

@@ -33,7 +33,10 @@ FILES = (METRICS, TABLE, MATRIX, CALIBRATION, WORST, COMPARISON, DISAGREEMENTS)
 
 
 def run(settings: EvaluateConfig, changes: list[Override]) -> int:
-    """Evaluate, print and write; returns the exit code."""
+    """Evaluate a run, print and write its metrics; returns the exit code.
+
+    ``changes`` are overrides of ``data``, the settings of the images.
+    """
     trained = load_chosen_run(settings)
     other = load_other_run(settings, trained)
     config = override_data(trained, changes)
@@ -51,8 +54,8 @@ def run(settings: EvaluateConfig, changes: list[Override]) -> int:
         if settings.tta != "none":
             augmented = measure(predict(trained, settings.tta), trained.classes)
             metrics["tta"] = {"views": settings.tta, **augmented}
-        other_predictions = predict(other) if other else None
-        # Those of an earlier evaluation would be taken for results of this one.
+        against = (other, predict(other)) if other else None
+        # Files of an earlier evaluation would be taken for results of this one.
         for name in FILES:
             (output_dir / name).unlink(missing_ok=True)
         write_json(output_dir / METRICS, metrics)
@@ -64,19 +67,19 @@ def run(settings: EvaluateConfig, changes: list[Override]) -> int:
         with warn_if_fails(output_dir / WORST):
             mistakes = worst_mistakes(predictions, images.images, trained.classes)
             write_picture(output_dir / WORST, mistakes)
-        if other and other_predictions:
-            both = predictions, other_predictions
-            comparison = write_comparison(trained, other, images, both, output_dir)
+        if against:
+            comparison = write_comparison((trained, predictions), against, images, output_dir)
     show_evaluation(metrics, trained, output_dir)
-    if other:
+    if against:
         show_comparison(comparison, output_dir / DISAGREEMENTS)
     return 0
 
 
 def _folder_name(trained: TrainedRun, changes: list[Override]) -> str:
-    """``evaluation`` for the best weights and the run's own images; others are named after it.
+    """Name of the results' folder: ``evaluation``, the checkpoint's name unless it is the best.
 
-    A digest of the data settings tells folders of images with the same last name apart.
+    Values of changed data settings follow, and a digest of them: folders of images may have the
+    same last name.
     """
     words = ["evaluation"]
     if trained.checkpoint.resolve() != trained.directory.best.resolve():
@@ -93,9 +96,9 @@ def _folder_name(trained: TrainedRun, changes: list[Override]) -> str:
 
 
 def _select_images(trained: TrainedRun, config: DataConfig, data: ImageData) -> ImageSet:
-    """The images to evaluate, with labels of the network's classes.
+    """The test images, or all images of other data that has no test set.
 
-    These are the test images; of other data than the run's without a test set, all images.
+    Their labels are those of the network's classes.
     """
     own = trained.config.data
     other_data = (config.name, _absolute(config.root)) != (own.name, _absolute(own.root))
@@ -147,5 +150,5 @@ def _write_predictions(
         writer.writerow(["index", "image", "label", "prediction", *classes])
         rows = zip(names, predictions.labels, predictions.classes, strict=True)
         for index, (name, label, guess) in enumerate(rows):
-            shares = [f"{share:.6g}" for share in predictions.probabilities[index]]
-            writer.writerow([index, name, classes[label], classes[guess], *shares])
+            probabilities = [f"{value:.6g}" for value in predictions.probabilities[index]]
+            writer.writerow([index, name, classes[label], classes[guess], *probabilities])

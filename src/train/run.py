@@ -16,6 +16,7 @@ from src.data.module import ImageDataModule
 from src.distributed.ranks import this_rank
 from src.distributed.rendezvous import init_process_group, rank_zero_first
 from src.files import write_json
+from src.models.summary import ModelSummary
 from src.plotting import draw_curves, warn_if_fails
 from src.process.signals import handle_signals
 from src.runs.directory import RunDirectory
@@ -61,13 +62,10 @@ def run(
         return _run(config, directory, record, stop_request, begun)
 
 
-def _run(
-    config: TrainConfig,
-    directory: RunDirectory,
-    record: RunRecord,
-    stop_request: StopRequest,
-    begun: Callable[[], None],
-) -> dict[str, Any]:
+def _build(
+    config: TrainConfig, directory: RunDirectory, record: RunRecord, stop_request: StopRequest
+) -> tuple[L.Trainer, ImageClassifier, ImageDataModule, ModelSummary]:
+    """Open the data, build and check network and Trainer, and put the facts into the record."""
     first = this_rank().first
     resume_step = None
     with rank_zero_first():
@@ -91,10 +89,21 @@ def _run(
         parameters=summary.parameters,
         multiply_adds=summary.multiply_adds,
     )
-    # There is no checkpoint where ranks are restarted after a failure before the first one.
-    resume = directory.last if config.run.resume and directory.last.exists() else None
     init_process_group(compute.accelerator)
     trainer = build_trainer(config, directory, compute, resume_step, stop_request)
+    return trainer, classifier, data, summary
+
+
+def _run(
+    config: TrainConfig,
+    directory: RunDirectory,
+    record: RunRecord,
+    stop_request: StopRequest,
+    begun: Callable[[], None],
+) -> dict[str, Any]:
+    """Build, train and test; write and show the results."""
+    first = this_rank().first
+    trainer, classifier, data, summary = _build(config, directory, record, stop_request)
 
     def begin(*_: object) -> None:
         record.begin()
@@ -107,6 +116,8 @@ def _run(
     if first:
         # Called after every step that can fail before training.
         trainer.callbacks.insert(0, LambdaCallback(on_train_start=begin))  # type: ignore[attr-defined]
+    # There is no checkpoint where ranks are restarted after a failure before the first one.
+    resume = directory.last if config.run.resume and directory.last.exists() else None
     started = time.perf_counter()
     trainer.fit(classifier, datamodule=data, ckpt_path=resume, weights_only=True)
     if first and not record.begun:

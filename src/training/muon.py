@@ -36,8 +36,9 @@ def muon_parameters(model: nn.Module) -> list[Tensor]:
 def _columns(weight: Tensor) -> tuple[int, ...]:
     """Dimensions of a weight in memory order, rows first, so that they flatten to a view.
 
-    The columns of channels-last weights are permuted. Orthogonalisation commutes with that: its
-    iteration is made of (G P)(G P)^T = G G^T and products with G P from the left.
+    The columns of channels-last weights are permuted. Orthogonalization commutes with that: for the
+    matrix G and a permutation P of its columns, the iteration takes (G P)(G P)^T = G G^T and
+    multiplies G P by it from the left.
     """
     return (0, *sorted(range(1, weight.ndim), key=lambda dim: -weight.stride()[dim]))
 
@@ -100,7 +101,7 @@ class MuonWithAuxiliary(Optimizer):
         return matrix
 
 
-def muon(model: nn.Module, s: MuonConfig) -> MuonWithAuxiliary:
+def muon(model: nn.Module, settings: MuonConfig) -> MuonWithAuxiliary:
     """Muon for convolutions and hidden matrices (`muon_parameters`), SGD or AdamW for the rest.
 
     Muon's and AdamW's weight decay is decoupled (lr * weight_decay a step), SGD's an L2 term. `lr`
@@ -112,7 +113,9 @@ def muon(model: nn.Module, s: MuonConfig) -> MuonWithAuxiliary:
             "optimizer=muon needs a trainable convolution or hidden linear layer, and the model has"
             " none; take optimizer=sgd or adamw"
         )
-    groups = parameter_groups(model, s.weight_decay, s.decay_on, s.rest_lr, s.bias_lr_factor)
+    groups = parameter_groups(
+        model, settings.weight_decay, settings.decay_on, settings.rest_lr, settings.bias_lr_factor
+    )
 
     def select(by_muon: bool) -> list[dict[str, Any]]:
         selected = [
@@ -122,18 +125,18 @@ def muon(model: nn.Module, s: MuonConfig) -> MuonWithAuxiliary:
         return [group for group in selected if group["params"]]
 
     auxiliary = None
-    if (rest := select(False)) and s.rest == "adamw":
-        betas = (s.rest_momentum, 0.999)
-        auxiliary = build_fused(torch.optim.AdamW, rest, lr=s.rest_lr, betas=betas)
+    lr, momentum = settings.rest_lr, settings.rest_momentum
+    if (rest := select(False)) and settings.rest == "adamw":
+        auxiliary = build_fused(torch.optim.AdamW, rest, lr=lr, betas=(momentum, 0.999))
     elif rest:
-        options = {"momentum": s.rest_momentum, "nesterov": s.nesterov and s.rest_momentum > 0}
-        auxiliary = build_fused(torch.optim.SGD, rest, lr=s.rest_lr, **options)
+        nesterov = settings.nesterov and momentum > 0  # torch refuses it without momentum
+        auxiliary = build_fused(torch.optim.SGD, rest, lr=lr, momentum=momentum, nesterov=nesterov)
     return MuonWithAuxiliary(
         select(True),
         auxiliary,
-        lr=s.lr,
-        momentum=s.momentum,
-        nesterov=s.nesterov,
-        ns_steps=s.ns_steps,
-        adjust_lr_fn=s.adjust_lr_fn,
+        lr=settings.lr,
+        momentum=settings.momentum,
+        nesterov=settings.nesterov,
+        ns_steps=settings.ns_steps,
+        adjust_lr_fn=settings.adjust_lr_fn,
     )

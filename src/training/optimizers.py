@@ -84,20 +84,23 @@ def build_fused(
     return cast(Optimizer, optimizer)
 
 
-def sgd(model: nn.Module, s: SGDConfig) -> Optimizer:
+def sgd(model: nn.Module, settings: SGDConfig) -> Optimizer:
     """Stochastic gradient descent; weight decay is an L2 term in the gradient."""
-    groups = parameter_groups(model, s.weight_decay, s.decay_on, s.lr, s.bias_lr_factor)
-    return build_fused(torch.optim.SGD, groups, lr=s.lr, momentum=s.momentum, nesterov=s.nesterov)
+    groups = parameter_groups(
+        model, settings.weight_decay, settings.decay_on, settings.lr, settings.bias_lr_factor
+    )
+    options = {"momentum": settings.momentum, "nesterov": settings.nesterov}
+    return build_fused(torch.optim.SGD, groups, lr=settings.lr, **options)
 
 
-def adam(model: nn.Module, s: AdamConfig) -> Optimizer:
+def adam(model: nn.Module, settings: AdamConfig) -> Optimizer:
     """Adam (arXiv:1412.6980), whose weight decay is an L2 term in the gradient, or AdamW.
 
     AdamW's weight decay is decoupled: lr * weight_decay a step (arXiv:1711.05101).
     """
-    cls = torch.optim.AdamW if isinstance(s, AdamWConfig) else torch.optim.Adam
-    groups = parameter_groups(model, s.weight_decay, s.decay_on)
-    return build_fused(cls, groups, lr=s.lr, betas=tuple(s.betas), eps=s.eps)
+    cls = torch.optim.AdamW if isinstance(settings, AdamWConfig) else torch.optim.Adam
+    groups = parameter_groups(model, settings.weight_decay, settings.decay_on)
+    return build_fused(cls, groups, lr=settings.lr, betas=tuple(settings.betas), eps=settings.eps)
 
 
 def custom(

@@ -48,47 +48,49 @@ class RunLength(NamedTuple):
         return steps
 
 
-def constant(run: RunLength, s: WarmupConfig) -> Factor:
+def constant(run: RunLength, settings: WarmupConfig) -> Factor:
     """Constant learning rate."""
     return lambda step: 1.0
 
 
-def step(run: RunLength, s: StepConfig) -> Factor:
+def step(run: RunLength, settings: StepConfig) -> Factor:
     """Multiply by `gamma` every `step_size` epochs or steps."""
-    period = max(1, run.steps("step_size", s.step_size, s.unit))
-    return lambda step: s.gamma ** (step // period)
+    period = max(1, run.steps("step_size", settings.step_size, settings.unit))
+    return lambda step: settings.gamma ** (step // period)
 
 
-def multistep(run: RunLength, s: MultiStepConfig) -> Factor:
+def multistep(run: RunLength, settings: MultiStepConfig) -> Factor:
     """Multiply by `gamma` at each milestone, in epochs or steps from the start of the run."""
-    passed = [run.steps("milestones", milestone, s.unit) for milestone in s.milestones]
-    return lambda step: s.gamma ** sum(step >= milestone for milestone in passed)
+    unit = settings.unit
+    passed = [run.steps("milestones", milestone, unit) for milestone in settings.milestones]
+    return lambda step: settings.gamma ** sum(step >= milestone for milestone in passed)
 
 
-def cosine(run: RunLength, s: CosineConfig) -> Factor:
+def cosine(run: RunLength, settings: CosineConfig) -> Factor:
     """Fall along half a cosine from 1, after the warm-up, to `final` after the last step.
 
     Loshchilov and Hutter, "SGDR", equation 5 (arXiv:1608.03983), without restarts. `final` comes
     after the last update, for which a rate of 0 would be wasted, and holds after `total_epochs`.
     """
-    length = max(1, run.schedule_steps(s.total_epochs))
-    return lambda step: _anneal("cos", 1.0, s.final, (step - run.warmup_steps) / length)
+    length = max(1, run.schedule_steps(settings.total_epochs))
+    return lambda step: _anneal("cos", 1.0, settings.final, (step - run.warmup_steps) / length)
 
 
-def onecycle(run: RunLength, s: OneCycleConfig) -> Factor:
+def onecycle(run: RunLength, settings: OneCycleConfig) -> Factor:
     """Rise from `start` to 1 over the fraction `peak` of the steps, then fall to `final`.
 
     Smith and Topin, "Super-Convergence" (arXiv:1708.07120), with the steps of torch's OneCycleLR:
     the last update has the factor `final`. A warm-up precedes the cycle and ends at `start`.
     """
-    last = run.schedule_steps(s.total_epochs) - 1
-    top = max(0.0, s.peak * (last + 1) - 1)
+    last = run.schedule_steps(settings.total_epochs) - 1
+    top = max(0.0, settings.peak * (last + 1) - 1)
 
     def cycle(step: int) -> float:
         position = max(0, step - run.warmup_steps)
         if position < top:
-            return _anneal(s.anneal, s.start, 1.0, position / top)
-        return _anneal(s.anneal, 1.0, s.final, (position - top) / max(last - top, 1e-9))
+            return _anneal(settings.anneal, settings.start, 1.0, position / top)
+        progress = (position - top) / max(last - top, 1e-9)
+        return _anneal(settings.anneal, 1.0, settings.final, progress)
 
     return cycle
 

@@ -1,11 +1,11 @@
 """A run in which everything that could carry state from step to step does."""
 
 EPOCHS, STEPS = 3, 16
-"""Of the run, and in an epoch."""
+"""Epochs of the run, and steps of an epoch."""
 
 _NETWORK = "tests.fixtures.networks.Eventful"
 TRUST = f"trust=[{_NETWORK}]"
-"""To be resumed with."""
+"""Override with which the run is resumed."""
 
 SETTINGS = [
     "model=custom",

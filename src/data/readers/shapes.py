@@ -20,6 +20,22 @@ from src.data.readers.base import ReadOptions, fingerprint_of
 from src.data.registry import SHAPES_CLASSES
 from src.data.split import hash_words
 
+_SIDE = 32  # pixels
+_SCALE = 4  # how much larger the figures are drawn
+_VERSION = 1  # of the drawings; a change makes every cached set stale
+_TEST_START = 1 << 32  # test images are numbered from here: no training set reaches them
+_BLOCK = 1000  # images drawn at a time
+
+# Streams of random words.
+_PLACE, _COLOR, _TEXTURE, _NOISE = 16, 17, 18, 19
+_SMALLEST, _LARGEST = 7 * _SCALE, 13 * _SCALE  # radius around a figure, in drawn pixels
+_DRAWS = 4096  # words an image may take from a stream
+_CANDIDATES = 16  # foreground colors to choose from
+_CONTRAST = 60  # least difference of brightness between figure and background, of 255
+_LUMA = np.array([77, 150, 29])  # ITU-R BT.601's 0.299, 0.587, 0.114 in 256ths
+_TEXTURE_CELL = 4  # pixels
+_AMPLITUDE = 48  # of texture and of noise, of 255, peak to peak
+
 _UNIT = 1 << 14
 # Sine and cosine of whole degrees in 1/16384: integers, so that no platform's last digit matters.
 _SINE = np.rint(np.sin(np.deg2rad(np.arange(450))) * _UNIT).astype(np.int64)
@@ -65,7 +81,7 @@ def figure_mask(
     if name in _POLYGONS:
         fill_polygon(canvas, _turned(_POLYGONS[name], center, radius, degrees))
         return
-    # A disc, or a disc without another: the whole of it, its middle, or its side.
+    # A circle is a disc; a ring lacks a smaller disc in its middle, a crescent one at its side.
     fill_circle(canvas, center, radius * 92 // 100)
     if name == "ring":
         fill_circle(canvas, center, radius * 50 // 100, 0)
@@ -83,23 +99,6 @@ def _turned(
     half = 1 << 27  # rounds the shift by 28 bits, which undoes the two factors of _UNIT
     placed = ((turned * radius + half) >> 28) + np.array(center)
     return placed.tolist()
-
-
-_SIDE = 32  # pixels
-_SCALE = 4  # how much larger the figures are drawn
-_VERSION = 1  # of the drawings; a change makes every cached set stale
-_TEST_START = 1 << 32  # test images are numbered from here: no training set reaches them
-_BLOCK = 1000  # images drawn at a time
-
-# Streams of random words.
-_PLACE, _COLOR, _TEXTURE, _NOISE = 16, 17, 18, 19
-_SMALLEST, _LARGEST = 7 * _SCALE, 13 * _SCALE  # radius around a figure, in drawn pixels
-_DRAWS = 4096  # words an image may take from a stream
-_CANDIDATES = 16  # foreground colors to choose from
-_CONTRAST = 60  # least difference of brightness between figure and background, of 255
-_LUMA = np.array([77, 150, 29])  # ITU-R BT.601's 0.299, 0.587, 0.114 in 256ths
-_TEXTURE_CELL = 4  # pixels
-_AMPLITUDE = 48  # of texture and of noise, of 255, peak to peak
 
 
 def _below(words: NDArray[np.uint64], bound: int | NDArray[np.int64]) -> NDArray[np.int64]:
@@ -153,15 +152,16 @@ def _coverage(
 
 
 def _draw(seed: int, numbers: NDArray[np.uint64], labels: NDArray[np.int64]) -> NDArray[np.uint8]:
-    background, foreground = _colors(seed, numbers)
-    cover = _coverage(seed, numbers, labels)[..., None]
-    most = _SCALE * _SCALE
-    flat = (foreground[:, None, None] * cover + background[:, None, None] * (most - cover)) // most
+    """Images (N, _SIDE, _SIDE, 3): each pixel mixes two colors by how much the figure covers it."""
+    background, foreground = (colors[:, None, None] for colors in _colors(seed, numbers))
+    inside = _coverage(seed, numbers, labels)[..., None]
+    whole = _SCALE * _SCALE
+    mixed = (foreground * inside + background * (whole - inside)) // whole
     cells = _SIDE // _TEXTURE_CELL
     texture = _pattern(seed, _TEXTURE, numbers, (cells, cells, 1))
     texture = texture.repeat(_TEXTURE_CELL, axis=1).repeat(_TEXTURE_CELL, axis=2)
     noise = _pattern(seed, _NOISE, numbers, (_SIDE, _SIDE, 3))
-    return np.clip(flat + texture + noise, 0, 255).astype(np.uint8)
+    return np.clip(mixed + texture + noise, 0, 255).astype(np.uint8)
 
 
 def draw_shapes(count: int, seed: int, *, start: int = 0) -> ImageSet:
@@ -182,7 +182,7 @@ class Shapes:
     seed: int = 0
     train_size: int = 10_000
     test_size: int = 2_000
-    location: Path | None = None
+    location: Path | None = None  # of `Reader`; drawn images are read from no file
 
     @property
     def description(self) -> str:
