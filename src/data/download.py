@@ -92,7 +92,7 @@ def locate_or_download(
 
 
 def _is_complete(folder: Path, info: DatasetInfo) -> bool:
-    """Whether a folder holds all files to download, or an archive or a folder of the whole set."""
+    """Whether a folder holds all files to download, if any, or an archive or folder of the set."""
     downloaded = all(_has(folder, file) for file in info.files)
     return downloaded or any((folder / name).exists() for name in info.accepted)
 

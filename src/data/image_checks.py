@@ -1,4 +1,4 @@
-"""Checks of an image file before it is decoded: complete, one frame, of a bearable size.
+"""Checks of an image file before it is decoded: complete, one frame, not too large.
 
 OpenCV fills what a truncated file lacks with gray without an error, returns the first of several
 frames or pages, takes CIE L*a*b* for RGB, and allocates whatever size a header declares.
@@ -22,6 +22,8 @@ _PIXELS_PER_BYTE = 1000
 
 
 class _Header(NamedTuple):
+    """What a header declares; width and height are 0 in formats whose size is not read."""
+
     frames: int = 1
     width: int = 0
     height: int = 0
@@ -137,7 +139,7 @@ def _tiff_header(buffer: bytes) -> _Header:
     seen: set[int] = set()
     while 0 < offset < len(buffer) and offset not in seen and len(seen) < _MOST_PAGES:
         seen.add(offset)
-        end = offset + 2 + 12 * number(offset, 2)
+        end = offset + 2 + 12 * number(offset, 2)  # of the page's entries, 12 bytes each
         tags = {}
         for entry in range(offset + 2, min(end, len(buffer)), 12):
             size = 2 if number(entry + 2, 2) == _TIFF_SHORT else 4
@@ -153,7 +155,7 @@ def _tiff_header(buffer: bytes) -> _Header:
 def _gif_frames(buffer: bytes) -> int:
     """Number of images, counted up to the second: a file with more than one is refused."""
 
-    def color_table(flags: int) -> int:
+    def color_table_size(flags: int) -> int:
         return 3 << ((flags & 7) + 1) if flags & 0x80 else 0
 
     def skip_blocks(offset: int) -> int:
@@ -161,13 +163,14 @@ def _gif_frames(buffer: bytes) -> int:
             offset += 1 + buffer[offset]
         return offset + 1
 
-    offset, frames = 13 + color_table(buffer[10]), 0
+    frames = 0
+    offset = 13 + color_table_size(buffer[10])  # after the header and the screen descriptor
     while frames < 2 and offset < len(buffer) and buffer[offset] in b"!,":
         if buffer[offset] == ord("!"):  # an extension
             offset = skip_blocks(offset + 2)
-        else:
+        else:  # an image descriptor
             frames += 1
-            offset = skip_blocks(offset + 11 + color_table(buffer[offset + 9]))
+            offset = skip_blocks(offset + 11 + color_table_size(buffer[offset + 9]))
     return frames
 
 

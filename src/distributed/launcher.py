@@ -53,7 +53,7 @@ def launch_ranks(module: str, directory: Path, count: int) -> int:
         return 0
     code = ranks[failed].returncode
     _close_record(RunDirectory(directory), failed, code, stopped=bool(signals))
-    # A first rank that exited by itself (a positive code) has exited with the root cause's code.
+    # If the first rank exited by itself (a positive code), its code is that of the root cause.
     first = ranks[0].returncode
     code = first if first > 0 else code
     return code if code > 0 else 128 - code  # as a shell reports a signal
@@ -66,13 +66,13 @@ def _wait(ranks: list[Process]) -> int | None:
     """
     failed = None
     while failed is None and not _all_end_within(_POLL, ranks):
-        failed = _first_failure(ranks)
+        failed = _failed_rank(ranks)
     if not _all_end_within(_PATIENCE, ranks):
         for process in ranks:
             send_signal(process, signal.SIGTERM)
         _all_end_within(_PATIENCE, ranks)
     # All may have ended between two looks.
-    return _first_failure(ranks) if failed is None else failed
+    return _failed_rank(ranks) if failed is None else failed
 
 
 def _all_end_within(seconds: float, ranks: list[Process]) -> bool:
@@ -85,7 +85,7 @@ def _all_end_within(seconds: float, ranks: list[Process]) -> bool:
     return True
 
 
-def _first_failure(ranks: list[Process]) -> int | None:
+def _failed_rank(ranks: list[Process]) -> int | None:
     """Number of a rank that has failed; of several, one that was killed if there is any."""
     codes = [process.poll() or 0 for process in ranks]
     killed = [rank for rank, code in enumerate(codes) if code < 0]  # the others fail without it

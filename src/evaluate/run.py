@@ -76,10 +76,10 @@ def run(settings: EvaluateConfig, changes: list[Override]) -> int:
 
 
 def _folder_name(trained: TrainedRun, changes: list[Override]) -> str:
-    """Name of the results' folder: ``evaluation``, the checkpoint's name unless it is the best.
+    """Name of the results' folder: ``evaluation``, then the checkpoint unless it is the best.
 
-    Values of changed data settings follow, and a digest of them: folders of images may have the
-    same last name.
+    Values of changed data settings follow, and a digest of them, which tells folders of images with
+    the same last name apart.
     """
     words = ["evaluation"]
     if trained.checkpoint.resolve() != trained.directory.best.resolve():

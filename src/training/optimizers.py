@@ -61,6 +61,7 @@ def parameter_groups(
             "weights": parameter.ndim > 1,
             "convolutions": id(parameter) in convolutions,
         }
+        # The groups are in the order of the rates, each with decay and then without.
         rescaled = bias_lr_factor != 1.0 and name.rpartition(".")[2] == "bias"
         groups[2 * rescaled + (not decays[decay_on])]["params"].append(parameter)
     groups = [group for group in groups if group["params"]]
