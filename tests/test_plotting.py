@@ -71,7 +71,7 @@ def test_tiles_stand_in_order_and_pixels_are_only_repeated() -> None:
     assert len(rows) == 1, "the ninth begins the second row"
 
 
-def test_grey_images_are_grey() -> None:
+def test_gray_images_are_gray() -> None:
     images = np.full((1, 100, 100, 1), 77, np.uint8)
     picture = image_grid(images, [""])
     assert picture.shape[2] == 3

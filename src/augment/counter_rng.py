@@ -1,6 +1,6 @@
 """Counter-based random numbers: a function of (seed, epoch, sample, draw), without state.
 
-The mixer is `lowbias32` of Chris Wellons, "Prospecting for Hash Functions"
+The mixer is ``lowbias32`` of Chris Wellons, "Prospecting for Hash Functions"
 (https://nullprogram.com/blog/2018/07/31/): a bijection of 32-bit words with two multiplications.
 It is evaluated in int64 with masks, so that the CPU, a GPU and plain Python agree bit for bit.
 
@@ -65,7 +65,7 @@ def words(seed: int, epoch: int | Tensor, indices: Tensor, draws: int, *, stream
 
     Args:
         seed: 0..2**64-1.
-        epoch: 0..2**32-1; or an int64 tensor without dimensions on the device of `indices`, so
+        epoch: 0..2**32-1; or an int64 tensor without dimensions on the device of ``indices``, so
             that a captured CUDA graph can be replayed in the next epoch.
         indices: int64 (N,), positions of the samples in the data set, 0..2**32-1.
         draws: words for each sample; more draws do not change the first ones.
@@ -76,7 +76,7 @@ def words(seed: int, epoch: int | Tensor, indices: Tensor, draws: int, *, stream
 
 
 def uniform(seed: int, epoch: int | Tensor, indices: Tensor, draws: int, *, stream: int) -> Tensor:
-    """Draw uniform numbers in [0, 1), by the arguments of `words`: float32 (N, draws)."""
+    """Draw uniform numbers in [0, 1), by the arguments of ``words``: float32 (N, draws)."""
     # More than 24 bits could round up to 1 in float32.
     bits = words(seed, epoch, indices, draws, stream=stream) >> 8
     return bits.to(torch.float32) * 2.0**-24

@@ -30,8 +30,8 @@ def crop(
 
     Args:
         images: uint8 (N, C, H, W); fastest when channels-last, as the result always is.
-        offset_y: int64 (N,), 0..2*padding, first row of the crop in the padded image; `padding`
-            returns the image itself. `offset_x` is the same for columns.
+        offset_y: int64 (N,), 0..2*padding, first row of the crop in the padded image; ``padding``
+            returns the image itself. ``offset_x`` is the same for columns.
         mode: "zeros" (black) or "reflect" (mirrored, the edge pixel not repeated).
     """
     samples, channels, height, width = images.shape
@@ -51,7 +51,7 @@ def crop(
 
 
 def flip(images: Tensor, mask: Tensor) -> Tensor:
-    """Mirror left and right the images (N, C, H, W) where `mask`, bool (N,), is true."""
+    """Mirror left and right the images (N, C, H, W) where ``mask``, bool (N,), is true."""
     # Selecting whole images from originals and mirrored ones is three times faster on a CPU than
     # torch.where, and needs no synchronisation as a list of the true indices would.
     sides = torch.cat((images.permute(0, 2, 3, 1), images.flip(3).permute(0, 2, 3, 1)))

@@ -12,7 +12,7 @@ _CELLS = 1 << 12  # a power of two, so that the position in the table is exact i
 
 @lru_cache(maxsize=16)
 def _beta_table(alpha: float, device: torch.device) -> Tensor:
-    """Quantiles of Beta(alpha, alpha) at k / 4096: float32 (4097,) on `device`."""
+    """Quantiles of Beta(alpha, alpha) at k / 4096: float32 (4097,) on ``device``."""
     from scipy.special import betaincinv
 
     wanted = torch.linspace(0, 0.5, _CELLS // 2 + 1, dtype=torch.float64)
@@ -37,8 +37,8 @@ def beta_quantile(uniform: Tensor, alpha: float) -> Tensor:
 def mixup(images: Tensor, partners: Tensor, ratio: Tensor) -> Tensor:
     """Blend each image with its partner: float32 (N, C, H, W), 0..255, in the same memory format.
 
-    Zhang et al., "mixup: Beyond Empirical Risk Minimization" (arXiv:1710.09412). `ratio`, float32
-    (N,) in [0, 1], is the share of `images`.
+    Zhang et al., "mixup: Beyond Empirical Risk Minimization" (arXiv:1710.09412). ``ratio``, float32
+    (N,) in [0, 1], is the share of ``images``.
     """
     share = ratio[:, None, None, None]
     return images * share + partners * (1 - share)

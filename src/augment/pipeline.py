@@ -43,7 +43,7 @@ class Augment:
         return not (changes or self.erase_probability or self.mixes)
 
     def partners(self, indices: Tensor, epoch: int | Tensor, n: int) -> Tensor:
-        """Draw a partner for each sample, from all `n` training samples: int64 (N,).
+        """Draw a partner for each sample, from all ``n`` training samples: int64 (N,).
 
         Not from the batch, on which the result must not depend. A sample may be its own partner.
         """
@@ -55,13 +55,13 @@ class Augment:
         """Augment a batch on its device, without waiting for the device.
 
         Args:
-            images: uint8 (M, C, H, W), M = N, or 2N when `mixes`: the samples, then their partners
+            images: uint8 (M, C, H, W), M = N, or 2N when ``mixes``: the samples, then their partners
                 in the same order. A partner is cropped, flipped and erased by its own index.
             labels: int64 (M,); so are the indices, positions in the training set.
 
         Returns:
-            Images (N, C, H, W), uint8, or float32 in 0..255 when `mixup` is on; the samples' own
-            labels, int64 (N,); float32 (N, num_classes) soft targets when `mixes`, else None.
+            Images (N, C, H, W), uint8, or float32 in 0..255 when ``mixup`` is on; the samples' own
+            labels, int64 (N,); float32 (N, num_classes) soft targets when ``mixes``, else None.
         """
         images = self._geometric(images, indices, epoch)
         images = self._erasing(images, indices, epoch)

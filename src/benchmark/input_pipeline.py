@@ -46,15 +46,15 @@ def measure_input(config: TrainConfig, data: ImageDataModule, measured: dict[str
 
 def _measure_batches(data: ImageDataModule, rounds: int, measured: dict[str, Samples]) -> None:
     loader = data.train_dataloader()
-    jobs: dict[str, Callable[[], object]] = {
+    measured_calls: dict[str, Callable[[], object]] = {
         "fetch batches, one thread": lambda: deque(loader, maxlen=0)
     }
     if not data.augment.identity:
-        jobs["augment batches, one thread"] = partial(_augment, list(loader), data)
-        jobs["fetch and augment, one thread"] = partial(_augment, loader, data)
+        measured_calls["augment batches, one thread"] = partial(_augment, list(loader), data)
+        measured_calls["fetch and augment, one thread"] = partial(_augment, loader, data)
     for number in range(rounds + 1):
-        for name, job in jobs.items():
-            speed = len(data.train_indices) / _seconds(job)
+        for name, call in measured_calls.items():
+            speed = len(data.train_indices) / _seconds(call)
             if number:  # the first round warms up
                 measured.setdefault(name, Samples("images/s")).values.append(speed)
 
@@ -65,7 +65,7 @@ def _augment(batches: Iterable[Batch], data: ImageDataModule) -> None:
         data.augment(batch.images, batch.labels, batch.indices, epoch=0, num_classes=classes)
 
 
-def _seconds(job: Callable[[], object]) -> float:
+def _seconds(call: Callable[[], object]) -> float:
     start = time.perf_counter()
-    job()
+    call()
     return time.perf_counter() - start

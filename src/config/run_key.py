@@ -9,7 +9,7 @@ from typing import Any
 from src.config.fields import Flag
 from src.config.schema import TrainConfig, added_settings, settings_with
 
-INCIDENTAL = {*settings_with(Flag.INCIDENTAL), "logger", "search"}
+INCIDENTAL_KEYS = {*settings_with(Flag.INCIDENTAL), "logger", "search"}
 """Settings and groups that change neither what is learned nor what is measured."""
 
 ADDED = added_settings()
@@ -17,7 +17,7 @@ ADDED = added_settings()
 
 def is_incidental(key: str) -> bool:
     """Whether a setting, ``group.key``, has no effect on the result of a run."""
-    return key in INCIDENTAL
+    return key in INCIDENTAL_KEYS
 
 
 def flatten(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -170,7 +170,7 @@ def _check_data(config: TrainConfig) -> None:
     if data.mean == [] or data.std == []:
         raise ConfigError("data.mean and data.std: one value per channel, or null to measure them")
     if data.channels == 2:
-        raise ConfigError("data.channels=2: an image has 1 (grey) or 3 (RGB) channels")
+        raise ConfigError("data.channels=2: an image has 1 (gray) or 3 (RGB) channels")
     if data.mean and data.std and len(data.mean) != len(data.std):
         raise ConfigError(
             f"data.mean has {len(data.mean)} values and data.std {len(data.std)}: "

@@ -1,6 +1,6 @@
 """Decoded images kept as memory-mapped files, so that a second start takes milliseconds.
 
-An entry is a folder of `.npy` files and a `manifest.json`, which is written last. Files are
+An entry is a folder of ``.npy`` files and a ``manifest.json``, which is written last. Files are
 replaced atomically: of two processes that build one entry, the later writes the same bytes again.
 """
 
@@ -28,13 +28,13 @@ _FACTS = ("source", "classes", "test_held_out", "warnings", "notes")
 _FOLDER = "cifar-images"  # in the user's cache directory
 _BLOCK, _BLOCKS = 16 << 10, 64  # bytes and number of the blocks that a checksum is made of
 
-_log = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 
 def cache_places(location: Path | None, cache_dir: Path | None) -> list[Path]:
     """Folders for the entries of a source, the preferred one first.
 
-    `cache_dir` alone if it is given, else beside the source and then in the user's cache directory.
+    ``cache_dir`` alone if it is given, else beside the source and then in the user's cache directory.
     A folder that is read-only by its mode bits is passed over; they would not stop root.
     """
     if cache_dir is not None:
@@ -73,7 +73,7 @@ def cached(
     entries = [place / digest.hexdigest()[:20] for place in places]
     for entry in entries:
         if (data := _load(entry)) is not None:
-            _log.info("decoded images loaded from %s", entry)
+            log.info("decoded images loaded from %s", entry)
             return data
     data = build()
     for entry in entries:
@@ -84,12 +84,12 @@ def cached(
                 raise ValueError(
                     f"data.cache_dir={entry.parent} cannot be written: {error}"
                 ) from error
-            _log.info("no cache of decoded images at %s: %s", entry.parent, error)
+            log.info("no cache of decoded images at %s: %s", entry.parent, error)
             continue
         if (stored := _load(entry)) is not None:
-            _log.info("decoded images kept in %s", entry)
+            log.info("decoded images kept in %s", entry)
             return stored
-    _log.warning("the decoded images could not be kept; the next start decodes them again")
+    log.warning("the decoded images could not be kept; the next start decodes them again")
     return data
 
 
@@ -114,7 +114,7 @@ def _load(entry: Path) -> ImageData | None:
         return ImageData(**fields)
     # AssertionError: by the checks of ImageSet.
     except (OSError, ValueError, KeyError, TypeError, AttributeError, AssertionError) as error:
-        _log.warning("the decoded images in %s are damaged and made anew: %s", entry, error)
+        log.warning("the decoded images in %s are damaged and made anew: %s", entry, error)
         return None
 
 

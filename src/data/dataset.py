@@ -1,4 +1,4 @@
-"""Images with labels as a `torch.utils.data.Dataset` that also fetches whole batches."""
+"""Images with labels as a ``torch.utils.data.Dataset`` that also fetches whole batches."""
 
 import mmap
 import warnings
@@ -22,7 +22,7 @@ _Sample = tuple[Any, int]
 class Batch(NamedTuple):
     """Images on their way to the device.
 
-    `weight` is the factor of the batch's mean loss, so that the average over the ranks, and over
+    ``weight`` is the factor of the batch's mean loss, so that the average over the ranks, and over
     the batches that are accumulated for a step, is the mean over the step's images: ranks x
     accumulated batches x own images / the step's images. It is 0 for a padding image, which a rank
     without images gets because all ranks must take the step.
@@ -41,8 +41,8 @@ class ImageDataset(Dataset[_Sample]):
 
     Args:
         images: uint8 (N, H, W, C), C is 3 (RGB) or 1 (gray); may be memory-mapped.
-        labels: integers (N,), 0 to `len(classes) - 1`.
-        transform: applied to the image of an item, but not of `fetch`'s batch.
+        labels: integers (N,), 0 to ``len(classes) - 1``.
+        transform: applied to the image of an item, but not of ``fetch``'s batch.
     """
 
     def __init__(
@@ -75,7 +75,7 @@ class ImageDataset(Dataset[_Sample]):
         transform: Callable[[NDArray[np.uint8]], Any] | None = None,
         **settings: Any,
     ) -> "ImageDataset":
-        """Open the images at `root`, with the settings of the option `name` of `conf/data/`."""
+        """Open the images at ``root``, with the settings of the option ``name`` of ``conf/data/``."""
         data = open_images(data_settings(name, root=root, **settings))
         part = data.train if train else data.test
         return cls(part.images, part.labels, data.classes, transform)
@@ -87,7 +87,7 @@ class ImageDataset(Dataset[_Sample]):
         return self.__getitems__([index])[0]
 
     def __getitems__(self, indices: Sequence[int]) -> list[_Sample]:
-        """Several items at once, which `DataLoader` prefers."""
+        """Several items at once, which ``DataLoader`` prefers."""
         images, labels = np.asarray(self.images)[indices], self.labels[indices].tolist()
         transformed = images if self.transform is None else map(self.transform, images)
         return list(zip(transformed, labels, strict=True))

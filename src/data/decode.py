@@ -129,7 +129,7 @@ def _converted(image: Image, code: int) -> Image:
 
 
 def resize(image: Image, size: tuple[int, int]) -> Image:
-    """Resize an image (H, W, C) to `size` = (height, width), aspect ratio ignored.
+    """Resize an image (H, W, C) to ``size`` = (height, width), aspect ratio ignored.
 
     A side that shrinks is averaged over areas, which does not alias, before one that grows is
     interpolated.
@@ -161,7 +161,7 @@ def resize_and_convert(image: Image, size: tuple[int, int] | None, channels: int
 def resize_and_convert_all(
     images: NDArray[np.uint8], size: tuple[int, int] | None, channels: int | None
 ) -> NDArray[np.uint8]:
-    """As `resize_and_convert` for images (N, H, W, C); the array itself if nothing changes."""
+    """As ``resize_and_convert`` for images (N, H, W, C); the array itself if nothing changes."""
     shape = (*(size or images.shape[1:3]), channels or images.shape[3])
     if images.shape[1:] == shape:
         return images
@@ -276,7 +276,7 @@ def fill_polygon(canvas: NDArray[np.uint8], corners: Sequence[tuple[int, int]]) 
 
 
 def fill_circle(
-    canvas: NDArray[np.uint8], centre: tuple[int, int], radius: int, value: int = 1
+    canvas: NDArray[np.uint8], center: tuple[int, int], radius: int, value: int = 1
 ) -> None:
     """Draw a disc with hard edges into a canvas (H, W); the center is (x, y)."""
-    cv2.circle(canvas, centre, radius, value, cv2.FILLED, cv2.LINE_8)
+    cv2.circle(canvas, center, radius, value, cv2.FILLED, cv2.LINE_8)

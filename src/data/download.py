@@ -18,7 +18,7 @@ _AGENT = "cifar-resnet"  # some hosts refuse urllib's own name
 _TIMEOUT = 30  # seconds without a byte
 _ARCHIVE_ENDINGS = (".gz", ".tgz", ".xz", ".bz2", ".tar", ".zip")
 
-_log = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 
 def download(urls: Sequence[str], target: Path, md5: str) -> None:
@@ -35,7 +35,7 @@ def download(urls: Sequence[str], target: Path, md5: str) -> None:
             # A plain URLError wraps the cause; its subclass HTTPError is one itself.
             cause = error.reason if type(error) is urllib.error.URLError else error
             reasons.append(f"{url}: {cause}")
-            _log.info("%s", reasons[-1])
+            log.info("%s", reasons[-1])
     raise ValueError(f"{target.name}: {'; '.join(reasons)}")
 
 
@@ -70,7 +70,9 @@ def locate_or_download(
     root = root.expanduser()
     if root.is_symlink() and not root.exists():
         raise ValueError(f"data.root={root} is a link to nothing: {root.readlink()}")
-    if root.is_file() or (root.is_dir() and (_is_complete(root, info) or not _is_free(root))):
+    if root.is_file() or (
+        root.is_dir() and (_is_complete(root, info) or not _may_download_into(root))
+    ):
         return root
     if root.exists() and not root.is_dir():
         raise ValueError(f"data.root={root} is neither a file nor a folder but a pipe or a device")
@@ -102,7 +104,7 @@ def _has(folder: Path, file: RemoteFile) -> bool:
     return (folder / file.name).exists() or (folder / file.name.removesuffix(".gz")).exists()
 
 
-def _is_free(folder: Path) -> bool:
+def _may_download_into(folder: Path) -> bool:
     """Whether a folder holds only known data sets, their caches and hidden files."""
     known = {name.partition("/")[0] for info in DATASETS.values() for name in info.accepted}
     known |= {file.name for info in DATASETS.values() for file in info.files}
@@ -116,7 +118,7 @@ def _download(info: DatasetInfo, folder: Path, reason: str) -> Path:
     try:
         for file in info.files:
             if not (folder / file.name).exists():
-                _log.info("downloading %s to %s", file.name, folder)
+                log.info("downloading %s to %s", file.name, folder)
                 download(file.urls, folder / file.name, file.md5)
     except (OSError, ValueError) as error:
         raise ValueError(

@@ -45,7 +45,7 @@ def unsupported_reason(buffer: bytes) -> str | None:
             f"{len(buffer)} bytes"
         )
     if header.lab:
-        return "holds L*a*b* colours; RGB or grey is expected"
+        return "holds L*a*b* colors; RGB or gray is expected"
     return None
 
 

@@ -13,7 +13,7 @@ from src.text import first_names, printable
 
 _NAMED = 10  # classes that a message lists
 
-_log = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class ImageSet:
     Attributes:
         images: uint8 (N, H, W, C), C is 3 (RGB) or 1 (gray); may be a read-only memory map.
         labels: int64 (N,), indices into the classes.
-        names: origin of each image: path below the root or in the archive, `data_batch_1[17]`.
+        names: origin of each image: path below the root or in the archive, ``data_batch_1[17]``.
     """
 
     images: NDArray[np.uint8]
@@ -174,8 +174,8 @@ def _digests(images: NDArray[np.uint8]) -> Iterator[bytes]:
 
 def _log_warnings(data: ImageData) -> None:
     for line in data.warnings:
-        _log.warning("%s", line)
+        log.warning("%s", line)
     for part, images in (("validation", data.validation), ("test", data.test)):
         if images and (absent := set(range(len(data.classes))) - set(images.labels.tolist())):
             names = first_names([data.classes[label] for label in sorted(absent)], _NAMED)
-            _log.warning("%s: no %s images of %s", data.source, part, names)
+            log.warning("%s: no %s images of %s", data.source, part, names)

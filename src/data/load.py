@@ -17,7 +17,7 @@ from src.data.readers.image_folder import ImageFolder
 from src.data.readers.shapes import Shapes
 from src.data.registry import DATASETS
 
-_log = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 
 def open_images(config: DataConfig, *, training: bool = True) -> ImageData:
@@ -78,7 +78,7 @@ def _read(reader: Reader, options: ReadOptions) -> ImageData:
         array = resize_and_convert_all(images.images, options.size, options.channels)
         return replace(images, images=np.ascontiguousarray(array))
 
-    _log.info("reading %s", reader.description)
+    log.info("reading %s", reader.description)
     data = reader.read(options)
     train, test = convert(data.train), convert(data.test)
     validation = None if data.validation is None else convert(data.validation)

@@ -50,9 +50,9 @@ def batch_sizes(
 
 @dataclass(frozen=True)
 class BatchOrder:
-    """Which images are in which batch; see `batch_sizes`.
+    """Which images are in which batch; see ``batch_sizes``.
 
-    Each rank takes every `ranks`-th image of a batch, so that the images of a step do not depend on
+    Each rank takes every ``ranks``-th image of a batch, so that the images of a step do not depend on
     how many processes share it.
     """
 
@@ -77,9 +77,9 @@ class BatchOrder:
         return len(self._bounds) - 1
 
     def batches(self, epoch: int, first: int = 0) -> Iterator[Tensor]:
-        """The indices of each batch of an epoch for this rank, from batch `first` on.
+        """The indices of each batch of an epoch for this rank, from batch ``first`` on.
 
-        A rank without an image in the last batch gets another's as padding, see `batch_weight`.
+        A rank without an image in the last batch gets another's as padding, see ``batch_weight``.
         """
         order = self.indices
         if self.shuffle:
@@ -89,7 +89,7 @@ class BatchOrder:
             yield batch[min(self.rank, len(batch) - 1) :: self.ranks]
 
     def batch_weight(self, number: int, end: int | None = None) -> tuple[float, int]:
-        """`Batch.weight` and `Batch.step_images` of batch `number` of an epoch of `end` batches."""
+        """``Batch.weight`` and ``Batch.step_images`` of batch ``number`` of an epoch of ``end`` batches."""
         bounds, first = self._bounds, number - number % self.accumulate
         last = min(first + self.accumulate, len(self) if end is None else end)
         images = bounds[number + 1] - bounds[number]
@@ -107,7 +107,7 @@ class ResidentImages:
         self.labels = torch.from_numpy(dataset.labels).to(device)
 
     def fetch(self, indices: Tensor) -> Batch:
-        """As `ImageDataset.fetch`, on the device."""
+        """As ``ImageDataset.fetch``, on the device."""
         indices = indices.to(self.labels.device, non_blocking=True)
         images = self.images.index_select(0, indices).permute(0, 3, 1, 2)
         return Batch(images, self.labels[indices], indices)

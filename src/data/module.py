@@ -119,7 +119,7 @@ class ImageDataModule(L.LightningDataModule):
 
     @property
     def held_out(self) -> list[str]:
-        """What was taken out of the training images: `validation`, `test`, both or neither."""
+        """What was taken out of the training images: ``validation``, ``test``, both or neither."""
         assert self.data is not None
         parts = {"validation": self.val_set is self.train_set, "test": self.data.test_held_out}
         return [part for part, held_out in parts.items() if held_out]
@@ -129,7 +129,7 @@ class ImageDataModule(L.LightningDataModule):
         return self._loader(self.train_set, self.train_indices, training=True)
 
     def val_dataloader(self) -> EpochLoader:
-        """The validation images, or the test images with `validate_on: test`."""
+        """The validation images, or the test images with ``validate_on: test``."""
         return self._loader(self.val_set, self.val_indices)
 
     def test_dataloader(self) -> EpochLoader:

@@ -49,7 +49,7 @@ class RemoteFile:
 
 @dataclass(frozen=True)
 class DatasetInfo:
-    """A data set by name, which is an option of `conf/data/`."""
+    """A data set by name, which is an option of ``conf/data/``."""
 
     name: str
     files: tuple[RemoteFile, ...] = ()  # to download; empty: nothing can be

@@ -7,7 +7,7 @@ from typing import Any
 
 from src.config.compose import hydra_override
 from src.config.schema import TrainerConfig
-from src.distributed.launcher import DIRECTORY
+from src.distributed.launcher import DIRECTORY_VARIABLE
 from src.distributed.ranks import slurm_name, this_rank
 from src.distributed.rendezvous import PeerFailed, Rendezvous, rendezvous
 from src.errors import UserError, as_user_errors
@@ -43,7 +43,7 @@ def join_run(directory: Path, *, chosen: bool) -> list[str]:
     """
     peers = rendezvous()
     assert peers is not None
-    agreed, state = os.environ.get(DIRECTORY), ""
+    agreed, state = os.environ.get(DIRECTORY_VARIABLE), ""
     if agreed is None:
         try:
             agreed = peers.broadcast_value(

@@ -15,7 +15,7 @@ from src.process.signals import handle_signals
 from src.runs.directory import RunDirectory
 from src.runs.record import close_record
 
-DIRECTORY = "LIGHTNING_HYDRA_RUN_DIRECTORY"
+DIRECTORY_VARIABLE = "LIGHTNING_HYDRA_RUN_DIRECTORY"
 """Environment variable with the run directory, whose name holds the time of the launch."""
 
 _LOOPBACK = {"linux": "lo", "darwin": "lo0"}
@@ -118,7 +118,7 @@ def _environment(directory: Path, count: int) -> dict[str, str]:
         free_port = probe.getsockname()[1]
     run = {
         STARTED_BY: "command",
-        DIRECTORY: str(directory),
+        DIRECTORY_VARIABLE: str(directory),
         "WORLD_SIZE": str(count),
         "LOCAL_WORLD_SIZE": str(count),
         "GROUP_RANK": "0",

@@ -52,7 +52,7 @@ def compare(first: Predictions, second: Predictions) -> dict[str, Any]:
         "first_only": first_only,
         "second_only": second_only,
         "p_value": float(binomtest(first_only, count).pvalue) if count else 1.0,
-        "disagreed": int((first.classes != second.classes).sum()),
+        "disagreed": int((first.predicted != second.predicted).sum()),
     }
 
 
@@ -74,7 +74,7 @@ def write_comparison(
         "settings": {key: pair for key, pair in settings.items() if pair[0] != pair[1]},
     }
     write_json(output_dir / COMPARISON, comparison)
-    columns = first.labels, first.classes, second.classes
+    columns = first.labels, first.predicted, second.predicted
     with table(output_dir / DISAGREEMENTS) as writer:
         writer.writerow(["index", "image", "label", "prediction", "against"])
         for index in np.flatnonzero(columns[1] != columns[2]).tolist():

@@ -61,6 +61,6 @@ def _metrics_of_class(matrix: NDArray[np.int64], label: int) -> dict[str, Any]:
 
 def confusion(predictions: Predictions, classes: int) -> NDArray[np.int64]:
     """Confusion matrix: images of each class (rows) that are predicted as each class (columns)."""
-    guesses = torch.from_numpy(predictions.classes)
+    guesses = torch.from_numpy(predictions.predicted)
     targets = torch.from_numpy(predictions.labels)
     return multiclass_confusion_matrix(guesses, targets, classes).numpy()

@@ -14,7 +14,7 @@ from src.text import shorten
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-MAX_LABELLED_CLASSES = 25  # up to which a confusion matrix has numbers and names
+MAX_LABELED_CLASSES = 25  # up to which a confusion matrix has numbers and names
 MAX_MISTAKES = 24
 MAX_LETTERS = 16  # of a name, to fit below a tile and beside a matrix
 
@@ -27,12 +27,12 @@ def confusion_figure(predictions: Predictions, classes: Sequence[str]) -> "Figur
     """Draw how the images of each class (rows) were classified, as shares of the row."""
     matrix = confusion(predictions, len(classes))
     shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
-    side = 1.6 + 0.55 * min(len(classes), MAX_LABELLED_CLASSES)
+    side = 1.6 + 0.55 * min(len(classes), MAX_LABELED_CLASSES)
     figure = new_figure(side + 1.8, side, layout="constrained")
     axes = figure.subplots()
     image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     figure.colorbar(image, ax=axes, fraction=0.045, label="share of the class")
-    if len(classes) <= MAX_LABELLED_CLASSES:
+    if len(classes) <= MAX_LABELED_CLASSES:
         # Longer names would leave no room for the matrix.
         names = [shorten(name, MAX_LETTERS, keep_end=True) for name in classes]
         axes.set_xticks(range(len(classes)), names, rotation=45, ha="right")
@@ -82,7 +82,7 @@ def worst_mistakes(
         return image_grid(np.full_like(images[:1], 255), ["no mistake"])
     texts = []
     for index in worst:
-        guess = shorten(classes[predictions.classes[index]], MAX_LETTERS - 5)
+        guess = shorten(classes[predictions.predicted[index]], MAX_LETTERS - 5)
         truth = shorten(classes[predictions.labels[index]], MAX_LETTERS - 3)
         texts.append(f"{guess} {predictions.confidence[index]:.0%}\nis {truth}")
     return image_grid(np.asarray(images[worst]), texts)

@@ -27,9 +27,9 @@ from src.text import printable
 
 log = logging.getLogger(__name__)
 
-METRICS, TABLE = "metrics.json", "predictions.csv"
+METRICS_FILE, TABLE = "metrics.json", "predictions.csv"
 MATRIX, CALIBRATION, WORST = "confusion.png", "calibration.png", "worst.png"
-FILES = (METRICS, TABLE, MATRIX, CALIBRATION, WORST, COMPARISON, DISAGREEMENTS)
+FILES = (METRICS_FILE, TABLE, MATRIX, CALIBRATION, WORST, COMPARISON, DISAGREEMENTS)
 
 
 def run(settings: EvaluateConfig, changes: list[Override]) -> int:
@@ -58,7 +58,7 @@ def run(settings: EvaluateConfig, changes: list[Override]) -> int:
         # Files of an earlier evaluation would be taken for results of this one.
         for name in FILES:
             (output_dir / name).unlink(missing_ok=True)
-        write_json(output_dir / METRICS, metrics)
+        write_json(output_dir / METRICS_FILE, metrics)
         _write_predictions(output_dir / TABLE, predictions, images.names, trained.classes)
         with warn_if_fails(output_dir / MATRIX):
             write_figure(output_dir / MATRIX, confusion_figure(predictions, trained.classes))
@@ -148,7 +148,7 @@ def _write_predictions(
 ) -> None:
     with table(path) as writer:
         writer.writerow(["index", "image", "label", "prediction", *classes])
-        rows = zip(names, predictions.labels, predictions.classes, strict=True)
+        rows = zip(names, predictions.labels, predictions.predicted, strict=True)
         for index, (name, label, guess) in enumerate(rows):
             probabilities = [f"{value:.6g}" for value in predictions.probabilities[index]]
             writer.writerow([index, name, classes[label], classes[guess], *probabilities])

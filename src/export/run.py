@@ -98,7 +98,7 @@ def _output_path(settings: ExportConfig, trained: TrainedRun) -> Path:
 
 def _metadata(trained: TrainedRun) -> dict[str, Any]:
     height, width, channels = trained.image_shape
-    pixels = f"{'RGB' if channels == 3 else 'grey'}, 0..255, not normalised"
+    pixels = f"{'RGB' if channels == 3 else 'gray'}, 0..255, not normalized"
     with as_user_errors(ValueError):
         tested = read_json(trained.directory.metrics).get("test/acc")
     return {

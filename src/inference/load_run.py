@@ -22,7 +22,7 @@ from src.files import read_json
 from src.runs.directory import RunDirectory
 from src.runs.reader import read_config
 from src.target_allowlist import check_targets
-from src.training.checkpoint import AtomicCheckpointIO, CheckpointError
+from src.training.checkpoint_io import AtomicCheckpointIO, CheckpointError
 from src.training.classifier import Normalize
 
 _Side = Annotated[int, Interval(ge=1, le=4096)]

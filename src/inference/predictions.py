@@ -28,14 +28,14 @@ class Predictions:
     labels: NDArray[np.int64]  # (N,), the true classes
 
     @property
-    def classes(self) -> NDArray[np.int64]:
+    def predicted(self) -> NDArray[np.int64]:
         """The most probable class of each image, int64 (N,)."""
         return self.probabilities.argmax(axis=1)
 
     @property
     def correct(self) -> NDArray[np.bool_]:
         """Whether the most probable class is the true one, bool (N,)."""
-        return self.classes == self.labels
+        return self.predicted == self.labels
 
     @property
     def confidence(self) -> NDArray[np.float64]:

@@ -17,12 +17,12 @@ def build_torchvision(
     weights: str | None = None,
     **options: Any,
 ) -> nn.Module:
-    """Build torchvision's classification model `name`, (N, in_channels, H, W) -> (N, num_classes).
+    """Build torchvision's classification model ``name``, (N, in_channels, H, W) -> (N, num_classes).
 
-    `weights` names pretrained weights, such as `DEFAULT`, downloaded once. Their classifier is
-    replaced if it has another number of classes, the first convolution if `in_channels` is not 3:
+    ``weights`` names pretrained weights, such as ``DEFAULT``, downloaded once. Their classifier is
+    replaced if it has another number of classes, the first convolution if ``in_channels`` is not 3:
     by the mean kernel of the three colors, scaled so that an image repeated over the channels gives
-    the same output. `options` go to torchvision's builder.
+    the same output. ``options`` go to torchvision's builder.
     """
     from torchvision import models
 
@@ -60,10 +60,10 @@ def build_timm(
     pretrained: bool = False,
     **options: Any,
 ) -> nn.Module:
-    """Build timm's model `name`, (N, in_channels, H, W) -> (N, num_classes) logits.
+    """Build timm's model ``name``, (N, in_channels, H, W) -> (N, num_classes) logits.
 
-    `name` may have a tag of weights (`resnet18.a1_in1k`) or a source (`hf-hub:...`,
-    `local-dir:...`); `options` go to `timm.create_model`.
+    ``name`` may have a tag of weights (``resnet18.a1_in1k``) or a source (``hf-hub:...``,
+    ``local-dir:...``); ``options`` go to ``timm.create_model``.
     """
     try:
         import timm
@@ -88,7 +88,7 @@ def build_timm(
 
 
 def _replace_classifier(model: nn.Module, num_classes: int) -> None:
-    """Replace the last layer of `model`, unless it has `num_classes` outputs."""
+    """Replace the last layer of ``model``, unless it has ``num_classes`` outputs."""
     layers = [(p, m) for p, m in model.named_modules() if isinstance(m, (nn.Linear, nn.Conv2d))]
     path, old = layers[-1]
     if len(old.weight) == num_classes:
@@ -101,7 +101,7 @@ def _replace_classifier(model: nn.Module, num_classes: int) -> None:
 
 
 def _replace_first_convolution(model: nn.Module, in_channels: int, *, keep_weights: bool) -> None:
-    """Replace the first convolution of `model` by one for `in_channels` channels."""
+    """Replace the first convolution of ``model`` by one for ``in_channels`` channels."""
     path, old = next((p, m) for p, m in model.named_modules() if isinstance(m, nn.Conv2d))
     assert old.in_channels == 3 and old.groups == 1
     kept: Any = {name: getattr(old, name) for name in ("kernel_size", "stride", "padding")}

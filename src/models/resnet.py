@@ -11,7 +11,7 @@ from src.text import check_model_name
 
 @dataclass(frozen=True)
 class Variant:
-    """Row of `VARIANTS`; `depths` and `widths` have an entry for each stage."""
+    """Row of ``VARIANTS``; ``depths`` and ``widths`` have an entry for each stage."""
 
     block: str  # basic or bottleneck
     depths: tuple[int, ...]
@@ -53,7 +53,7 @@ VARIANTS: dict[str, Variant] = {
 
 
 class ZeroPadShortcut(nn.Module):
-    """Option A: every `stride`-th pixel, with zeros for the added channels."""
+    """Option A: every ``stride``-th pixel, with zeros for the added channels."""
 
     def __init__(self, in_channels: int, out_channels: int, stride: int) -> None:
         super().__init__()
@@ -70,8 +70,8 @@ def make_shortcut(
 ) -> nn.Module | None:
     """Shortcut of a block: He et al. 2015, arXiv:1512.03385, sections 3.3 and 4.1, table 3.
 
-    `A` pads with zeros and `B` projects where the shape changes, both are the identity elsewhere;
-    `C` projects in every block; `none` is the plain network.
+    ``A`` pads with zeros and ``B`` projects where the shape changes, both are the identity elsewhere;
+    ``C`` projects in every block; ``none`` is the plain network.
     """
     if shortcut == "none":
         return None
@@ -157,8 +157,8 @@ class ResNet(nn.Module):
     He et al. 2015, arXiv:1512.03385. Parameters have torchvision's names, so that its weights load.
 
     Args:
-        stem: `cifar` or `imagenet`; None takes the variant's, as `shortcut`.
-        shortcut: `A`, `B`, `C` or `none`, see `make_shortcut`.
+        stem: ``cifar`` or ``imagenet``; None takes the variant's, as ``shortcut``.
+        shortcut: ``A``, ``B``, ``C`` or ``none``, see ``make_shortcut``.
         zero_init_residual: whether every block starts as its shortcut (Goyal et al. 2017,
             arXiv:1706.02677, section 5.1).
         dropout: probability in [0, 1) before the classifier.
@@ -201,7 +201,7 @@ class ResNet(nn.Module):
     def _add_stem(self, in_channels: int, conv_bias: bool) -> None:
         """Add the first convolution, its norm, and the pooling after their activation.
 
-        `imagenet` (He et al. 2015, table 1) divides the size by 4, `cifar` (section 4.2) keeps it.
+        ``imagenet`` (He et al. 2015, table 1) divides the size by 4, ``cifar`` (section 4.2) keeps it.
         """
         width = self.variant.widths[0]
         if self.stem == "imagenet":
@@ -243,11 +243,11 @@ class ResNet(nn.Module):
 
 
 def list_models() -> list[str]:
-    """Names that `build_model` accepts, in the table's order."""
+    """Names that ``build_model`` accepts, in the table's order."""
     return list(VARIANTS)
 
 
 def build_model(name: str, **options: Any) -> ResNet:
-    """Build the residual network `name` of `list_models()`; `options` are those of `ResNet`."""
+    """Build the residual network ``name`` of ``list_models()``; ``options`` are those of ``ResNet``."""
     check_model_name("model", name, VARIANTS)
     return ResNet(VARIANTS[name], **options)

@@ -58,11 +58,11 @@ class ModelSummary:
 
 
 def summarize(model: nn.Module, input_size: tuple[int, int, int]) -> ModelSummary:
-    """Summarize `model`, which stays as it is, for an image (channels, height, width).
+    """Summarize ``model``, which stays as it is, for an image (channels, height, width).
 
     A row is a layer that has parameters or changes the size. Multiply-adds are those of
     convolutions, matrix products and attention, as in He et al. 2015 (arXiv:1512.03385, table 1).
-    Raises ValueError when `model` cannot take such an image.
+    Raises ValueError when ``model`` cannot take such an image.
     """
     # First on meta, because on the CPU torch 2.15's FlopCounterMode does not count the fused
     # attention of `nn.MultiheadAttention`; on the CPU for code such as `if x.max() > 1`, which
@@ -80,7 +80,7 @@ def summarize(model: nn.Module, input_size: tuple[int, int, int]) -> ModelSummar
 
 @torch.no_grad()
 def _on_meta(model: nn.Module) -> nn.Module:
-    """Copy a network to the meta device; `Module.to` would copy values and split shared weights."""
+    """Copy a network to the meta device; ``Module.to`` would copy values and split shared weights."""
     memo: dict[int, Any] = {
         id(p): nn.Parameter(p.to("meta"), p.requires_grad) for p in model.parameters()
     }
@@ -128,7 +128,7 @@ def _run(model: nn.Module, input_size: Size) -> ModelSummary:
 
 
 def _size(value: Any) -> Size:
-    """Size, without the batch, of the first tensor in `value`; () without a tensor."""
+    """Size, without the batch, of the first tensor in ``value``; () without a tensor."""
     if isinstance(value, Tensor):
         return tuple(value.shape[1:])
     if isinstance(value, (tuple, list)):

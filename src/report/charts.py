@@ -19,15 +19,15 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from plotly.graph_objects import Figure
 
-COLOURS = (
+COLORS = (
     *("#4269d0", "#e08a00", "#d6455d", "#2f9e8f", "#8a5fd0"),
     *("#7a5c46", "#3c9c3c", "#d463a4", "#5f7f95", "#a8971f"),
 )
-# They tell groups of the same colour apart.
+# They tell groups of the same color apart.
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash")
 SYMBOLS = ("circle", "square", "diamond", "cross", "triangle-up")
 
-GREY = "#8d97a3"
+GRAY = "#8d97a3"
 EDGE = "#c5ccd3"
 FONT = {
     "family": "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif",
@@ -53,9 +53,9 @@ SMALL_LETTERS, GAP = 160, 8  # of small print: across the picture, and beside a 
 SPREAD = 0.06  # part of an axis over which the lines through one of its values are spread
 
 
-def colour(place: int) -> str:
-    """The colour of the group in a place of the leaderboard, 0 the best."""
-    return COLOURS[place % len(COLOURS)]
+def color(place: int) -> str:
+    """The color of the group in a place of the leaderboard, 0 the best."""
+    return COLORS[place % len(COLORS)]
 
 
 def learning_curves(report: Comparison, name: str) -> "Figure | None":
@@ -68,22 +68,22 @@ def learning_curves(report: Comparison, name: str) -> "Figure | None":
         runs = [run for run in group.runs if name in run.curves]
         shared = {"legendgroup": str(place), "visible": True if place < SHOWN else "legendonly"}
         if len(runs) > 1:
-            thin = {"color": colour(place), "width": 1}
+            thin = {"color": color(place), "width": 1}
             faint = {"opacity": 0.3, "showlegend": False} | shared
             lines += [_line(run.curves[name], name, _hover(run), thin) | faint for run in runs]
         if runs:
             mean = group.curve(name)
             mode = "lines" if len(mean) > 2 else "lines+markers"
             text = html.escape(group.name) if len(runs) > 1 else _hover(runs[0])
-            bold = {"color": colour(place), "dash": _of_decade(DASHES, place), "width": 2.5}
+            bold = {"color": color(place), "dash": _of_decade(DASHES, place), "width": 2.5}
             legend = {"mode": mode, "name": _legend(group)} | shared
             lines.append(_line(mean, name, text, bold) | legend)
-    grey = {"color": GREY, "width": 1.2, "dash": "dot"}
+    gray = {"color": GRAY, "width": 1.2, "dash": "dot"}
     unfinished = [run for run in report.unfinished if name in run.curves]
     for number, run in enumerate(unfinished):
         text = f"{_hover(run)}<br>{html.escape(run.state)}"
         legend = {"name": "not finished", "legendgroup": "unfinished", "showlegend": not number}
-        lines.append(_line(run.curves[name], name, text, grey) | legend)
+        lines.append(_line(run.curves[name], name, text, gray) | legend)
     if not lines:
         return None
     return _chart(report, lines, {"title_text": "epoch", "rangemode": "tozero"}, name)
@@ -105,7 +105,7 @@ def cost(report: Comparison) -> "Figure | None":
             "y": [scale(report.metric) * run.figures[report.metric] for run in runs],
             "marker": {
                 "size": 10,
-                "color": colour(place),
+                "color": color(place),
                 "symbol": _of_decade(SYMBOLS, place),
                 "opacity": 0.85,
             },
@@ -163,7 +163,7 @@ def _line(curve: "pd.Series[float]", name: str, text: str, line: dict[str, Any])
 
 def _of_decade(options: Sequence[str], place: int) -> str:
     """The line or symbol of a place of the leaderboard: another for every ten groups."""
-    return options[place // len(COLOURS) % len(options)]
+    return options[place // len(COLORS) % len(options)]
 
 
 def _legend(group: Group) -> str:
@@ -239,8 +239,8 @@ def picture(report: Comparison) -> bytes:
     figure = new_figure(12, 4.2, layout="constrained")
     loss, accuracy, norms = figure.subplots(1, 3)
     for place, group in enumerate(report.groups[:PICTURED]):
-        line = "solid" if place < len(COLOURS) else "dashed"
-        style = {"color": colour(place), "linestyle": line, "linewidth": 1.4}
+        line = "solid" if place < len(COLORS) else "dashed"
+        style = {"color": color(place), "linestyle": line, "linewidth": 1.4}
         loss.plot(group.curve("train/loss"), **style)
         accuracy.plot(100 * group.curve("val/acc"), label=group.name, **style)
         depths = pd.DataFrame([run.gradients for run in group.runs]).mean()

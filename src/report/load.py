@@ -238,7 +238,7 @@ def validation_curve(rows: "pd.DataFrame", name: str) -> "pd.Series[float]":
 
 
 def training_curve(rows: "pd.DataFrame") -> "pd.Series[float]":
-    """``train/loss`` over parts of epochs; of many readings the means of neighbours."""
+    """``train/loss`` over parts of epochs; of many readings the means of neighbors."""
     rows = rows.reindex(columns=["step", "epoch", "train/loss", "train/loss_epoch"])
     points = rows.dropna(subset="train/loss").drop_duplicates("step", keep="last")
     if points.empty:
@@ -247,7 +247,7 @@ def training_curve(rows: "pd.DataFrame") -> "pd.Series[float]":
     done = (rows.fillna({"epoch": 0}).sort_values("step") if ends.empty else ends).iloc[-1]
     steps_per_epoch = (done["step"] + 1) / (done["epoch"] + 1)
     size = math.ceil(len(points) / POINTS)
-    neighbours = points.groupby(np.arange(len(points)) // size)
+    neighbors = points.groupby(np.arange(len(points)) // size)
     # A mean stands at the last of its readings: the curve ends where the training did.
-    ends_at = (neighbours["step"].last() + 1) / steps_per_epoch
-    return neighbours["train/loss"].mean().set_axis(ends_at)
+    ends_at = (neighbors["step"].last() + 1) / steps_per_epoch
+    return neighbors["train/loss"].mean().set_axis(ends_at)

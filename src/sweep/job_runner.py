@@ -22,7 +22,7 @@ from src.runs.directory import RunDirectory
 from src.runs.reader import RunSummary, best_row, read_rows, read_run
 from src.runs.record import close_record
 from src.sweep.job_directories import archive_attempt, place_jobs
-from src.sweep.stop import StopRequest
+from src.sweep.stop import SweepStop
 from src.target_allowlist import trust_overrides
 
 log = logging.getLogger(__name__)
@@ -57,7 +57,7 @@ class JobRunner:
     """Function that runs a job of a sweep; picklable, so that Hydra's launchers can send it."""
 
     command: str  # module of ``src`` that does a single run
-    stop: StopRequest
+    stop: SweepStop
     origin: Path  # working directory of the sweep, which relative paths start from
     environment: dict[str, str]  # of the jobs, in addition to the calling process's
     config_options: list[str]  # the words that say where configurations are found

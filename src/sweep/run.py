@@ -23,7 +23,7 @@ from src.sweep.forecast import forecast
 from src.sweep.job_directories import place_jobs
 from src.sweep.job_runner import JobRunner, job_overrides
 from src.sweep.output import show_forecast, show_sweep
-from src.sweep.stop import StopRequest
+from src.sweep.stop import SweepStop
 
 log = logging.getLogger(__name__)
 
@@ -43,7 +43,7 @@ def run_sweep(
         start: lets Hydra's sweeper and launcher call a function for each job.
         environment, config_options: as of :class:`JobRunner`.
     """
-    stop = StopRequest(sweep)
+    stop = SweepStop(sweep)
     run_job = JobRunner(command, stop, Path.cwd(), environment, config_options)
     try:
         # The processes of Hydra's launchers import this project, whatever their directory.

@@ -27,7 +27,7 @@ _POLL = 0.2
 log = logging.getLogger(__name__)
 
 
-class StopRequest:
+class SweepStop:
     """Request of the sweep's process, which makes it, to its jobs to stop; picklable."""
 
     def __init__(self, sweep: Path):

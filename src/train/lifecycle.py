@@ -14,7 +14,7 @@ from src.process.signals import defer_signals
 from src.runs.directory import RunDirectory
 from src.runs.lock import locked
 from src.runs.record import RunRecord, open_record
-from src.training.checkpoint import CheckpointError
+from src.training.checkpoint_io import CheckpointError
 
 log = logging.getLogger(__name__)
 

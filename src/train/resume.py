@@ -17,7 +17,7 @@ from src.runs.reader import read_config
 from src.target_allowlist import check_targets
 from src.text import nearest
 
-CHANGEABLE = settings_with(Flag.CHANGEABLE)
+CHANGEABLE_KEYS = settings_with(Flag.CHANGEABLE)
 """Settings that may change: how long and where a run continues, not what it trains."""
 
 
@@ -68,10 +68,10 @@ def _change(cfg: DictConfig, overrides: list[str]) -> bool:
         if key in ("resume", "trust") or key.startswith("hydra."):
             continue
         plain = not (item.is_sweep_override() or item.is_add() or item.is_delete())
-        if key not in CHANGEABLE or not plain:
+        if key not in CHANGEABLE_KEYS or not plain:
             raise ConfigError(
                 f"{item.input_line}: a resumed run keeps its settings"
-                f"{nearest(key, CHANGEABLE)} (what may change: {', '.join(CHANGEABLE)})"
+                f"{nearest(key, CHANGEABLE_KEYS)} (what may change: {', '.join(CHANGEABLE_KEYS)})"
             )
         changed = changed or OmegaConf.select(cfg, key) != item.value()
         OmegaConf.update(cfg, key, item.value())

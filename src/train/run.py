@@ -34,7 +34,7 @@ from src.train.preflight import (
 from src.train.trainer import build_trainer
 from src.training import hardware
 from src.training.callbacks.stop_on_signal import StopRequest
-from src.training.checkpoint import AtomicCheckpointIO, restore_last
+from src.training.checkpoint_io import AtomicCheckpointIO, restore_last
 from src.training.classifier import ImageClassifier, steps_per_epoch
 from src.training.loggers import begin_run, end_run
 

@@ -11,7 +11,7 @@ from src.config.schema import TrainConfig
 from src.console import quiet_lightning
 from src.distributed.ranks import this_rank
 from src.runs.directory import RunDirectory
-from src.train.test_visualizer import TestVisualizer
+from src.train.prediction_visualizer import PredictionVisualizer
 from src.training.callbacks.checkpoints import EarlyStopping, LastCheckpoint, RunCheckpoint
 from src.training.callbacks.gradient_norm_monitor import GradientNormMonitor
 from src.training.callbacks.input_visualizer import InputVisualizer
@@ -21,7 +21,7 @@ from src.training.callbacks.progress_bar import ProgressBar
 from src.training.callbacks.step_seed import StepSeed
 from src.training.callbacks.stop_on_signal import StopOnSignal, StopRequest
 from src.training.callbacks.weight_averaging import EMAWeightAveraging
-from src.training.checkpoint import AtomicCheckpointIO
+from src.training.checkpoint_io import AtomicCheckpointIO
 from src.training.hardware import Compute
 from src.training.loggers import CsvLogger, TensorBoard
 
@@ -83,7 +83,7 @@ def build_callbacks(
     if config.logger.tensorboard:
         callbacks.append(GradientNormMonitor(metrics_logger))
         callbacks.append(InputVisualizer(config.data.mean, config.data.std))
-        callbacks.append(TestVisualizer())
+        callbacks.append(PredictionVisualizer())
     if settings.progress_bar:
         callbacks.append(ProgressBar())
     if settings.ema.enabled:

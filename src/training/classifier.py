@@ -19,7 +19,7 @@ ScheduleFactory = Callable[[Optimizer, int, int], LRScheduler]
 
 
 class Normalize(nn.Module):
-    """Normalisation: ``(x / 255 - mean) / std`` by channel of uint8 or float images, as float32.
+    """Normalization: ``(x / 255 - mean) / std`` by channel of uint8 or float images, as float32.
 
     The first layer of the network, so that training, evaluation, prediction and export cannot
     differ in it.
@@ -55,7 +55,7 @@ class ImageClassifier(LightningModule):
         loss: nn.Module | None = None,
         channels_last: bool = True,
     ):
-        """Wrap ``backbone``, which maps normalised float images to logits (N, classes).
+        """Wrap ``backbone``, which maps normalized float images to logits (N, classes).
 
         Args:
             mean: fractions of 255, one per channel; so is ``std``.

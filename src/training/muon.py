@@ -33,7 +33,7 @@ def muon_parameters(model: nn.Module) -> list[Tensor]:
     return [weight for weight in weights.values() if weight.requires_grad]
 
 
-def _columns(weight: Tensor) -> tuple[int, ...]:
+def _memory_order(weight: Tensor) -> tuple[int, ...]:
     """Dimensions of a weight in memory order, rows first, so that they flatten to a view.
 
     The columns of channels-last weights are permuted. Orthogonalization commutes with that: for the
@@ -44,12 +44,12 @@ def _columns(weight: Tensor) -> tuple[int, ...]:
 
 
 class MuonWithAuxiliary(Optimizer):
-    """`torch.optim.Muon` for matrices and an auxiliary optimizer for the rest, as one optimizer.
+    """``torch.optim.Muon`` for matrices and an auxiliary optimizer for the rest, as one optimizer.
 
     A convolution's weight (out, in, kh, kw) is updated as the matrix (out, in*kh*kw). Muon sees
     views of weights, gradients and momentum, made anew in each step: the parameters may move to a
-    device, change their memory format or be loaded. `param_groups` and `state` hold the parameters
-    themselves. `options` are those of `torch.optim.Muon`.
+    device, change their memory format or be loaded. ``param_groups`` and ``state`` hold the parameters
+    themselves. ``options`` are those of ``torch.optim.Muon``.
     """
 
     def __init__(
@@ -93,7 +93,7 @@ class MuonWithAuxiliary(Optimizer):
         if not state:
             state["momentum_buffer"] = torch.zeros_like(parameter)
         state["momentum_buffer"] = with_strides_of(parameter, state["momentum_buffer"])
-        columns, rows = _columns(parameter), len(parameter)
+        columns, rows = _memory_order(parameter), len(parameter)
         matrix = parameter.detach().permute(columns).view(rows, -1)
         matrix.grad = parameter.grad.permute(columns).reshape(rows, -1)
         momentum = state["momentum_buffer"].permute(columns).view(rows, -1)
@@ -102,10 +102,10 @@ class MuonWithAuxiliary(Optimizer):
 
 
 def muon(model: nn.Module, settings: MuonConfig) -> MuonWithAuxiliary:
-    """Muon for convolutions and hidden matrices (`muon_parameters`), SGD or AdamW for the rest.
+    """Muon for convolutions and hidden matrices (``muon_parameters``), SGD or AdamW for the rest.
 
-    Muon's and AdamW's weight decay is decoupled (lr * weight_decay a step), SGD's an L2 term. `lr`
-    is the spectral norm of an update; `rest_momentum` is SGD's momentum or AdamW's first beta.
+    Muon's and AdamW's weight decay is decoupled (lr * weight_decay a step), SGD's an L2 term. ``lr``
+    is the spectral norm of an update; ``rest_momentum`` is SGD's momentum or AdamW's first beta.
     """
     chosen = {id(weight) for weight in muon_parameters(model)}
     if not chosen:

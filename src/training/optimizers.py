@@ -12,7 +12,7 @@ from src.config.optimization import AdamConfig, AdamWConfig, SGDConfig
 
 
 def with_strides_of(parameter: Tensor, value: Tensor) -> Tensor:
-    """`value` with the strides of `parameter` of the same shape; a copy where they differ."""
+    """``value`` with the strides of ``parameter`` of the same shape; a copy where they differ."""
     if value.stride() == parameter.stride():
         return value
     return torch.empty_like(parameter, dtype=value.dtype).copy_(value)
@@ -42,7 +42,7 @@ def parameter_groups(
     Args:
         decay_on: "all" (as in the ResNet paper), "weights" (of two or more dimensions: no norms and
             biases; He et al., "Bag of Tricks", section 3.1, arXiv:1812.01187) or "convolutions".
-        lr: needed only with `bias_lr_factor`.
+        lr: needed only with ``bias_lr_factor``.
         bias_lr_factor: of all biases, norms' too, whose groups then come last. Jordan 2024,
             arXiv:2404.00498, has 64 for short schedules.
     """
@@ -112,7 +112,7 @@ def custom(
     decay_on: str = "all",
     **options: Any,
 ) -> Optimizer:
-    """Optimizer of any class, whose default of `weight_decay` applies unless it is given."""
+    """Optimizer of any class, whose default of ``weight_decay`` applies unless it is given."""
     name = cls.__name__
     groups = parameter_groups(model, weight_decay or 0.0, decay_on)
     if weight_decay is None:

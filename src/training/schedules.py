@@ -54,33 +54,33 @@ def constant(run: RunLength, settings: WarmupConfig) -> Factor:
 
 
 def step(run: RunLength, settings: StepConfig) -> Factor:
-    """Multiply by `gamma` every `step_size` epochs or steps."""
+    """Multiply by ``gamma`` every ``step_size`` epochs or steps."""
     period = max(1, run.steps("step_size", settings.step_size, settings.unit))
     return lambda step: settings.gamma ** (step // period)
 
 
 def multistep(run: RunLength, settings: MultiStepConfig) -> Factor:
-    """Multiply by `gamma` at each milestone, in epochs or steps from the start of the run."""
+    """Multiply by ``gamma`` at each milestone, in epochs or steps from the start of the run."""
     unit = settings.unit
     passed = [run.steps("milestones", milestone, unit) for milestone in settings.milestones]
     return lambda step: settings.gamma ** sum(step >= milestone for milestone in passed)
 
 
 def cosine(run: RunLength, settings: CosineConfig) -> Factor:
-    """Fall along half a cosine from 1, after the warm-up, to `final` after the last step.
+    """Fall along half a cosine from 1, after the warm-up, to ``final`` after the last step.
 
-    Loshchilov and Hutter, "SGDR", equation 5 (arXiv:1608.03983), without restarts. `final` comes
-    after the last update, for which a rate of 0 would be wasted, and holds after `total_epochs`.
+    Loshchilov and Hutter, "SGDR", equation 5 (arXiv:1608.03983), without restarts. ``final`` comes
+    after the last update, for which a rate of 0 would be wasted, and holds after ``total_epochs``.
     """
     length = max(1, run.schedule_steps(settings.total_epochs))
     return lambda step: _anneal("cos", 1.0, settings.final, (step - run.warmup_steps) / length)
 
 
 def onecycle(run: RunLength, settings: OneCycleConfig) -> Factor:
-    """Rise from `start` to 1 over the fraction `peak` of the steps, then fall to `final`.
+    """Rise from ``start`` to 1 over the fraction ``peak`` of the steps, then fall to ``final``.
 
     Smith and Topin, "Super-Convergence" (arXiv:1708.07120), with the steps of torch's OneCycleLR:
-    the last update has the factor `final`. A warm-up precedes the cycle and ends at `start`.
+    the last update has the factor ``final``. A warm-up precedes the cycle and ends at ``start``.
     """
     last = run.schedule_steps(settings.total_epochs) - 1
     top = max(0.0, settings.peak * (last + 1) - 1)
@@ -96,7 +96,7 @@ def onecycle(run: RunLength, settings: OneCycleConfig) -> Factor:
 
 
 def _anneal(shape: str, start: float, end: float, progress: float) -> float:
-    """Interpolate from `start` to `end` for `progress` 0..1, constant outside of that range."""
+    """Interpolate from ``start`` to ``end`` for ``progress`` 0..1, constant outside of that range."""
     progress = min(1.0, max(0.0, progress))
     if shape == "cos":
         progress = (1 - math.cos(math.pi * progress)) / 2
@@ -109,7 +109,7 @@ SCHEDULES: dict[str, Callable[[RunLength, Any], Factor]] = {
 
 
 def build_factor(settings: WarmupConfig, total_steps: int, steps_per_epoch: int) -> Factor:
-    """Build the factor of a schedule, whose `total_steps` include a linear warm-up."""
+    """Build the factor of a schedule, whose ``total_steps`` include a linear warm-up."""
     warmup_steps = round(settings.warmup_epochs * steps_per_epoch)
     if warmup_steps > total_steps:
         raise UserError(

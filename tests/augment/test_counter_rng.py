@@ -105,7 +105,7 @@ def correlation(first: torch.Tensor, second: torch.Tensor) -> float:
     ],
     ids=str,
 )
-def test_neighbours_are_not_correlated(other: dict) -> None:
+def test_neighbors_are_not_correlated(other: dict) -> None:
     base = {"seed": 11, "epoch": 4, "indices": SAMPLES, "stream": 2}
     first, second = uniform(draws=4, **base), uniform(draws=4, **(base | other))
     assert abs(correlation(first, second)) < 4 / first.numel() ** 0.5

@@ -1,4 +1,4 @@
-"""Who `Augment` mixes with whom, how much and how often."""
+"""Who ``Augment`` mixes with whom, how much and how often."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""`Augment`: what it depends on, what it combines, what it refuses."""
+"""``Augment``: what it depends on, what it combines, what it refuses."""
 
 import pytest
 import torch
@@ -48,7 +48,7 @@ def run(
     return augment(images[indices], labels_of(indices), indices, epoch, CLASSES)
 
 
-@pytest.fixture(params=[(3, 12, 12), (1, 10, 13)], ids=["colour", "grey"])
+@pytest.fixture(params=[(3, 12, 12), (1, 10, 13)], ids=["color", "gray"])
 def images(request: pytest.FixtureRequest) -> Tensor:
     return channels_last_images(SET_SIZE, *request.param)
 

@@ -1,4 +1,4 @@
-"""Decoding one image: colours, depths, orientation, damage; resizing and channels."""
+"""Decoding one image: colors, depths, orientation, damage; resizing and channels."""
 
 import struct
 
@@ -21,7 +21,7 @@ LOSSLESS = [".png", ".bmp", ".tif", ".ppm"]
 
 
 def smooth(height: int = 24, width: int = 16) -> np.ndarray:
-    """Corners of distinct colours that survive JPEG."""
+    """Corners of distinct colors that survive JPEG."""
     image = np.zeros((height, width, 3), np.uint8)
     image[: height // 2, : width // 2] = (255, 0, 0)
     image[: height // 2, width // 2 :] = (0, 255, 0)
@@ -56,13 +56,13 @@ def test_lossy_formats_are_rgb(extension: str):
     ("channels", "shape"), [(None, (12, 12, 1)), (1, (12, 12, 1)), (3, (12, 12, 3))]
 )
 @pytest.mark.parametrize("extension", [".png", ".pgm", ".tif"])
-def test_grey_files(extension: str, channels: int | None, shape: tuple[int, ...]):
+def test_gray_files(extension: str, channels: int | None, shape: tuple[int, ...]):
     decoded = decode(encode(IMAGE[..., 0], extension), "x", channels=channels)
     assert decoded.shape == shape
     assert (decoded == IMAGE[..., :1]).all()
 
 
-def test_colour_to_grey_is_luma():
+def test_color_to_gray_is_luma():
     red = np.full((4, 4, 3), (255, 0, 0), np.uint8)
     assert (decode(encode(red), "x", channels=1) == 76).all()  # 0.299 * 255
     assert (resize_and_convert_all(red[None], None, 1) == 76).all()
@@ -79,7 +79,7 @@ def test_transparent_pixels_are_laid_on_white():
     assert decoded[3, 0].tolist() == [255, 255, 255]
 
 
-def test_palette_becomes_colour():
+def test_palette_becomes_color():
     def chunk(kind: bytes, content: bytes) -> bytes:
         import zlib
 
@@ -234,11 +234,11 @@ def test_a_decoded_image_is_fitted_as_decoding_would_have(image: np.ndarray, cha
     assert np.array_equal(fitted, decode(png, "x", size=(5, 16), channels=channels))
 
 
-def test_grey_to_rgb_repeats():
-    grey = random_images(2, channels=1)
-    assert np.array_equal(resize_and_convert_all(grey, None, 3), np.concatenate([grey] * 3, axis=3))
-    assert resize_and_convert_all(grey, None, None) is grey
-    assert resize_and_convert_all(grey, None, 1) is grey
+def test_gray_to_rgb_repeats():
+    gray = random_images(2, channels=1)
+    assert np.array_equal(resize_and_convert_all(gray, None, 3), np.concatenate([gray] * 3, axis=3))
+    assert resize_and_convert_all(gray, None, None) is gray
+    assert resize_and_convert_all(gray, None, 1) is gray
 
 
 def test_opencv_gets_its_threads_back():

@@ -29,7 +29,7 @@ def test_files_are_read_by_path(tmp_path: Path):
     assert np.array_equal(decoded.images, IMAGES[:1])
 
 
-def test_grey_among_colours_becomes_colour():
+def test_gray_among_colors_becomes_color():
     files = [("a", encode(IMAGES[0][..., 0])), ("b", encode(IMAGES[1]))]
     decoded = decode_files(files, ReadOptions())
     assert decoded.images.shape == (2, 8, 8, 3)
@@ -37,7 +37,7 @@ def test_grey_among_colours_becomes_colour():
     assert np.array_equal(decoded.images[1], IMAGES[1])
 
 
-def test_all_grey_stays_grey():
+def test_all_gray_stays_gray():
     assert decode_files([("a", encode(IMAGES[0][..., 0]))], ReadOptions()).images.shape == (
         1,
         8,

@@ -129,7 +129,7 @@ def test_what_cannot_be_told_is_refused_with_both_readings(
 @pytest.mark.parametrize(
     ("foreign", "note"),
     [
-        (tree("unlabelled"), "not used: unlabelled/ (4 images)"),
+        (tree("unlabeled"), "not used: unlabeled/ (4 images)"),
         (tree("unsorted/2020", "unsorted/2021"), "not used: unsorted/ (8 images)"),
         ({"cover.png": IMAGES[0], "README.md": b""}, "in no class folder: cover.png; not read: 1"),
         ({"train/x.png": IMAGES[0]}, "in no class folder: train/x.png"),

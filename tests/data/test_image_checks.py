@@ -1,4 +1,4 @@
-"""What headers say: frames, pages, sizes, colours that decoders get wrong."""
+"""What headers say: frames, pages, sizes, colors that decoders get wrong."""
 
 import struct
 

@@ -77,7 +77,7 @@ def test_shapes_need_nothing(own_cache: Path, monkeypatch: pytest.MonkeyPatch):
     assert list((own_cache / "cifar-images").iterdir())
 
 
-# ---- size and colours ----
+# ---- size and colors ----
 
 
 @pytest.mark.parametrize("name", ["cifar10", "folder"])
@@ -89,18 +89,18 @@ def test_image_size(name: str, request: pytest.FixtureRequest):
 
 
 @pytest.mark.parametrize("name", ["cifar10", "folder"])
-def test_colour_to_grey(name: str, request: pytest.FixtureRequest):
+def test_color_to_gray(name: str, request: pytest.FixtureRequest):
     root = request.getfixturevalue(name)
     assert load_images("folder", root, channels=1).train.images.shape[3] == 1
     assert load_images("folder", root, channels=None).train.images.shape[3] == 3
 
 
-def test_grey_stays_grey_unless_asked(tmp_path: Path):
+def test_gray_stays_gray_unless_asked(tmp_path: Path):
     root = write_files(tmp_path / "f", idx_files())
     assert load_images("fashion_mnist", root).train.images.shape[3] == 1
-    colour = load_images("fashion_mnist", root, channels=3, image_size=32).train.images
-    assert colour.shape == (20, 32, 32, 3)
-    assert (colour[..., 0] == colour[..., 2]).all()
+    color = load_images("fashion_mnist", root, channels=3, image_size=32).train.images
+    assert color.shape == (20, 32, 32, 3)
+    assert (color[..., 0] == color[..., 2]).all()
 
 
 # ---- the cache ----

@@ -9,7 +9,7 @@ from src.data.loader import BatchOrder, EpochLoader, ResidentImages, batch_sizes
 
 
 def images(count: int) -> ImageDataset:
-    """``count`` images of one colour each, labelled with their own number modulo 5."""
+    """``count`` images of one color each, labeled with their own number modulo 5."""
     pixels = (
         np.zeros((count, 4, 4, 3), np.uint8) + np.arange(count, dtype=np.uint8)[:, None, None, None]
     )

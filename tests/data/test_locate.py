@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from src.data import download as acquire
+from src.data import download
 from src.data.download import locate_or_download
 from src.data.registry import DATASETS, RemoteFile
 from tests.fixtures.datasets import (
@@ -77,7 +77,7 @@ def offline(monkeypatch: pytest.MonkeyPatch) -> None:
     def never(*arguments: object, **options: object) -> None:
         raise AssertionError("downloaded")
 
-    monkeypatch.setattr(acquire, "download", never)
+    monkeypatch.setattr(download, "download", never)
 
 
 @pytest.mark.usefixtures("offline")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from src.data.readers.base import ReadOptions
-from src.data.readers.shapes import Shapes, draw_shapes, figure_mask
+from src.data.readers.shapes import Shapes, draw_figure, draw_shapes
 from src.data.registry import SHAPES_CLASSES
 
 # Of the first 100 images of seed 0, and of the test images' first 100.
@@ -20,7 +20,7 @@ def sha256(images: np.ndarray) -> str:
 
 def mask(name: str, degrees: int = 0) -> np.ndarray:
     canvas = np.zeros((128, 128), np.uint8)
-    figure_mask(canvas, name, (64, 64), 48, degrees)
+    draw_figure(canvas, name, (64, 64), 48, degrees)
     return canvas
 
 

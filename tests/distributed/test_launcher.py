@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from src.distributed import launcher as supervisor
+from src.distributed import launcher
 from src.distributed.launcher import launch_ranks
 from src.errors import RunFailed
 
@@ -31,7 +31,7 @@ def test_the_exit_code_is_the_first_ranks_or_that_of_the_one_that_failed(
     does: str, code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("RANK_DOES", does)
-    monkeypatch.setattr(supervisor, "_PATIENCE", 0.2)
+    monkeypatch.setattr(launcher, "_PATIENCE", 0.2)
     monkeypatch.setattr(sys, "argv", ["train"])
     assert launch_ranks(MODULE, tmp_path, 2) == code
 
@@ -40,7 +40,7 @@ def test_a_rank_that_is_killed_ends_the_run_and_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("RANK_DOES", "wait,die")
-    monkeypatch.setattr(supervisor, "_PATIENCE", 0.2)
+    monkeypatch.setattr(launcher, "_PATIENCE", 0.2)
     monkeypatch.setattr(sys, "argv", ["train"])
     (tmp_path / "run.json").write_text('{"state": "running", "seed": 1}')
     with pytest.raises(RunFailed, match="rank 1 was killed by SIGKILL"):

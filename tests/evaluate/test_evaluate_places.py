@@ -106,7 +106,7 @@ def test_a_name_that_is_no_utf_8_is_escaped(
 
 @pytest.fixture
 def trained_on_folders(cli: Cli, tmp_path: Path) -> Path:
-    """A run on classes whose names are a formula in one notation and a colour in another."""
+    """A run on classes whose names are a formula in one notation and a color in another."""
     images = write_files(tmp_path / "images", class_folder_files(("$a_$", "[red]x"), size=32))
     words = ["model=resnet20", "trainer=smoke", "trainer.accelerator=cpu", "data.batch_size=4"]
     words += ["data=folder", f"data.root={images}", "callbacks.progress_bar=false"]

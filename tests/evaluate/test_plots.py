@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from src.evaluate import plots as pictures
+from src.evaluate import plots
 from src.evaluate.plots import calibration_figure, confusion_figure, worst_mistakes
 from src.inference.predictions import Predictions
 from src.plotting import as_pixels
@@ -71,8 +71,8 @@ def test_the_most_confident_mistakes_are_drawn_first(monkeypatch: pytest.MonkeyP
         drawn.append((images[:, 0, 0, 0].tolist(), texts))
         return images[0]
 
-    monkeypatch.setattr(pictures, "image_grid", grid)
-    monkeypatch.setattr(pictures, "MAX_MISTAKES", 2)
+    monkeypatch.setattr(plots, "image_grid", grid)
+    monkeypatch.setattr(plots, "MAX_MISTAKES", 2)
     predictions = said(0.6, 0.9, 0.99, 0.7, labels=[1, 1, 0, 1])
     images = np.arange(4, dtype=np.uint8).reshape(4, 1, 1, 1)
     worst_mistakes(predictions, images, ["cat", "dog"])

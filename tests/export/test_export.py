@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from src.export import verify as engines
+from src.export import verify
 from src.inference.load_run import load_run
 from tests.fixtures.cli import Cli
 
@@ -57,7 +57,7 @@ def test_onnx_says_what_it_takes_and_what_comes_out(export_cli: Cli, runs: Path)
     model = onnx.load(runs / "one/export/best.onnx")
     facts = {item.key: item.value for item in model.metadata_props}
     assert json.loads(facts["classes"]) == CLASSES
-    assert facts["input"] == "images: float32 (N, 3, 32, 32), RGB, 0..255, not normalised"
+    assert facts["input"] == "images: float32 (N, 3, 32, 32), RGB, 0..255, not normalized"
     assert facts["run"] == "one" and facts["checkpoint"] == "best.ckpt"
     tested = json.loads((runs / "one/metrics.json").read_text())["test/acc"]
     assert float(facts["test_accuracy"]) == tested
@@ -89,13 +89,13 @@ def test_safetensors_are_the_weights(export_cli: Cli, runs: Path) -> None:
 
 def compute_otherwise(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     """Let a program that loads the file multiply what comes out."""
-    load = engines.ENGINES["onnx"][name]
+    load = verify.ENGINES["onnx"][name]
 
-    def off(path: Path, network: Any) -> engines.Engine:
+    def off(path: Path, network: Any) -> verify.Engine:
         engine = load(path, network)
         return lambda pixels: engine(pixels) * np.float32(1.001)
 
-    monkeypatch.setitem(engines.ENGINES["onnx"], name, off)
+    monkeypatch.setitem(verify.ENGINES["onnx"], name, off)
 
 
 def test_what_computes_something_else_is_not_kept(
@@ -125,10 +125,10 @@ def test_a_file_that_is_right_is_kept_whatever_opencv_makes_of_it(
 def test_a_file_that_is_right_is_kept_where_opencv_cannot_read_it(
     export_cli: Cli, runs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(path: Path, network: Any) -> engines.Engine:
+    def fail(path: Path, network: Any) -> verify.Engine:
         raise cv2.error("no such layer")
 
-    monkeypatch.setitem(engines.ENGINES["onnx"], "cv2.dnn", fail)
+    monkeypatch.setitem(verify.ENGINES["onnx"], "cv2.dnn", fail)
     done = export_cli(f"run={runs / 'one'}")
     assert done.code == 0, done.err
     assert "cv2.dnn cannot compute the exported file: no such layer" in done.out + done.err

@@ -52,12 +52,12 @@ def test_pretrained_classifier_is_kept_when_the_classes_are_as_many(pretrained_s
     torch.testing.assert_close(model.state_dict(), pretrained_squeezenet, rtol=0, atol=0)
 
 
-def test_pretrained_first_convolution_sees_a_grey_image_as_before(pretrained_squeezenet):
-    grey = torch.randn(2, 1, 64, 64)
-    coloured = build_torchvision("squeezenet1_1", weights="DEFAULT", num_classes=1000).eval()
+def test_pretrained_first_convolution_sees_a_gray_image_as_before(pretrained_squeezenet):
+    gray = torch.randn(2, 1, 64, 64)
+    colored = build_torchvision("squeezenet1_1", weights="DEFAULT", num_classes=1000).eval()
     model = build_torchvision("squeezenet1_1", weights="DEFAULT", num_classes=1000, in_channels=1)
-    expected = coloured(grey.expand(-1, 3, -1, -1))
-    torch.testing.assert_close(model.eval()(grey), expected, rtol=1e-4, atol=1e-4)
+    expected = colored(gray.expand(-1, 3, -1, -1))
+    torch.testing.assert_close(model.eval()(gray), expected, rtol=1e-4, atol=1e-4)
 
 
 def test_a_pretrained_linear_classifier_is_replaced(tmp_path, monkeypatch):
@@ -90,7 +90,7 @@ def test_timm_is_asked_for_by_name_when_missing(monkeypatch):
         (build_torchvision, "mobilenet_v3_smal", {}, "did you mean mobilenet_v3_small"),
         (build_torchvision, "qqq", {}, "^unknown torchvision model 'qqq' \\(accepted: any of the"),
         (build_torchvision, "fcn_resnet50", {}, "^unknown torchvision model 'fcn_resnet50'"),
-        (build_torchvision, "resnet18", {"colour": 1}, "options {'colour': 1}: .*'colour'"),
+        (build_torchvision, "resnet18", {"color": 1}, "options {'color': 1}: .*'color'"),
         (build_torchvision, "resnet18", {"weights": "IMAGENET1K_V7"}, "accepted: IMAGENET1K_V1"),
         (
             build_timm,
@@ -98,7 +98,7 @@ def test_timm_is_asked_for_by_name_when_missing(monkeypatch):
             {},
             "^unknown timm model 'resnet10tt'; did you mean resnet10t",
         ),
-        (build_timm, "resnet10t", {"colour": 1}, "options {'colour': 1}: .*'colour'"),
+        (build_timm, "resnet10t", {"color": 1}, "options {'color': 1}: .*'color'"),
         (build_timm, "resnet10t.no_such_tag", {"pretrained": True}, "tag.*needs no download$"),
     ],
 )

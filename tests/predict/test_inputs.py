@@ -63,7 +63,7 @@ def test_no_permission(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ]
 
 
-def test_a_thumbnail_keeps_proportions_and_colours(tmp_path: Path) -> None:
+def test_a_thumbnail_keeps_proportions_and_colors(tmp_path: Path) -> None:
     write_files(tmp_path, {"a.png": encode(random_images(1)[0].repeat(16, 0).repeat(8, 1))})
     (((image,), _),) = read_batches([tmp_path / "a.png"], (8, 8, 1), batch_size=1)
     assert image.thumbnail.shape == (128, 64, 3)

@@ -30,10 +30,10 @@ ODD_NAMES = [
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory, cifar: str) -> Path:
-    """A finished run, ``colour``, and one on grey images, ``grey``."""
+    """A finished run, ``color``, and one on gray images, ``gray``."""
     place = tmp_path_factory.mktemp("runs")
-    grey = ["data.channels=1", "data.mean=null", "data.std=null"]
-    for name, more in (("colour", []), ("grey", grey)):
+    gray = ["data.channels=1", "data.mean=null", "data.std=null"]
+    for name, more in (("color", []), ("gray", gray)):
         train(place / name, cifar, "model=resnet20", "data.batch_size=64", *TINY, *more)
     return place
 
@@ -41,7 +41,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory, cifar: str) -> Path:
 @pytest.fixture
 def run(trained: Path, tmp_path: Path) -> Path:
     """A copy of the run to write into."""
-    return Path(shutil.copytree(trained / "colour", tmp_path / "run"))
+    return Path(shutil.copytree(trained / "color", tmp_path / "run"))
 
 
 def rows(place: Path) -> dict[str, dict[str, str]]:
@@ -82,27 +82,27 @@ def test_a_png_gets_the_prediction_of_its_pixels(predict_cli: Cli, run: Path) ->
 
 
 def test_every_format_depth_and_channel_count(predict_cli: Cli, run: Path) -> None:
-    colour = PIXELS[0]
-    bgr = cv2.cvtColor(colour, cv2.COLOR_RGB2BGR)
+    color = PIXELS[0]
+    bgr = cv2.cvtColor(color, cv2.COLOR_RGB2BGR)
     deep = cv2.imencode(".png", bgr.astype(np.uint16) * 257)[1].tobytes()
-    rgba = np.dstack([colour, np.full((32, 32), 255, np.uint8)])
+    rgba = np.dstack([color, np.full((32, 32), 255, np.uint8)])
     half = rgba.copy()
     half[:16, :, 3] = 0
-    whitened = colour.copy()
+    whitened = color.copy()
     whitened[:16] = 255
     lossless = cv2.imencode(".webp", bgr, [cv2.IMWRITE_WEBP_QUALITY, 101])[1].tobytes()
     files = {
-        "8.png": (encode(colour), colour),
-        "16.png": (deep, colour),
-        "opaque.png": (encode(rgba), colour),
+        "8.png": (encode(color), color),
+        "16.png": (deep, color),
+        "opaque.png": (encode(rgba), color),
         "transparent.png": (encode(half), whitened),
-        "grey.png": (encode(colour[..., 0]), colour[..., :1].repeat(3, 2)),
-        "x.bmp": (encode(colour, ".bmp"), colour),
-        "x.tiff": (encode(colour, ".tiff"), colour),
-        "x.WEBP": (lossless, colour),
-        "x.ppm": (encode(colour, ".ppm"), colour),
-        "x.jpg": (jpeg := encode(colour, ".jpg"), decode(jpeg, "x")),
-        "large.png": (encode(colour.repeat(5, 0).repeat(3, 1)), colour),
+        "gray.png": (encode(color[..., 0]), color[..., :1].repeat(3, 2)),
+        "x.bmp": (encode(color, ".bmp"), color),
+        "x.tiff": (encode(color, ".tiff"), color),
+        "x.WEBP": (lossless, color),
+        "x.ppm": (encode(color, ".ppm"), color),
+        "x.jpg": (jpeg := encode(color, ".jpg"), decode(jpeg, "x")),
+        "large.png": (encode(color.repeat(5, 0).repeat(3, 1)), color),
     }
     write_files(Path("all"), {name: content for name, (content, _) in files.items()})
     done = predict_cli(f"run={run}", "input=all", "precision=32-true")
@@ -126,18 +126,18 @@ def test_orientation_is_applied(predict_cli: Cli, run: Path) -> None:
     assert shares(rows(run / "predictions")["turned.jpg"]) == pytest.approx(wanted, abs=0.02)
 
 
-def test_a_network_trained_on_grey_images_is_shown_grey_ones(
+def test_a_network_trained_on_gray_images_is_shown_gray_ones(
     predict_cli: Cli, trained: Path
 ) -> None:
     content = encode(PIXELS[0].repeat(2, 0))
     write_files(Path(), {"x.png": content})
-    words = [f"ckpt={trained / 'grey/checkpoints/last.ckpt'}", "input=x.png", "output=deep/out"]
+    words = [f"ckpt={trained / 'gray/checkpoints/last.ckpt'}", "input=x.png", "output=deep/out"]
     assert predict_cli(*words, "precision=32-true").code == 0
-    network = load_run(trained / "grey", "last").network
+    network = load_run(trained / "gray", "last").network
     pixels = decode(content, "x", size=(32, 32), channels=1)
     (wanted,) = classify(network, pixels[None], device=torch.device("cpu"))
     assert shares(rows(Path("deep/out"))["x.png"]) == pytest.approx(wanted, abs=1e-5)
-    assert not (trained / "grey/predictions").exists()
+    assert not (trained / "gray/predictions").exists()
 
 
 @pytest.mark.parametrize("name", ODD_NAMES)

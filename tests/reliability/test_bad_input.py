@@ -162,7 +162,7 @@ SETTINGS: dict[str, tuple[list[str], str]] = {
     "std zero": (["data.std=[0.5,0,0.5]"], "data.std"),
     "mean of 0 to 255": (["data.mean=[125,122,113]"], "data.mean"),
     "two means": (["data.mean=[0.5,0.5]", "data.std=[0.5,0.5]"], "2 values for images of 3"),
-    "grey images, means for RGB": (["data.channels=1"], "3 values for images of 1"),
+    "gray images, means for RGB": (["data.channels=1"], "3 values for images of 1"),
     "lists in a list": (["data.mean=[[1]]"], "data.mean=[1]: should be a valid number"),
     "a list for a group": (["model=[[[]]]"], "model=[[[]]]: one of the options"),
     "numbers for a group": (["model=[0.5,0.5]"], "model=[0.5,0.5]: one of the options"),

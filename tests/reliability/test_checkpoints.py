@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from src.training.checkpoint import AtomicCheckpointIO
+from src.training.checkpoint_io import AtomicCheckpointIO
 from tests.fixtures.disks import as_nobody, small_disk
 from tests.fixtures.train import ROOT
 from tests.fixtures.writers import checkpoint, version_of

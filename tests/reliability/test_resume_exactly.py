@@ -16,7 +16,7 @@ from tests.train.test_resume import interrupt_at
 
 pytestmark = pytest.mark.reliability
 
-# Shares for workers; interleaved, so that each meets every place within an epoch's neighbours.
+# Shares for workers; interleaved, so that each meets every place within an epoch's neighbors.
 SHARES = 8
 
 

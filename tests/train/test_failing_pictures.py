@@ -17,7 +17,7 @@ def test_no_picture_fails_a_run(
 
     for place in (
         "src.training.callbacks.input_visualizer.image_grid",
-        "src.train.test_visualizer.confusion_figure",
+        "src.train.prediction_visualizer.confusion_figure",
         "src.plotting.new_figure",
     ):
         monkeypatch.setattr(place, fails)

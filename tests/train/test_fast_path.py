@@ -14,7 +14,7 @@ from src.data.split import stratified_split
 from src.models.resnet import build_model
 from src.runs.directory import RunDirectory
 from src.runs.reader import read_rows
-from src.training import conv_weight_grad as convolutions
+from src.training import conv_weight_grad
 from tests.fixtures.cli import Cli
 
 MEAN, STD = (0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)
@@ -115,7 +115,7 @@ def test_weight_gradients_as_matrix_products_change_roundings_alone(
 ) -> None:
     words = [cifar, "model=resnet18", "trainer.precision=bf16-mixed", "trainer.max_steps=3"]
     fast = losses(cli, tmp_path / "fast", *words)
-    monkeypatch.setattr(convolutions, "LARGEST_MAP", 0)
+    monkeypatch.setattr(conv_weight_grad, "LARGEST_MAP", 0)
     plain = losses(cli, tmp_path / "plain", *words)
     assert fast[0] == plain[0], "the forward pass is the same"
     torch.testing.assert_close(fast, plain, rtol=0.02, atol=0)

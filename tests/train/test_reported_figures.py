@@ -10,7 +10,7 @@ import torch
 
 from src.runs.directory import RunDirectory
 from src.runs.reader import read_rows
-from src.training.callbacks import metrics_logger as training_log
+from src.training.callbacks import metrics_logger
 from src.training.classifier import ImageClassifier
 from src.training.schedules import build_factor
 from tests.fixtures.cli import TINY, Cli
@@ -104,7 +104,7 @@ def test_start_up_is_no_part_of_the_speed(
         return plain(self, batch, batch_idx)
 
     monkeypatch.setattr(ImageClassifier, "training_step", step)
-    monkeypatch.setattr(training_log, "time", SimpleNamespace(perf_counter=lambda: now))
+    monkeypatch.setattr(metrics_logger, "time", SimpleNamespace(perf_counter=lambda: now))
     run = RunDirectory(tmp_path / "run")
     done = cli(cifar, *SMALL, *WHOLE, *TWO_EPOCHS, f"hydra.run.dir={run.path}")
     assert done.code == 0, done.err

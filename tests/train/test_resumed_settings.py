@@ -10,13 +10,13 @@ import pytest
 import torch
 from torch import nn
 
-from src.cli import hydra_app as launch
+from src.cli import hydra_app
 from src.data.loader import EpochLoader, ResidentImages
 from src.runs.directory import RunDirectory
 from src.runs.reader import read_rows
-from src.train.resume import CHANGEABLE
+from src.train.resume import CHANGEABLE_KEYS
 from src.training import hardware
-from src.training.checkpoint import AtomicCheckpointIO
+from src.training.checkpoint_io import AtomicCheckpointIO
 from src.training.classifier import ImageClassifier
 from src.training.schedules import build_factor
 from tests.fixtures.cli import TINY, Cli, Result
@@ -122,7 +122,7 @@ class Seen:
         monkeypatch.setattr(nn.Module, "compile", lambda _, mode: self.compiled.append(mode))
         self.launched: list[int] = []
         monkeypatch.setattr(
-            launch, "launch_ranks", lambda *words: self.launched.append(words[-1]) or 0
+            hydra_app, "launch_ranks", lambda *words: self.launched.append(words[-1]) or 0
         )
         monkeypatch.setattr(hardware, "count_gpus", lambda: 0)
 
@@ -216,7 +216,7 @@ TESTS_OF_THEIR_OWN = {
 
 
 def test_every_setting_that_may_be_changed_is_tried() -> None:
-    assert {*TOGETHER, *ALONE, *TESTS_OF_THEIR_OWN} == set(CHANGEABLE)
+    assert {*TOGETHER, *ALONE, *TESTS_OF_THEIR_OWN} == set(CHANGEABLE_KEYS)
 
 
 def test_settings_changed_together_each_have_their_effect(

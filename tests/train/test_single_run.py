@@ -136,7 +136,7 @@ def test_a_run_may_end_after_so_many_steps_in_the_middle_of_an_epoch(
     assert figures["test/acc"] is not None
 
 
-def test_grey_images_of_another_size_and_a_custom_backbone_and_optimizer(
+def test_gray_images_of_another_size_and_a_custom_backbone_and_optimizer(
     cli: Cli, cifar: str, tmp_path: Path
 ) -> None:
     done = cli(
@@ -194,6 +194,6 @@ def test_a_run_that_is_not_validated_at_its_best_or_at_all_still_ends_well(
 
 
 def test_a_network_that_does_not_take_a_key_is_built_without_it(cli: Cli, cifar: str) -> None:
-    target = "model._target_=tests.fixtures.networks.Colours"
+    target = "model._target_=tests.fixtures.networks.Colors"
     done = cli(cifar, "model=custom", target, "~model.in_channels", "data.batch_size=64", *TINY)
     assert done.code == 0, done.err

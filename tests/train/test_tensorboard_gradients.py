@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from src.runs.reader import read_rows
-from src.training.callbacks import gradient_norm_monitor as gradient_norms
+from src.training.callbacks import gradient_norm_monitor
 from src.training.callbacks.step_seed import StepSeed
 from tests.fixtures.cli import Cli
 from tests.fixtures.events import LONGER, NORMS, SMALL, STAGES, norms, read, trained, weights
@@ -49,9 +49,9 @@ def test_gradient_norms_are_computed_at_the_steps_that_are_read_alone(
     cli: Cli, cifar: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calls = []
-    plain = gradient_norms.gradient_norm
+    plain = gradient_norm_monitor.gradient_norm
     monkeypatch.setattr(
-        gradient_norms, "gradient_norm", lambda stage: calls.append(stage) or plain(stage)
+        gradient_norm_monitor, "gradient_norm", lambda stage: calls.append(stage) or plain(stage)
     )
     run = trained(cli, tmp_path / "run", cifar, *LONGER)
     losses = [int(row["step"]) for row in read_rows(run) if "train/loss" in row]
@@ -70,7 +70,7 @@ def test_csv_alone_writes_none_of_it_and_trains_the_same_weights(
 ) -> None:
     words = [cifar, *LONGER, "model.dropout=0.1", "augment=strong", "trainer.log_every_n_steps=1"]
     full = weights(trained(cli, tmp_path / "full", *words))
-    monkeypatch.delattr(gradient_norms, "gradient_norm")
+    monkeypatch.delattr(gradient_norm_monitor, "gradient_norm")
     plain = trained(cli, tmp_path / "plain", *words, "logger=csv")
     assert not list(plain.path.glob("events.out.*"))
     assert not norms(plain)

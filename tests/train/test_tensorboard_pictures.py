@@ -12,12 +12,12 @@ from tests.fixtures.events import SMALL, read, trained
 
 
 @pytest.mark.parametrize("words", [[], ["data.mean=null", "data.std=null"]])
-def test_the_first_batch_is_shown_in_its_colours_and_by_its_names(
+def test_the_first_batch_is_shown_in_its_colors_and_by_its_names(
     cli: Cli, tmp_path: Path, words: list[str]
 ) -> None:
-    colours = {"tomato": (220, 60, 20), "sky": (30, 120, 240)}
-    plain = {name: np.full((8, 8, 3), colour, np.uint8) for name, colour in colours.items()}
-    files = {f"{name}/{i}.png": encode(plain[name]) for name in colours for i in range(24)}
+    colors = {"tomato": (220, 60, 20), "sky": (30, 120, 240)}
+    plain = {name: np.full((8, 8, 3), color, np.uint8) for name, color in colors.items()}
+    files = {f"{name}/{i}.png": encode(plain[name]) for name in colors for i in range(24)}
     root = f"data.root={write_files(tmp_path / 'images', files)}"
     words = ["data=folder", root, "augment=none", *SMALL, "data.batch_size=20", *words]
     (event,) = read(trained(cli, tmp_path / "run", *words)).Images("first_batch")
@@ -31,9 +31,9 @@ def test_the_first_batch_is_shown_in_its_colours_and_by_its_names(
     for tile in tiles:
         assert len(np.unique(tile[:96].reshape(-1, 3), axis=0)) == 1
         strips.setdefault(tuple(tile[50, 48].tolist()), []).append(tile[96:].min(axis=2))
-    assert strips.keys() == set(colours.values())
-    ink = {name: np.stack(strips[colour]) < 128 for name, colour in colours.items()}
-    for name in colours:
+    assert strips.keys() == set(colors.values())
+    ink = {name: np.stack(strips[color]) < 128 for name, color in colors.items()}
+    for name in colors:
         assert (ink[name] == ink[name][0]).all(), "a class has one name"
         assert ink[name].any()
     assert ink["tomato"].sum() / len(ink["tomato"]) > ink["sky"].sum() / len(ink["sky"])

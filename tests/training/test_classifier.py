@@ -1,4 +1,4 @@
-"""The classifier: normalisation inside, plain loss in evaluation, metrics without waiting."""
+"""The classifier: normalization inside, plain loss in evaluation, metrics without waiting."""
 
 import pytest
 import torch
@@ -10,7 +10,7 @@ from src.training.hardware import choose_precision
 from src.training.metrics import LossAndAccuracy
 
 
-def test_normalisation_takes_bytes_and_floats_alike() -> None:
+def test_normalization_takes_bytes_and_floats_alike() -> None:
     layer = Normalize([0.5, 0.25, 0.0], [0.5, 0.25, 1.0])
     images = torch.randint(0, 256, (2, 3, 4, 4), dtype=torch.uint8)
     out = layer(images)

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from src.models.resnet import build_model
-from src.training import conv_weight_grad as convolutions
+from src.training import conv_weight_grad
 from src.training.conv_weight_grad import MatmulWeightGradConv2d, use_matmul_weight_grad
 
 
@@ -44,9 +44,9 @@ def test_outputs_are_equal_and_gradients_equal_but_for_rounding(
 ) -> None:
     plain, late = pair(stride, bias)
     calls = []
-    compute = convolutions._weight_gradient
+    compute = conv_weight_grad._weight_gradient
     monkeypatch.setattr(
-        convolutions, "_weight_gradient", lambda *args: calls.append(1) or compute(*args)
+        conv_weight_grad, "_weight_gradient", lambda *args: calls.append(1) or compute(*args)
     )
     images = torch.randn(6, 256, size, size).to(memory_format=torch.channels_last)
     expected, found = gradients(plain, images), gradients(late, images)

@@ -1,4 +1,4 @@
-"""`MuonWithAuxiliary`: torch's Muon on convolutions, and one optimizer to everybody else."""
+"""``MuonWithAuxiliary``: torch's Muon on convolutions, and one optimizer to everybody else."""
 
 import copy
 

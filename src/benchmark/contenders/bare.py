@@ -16,11 +16,11 @@ from src.training.hardware import LOWER, Compute, device_of
 class BareLoop:
     """The network, precision, batch size and optimizer of the configuration, and nothing else.
 
-    No data is fetched, nothing is augmented, normalised, measured, logged or scheduled.
+    No data is fetched, nothing is augmented, normalized, measured, logged or scheduled.
     """
 
     def __init__(self, config: TrainConfig, compute: Compute):
-        """Build the network and put one normalised batch on the device."""
+        """Build the network and put one normalized batch on the device."""
         self.device = device_of(compute.accelerator)
         data, self.batch_size = open_images(config.data), config.data.batch_size
         images = torch.tensor(data.train.images[: self.batch_size]).permute(0, 3, 1, 2)

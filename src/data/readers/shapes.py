@@ -71,7 +71,7 @@ _POLYGONS = {
 }
 
 
-def figure_mask(
+def draw_figure(
     canvas: NDArray[np.uint8], name: str, center: _Point, radius: int, degrees: int
 ) -> None:
     """Draw the figure of a class as ones into a canvas (H, W) of zeros.
@@ -146,7 +146,7 @@ def _coverage(
     places = np.stack([left, top, radius, degrees], axis=1).tolist()
     large = np.zeros((len(numbers), _SIDE * _SCALE, _SIDE * _SCALE), dtype=np.uint8)
     for canvas, label, (x, y, size, angle) in zip(large, labels, places, strict=True):
-        figure_mask(canvas, SHAPES_CLASSES[label], (x, y), size, angle)
+        draw_figure(canvas, SHAPES_CLASSES[label], (x, y), size, angle)
     tiles = large.reshape(len(numbers), _SIDE, _SCALE, _SIDE, _SCALE)
     return tiles.sum(axis=(2, 4), dtype=np.int64)
 

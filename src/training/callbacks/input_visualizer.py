@@ -20,8 +20,8 @@ UNMIXED = 0.995  # share above which the other class would be shown as 0%
 class InputVisualizer(Callback):
     """Shows the first training batch of a run in TensorBoard, as the network sees it.
 
-    The augmented images pass the network's normalisation and are mapped back by the configured
-    ``mean`` and ``std``, so that mistakes show: images normalised twice come out almost uniform.
+    The augmented images pass the network's normalization and are mapped back by the configured
+    ``mean`` and ``std``, so that mistakes show: images normalized twice come out almost uniform.
     """
 
     def __init__(self, mean: Sequence[float] | None, std: Sequence[float] | None):
@@ -51,7 +51,7 @@ class InputVisualizer(Callback):
 
     @torch.no_grad()
     def _denormalized(self, module: ImageClassifier, images: Tensor) -> Tensor:
-        """Normalise images (N, C, H, W) and map them back, to uint8."""
+        """Normalize images (N, C, H, W) and map them back, to uint8."""
         layer: Any = module.network.normalize
         seen = layer(images)
         mean = layer.mean if self.mean is None else seen.new_tensor(self.mean).view(1, -1, 1, 1)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 
-from src.training.checkpoint import AtomicCheckpointIO, CheckpointError
+from src.training.checkpoint_io import AtomicCheckpointIO, CheckpointError
 
 WHOLE: dict[str, Any] = {
     "state_dict": {"weight": torch.arange(4096.0)},

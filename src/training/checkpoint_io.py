@@ -1,7 +1,7 @@
 """Atomic checkpoints: whenever the process dies, a complete one exists.
 
 A checkpoint is a zip archive whose comment is the SHA-256 of all bytes before it, which reveals
-damage. One without a comment, as version 0.1 and `torch.save` write it, is checked by the CRC-32
+damage. One without a comment, as version 0.1 and ``torch.save`` write it, is checked by the CRC-32
 of its members.
 """
 

@@ -15,7 +15,7 @@ from src.plotting import as_pixels, warn_if_fails
 from src.training.loggers import tensorboards
 
 
-class TestVisualizer(L.Callback):
+class PredictionVisualizer(L.Callback):
     """Draws the predictions of the test itself, with no second forward pass."""
 
     def __init__(self) -> None:
