@@ -55,8 +55,9 @@ class Augment:
         """Augment a batch on its device, without waiting for the device.
 
         Args:
-            images: uint8 (M, C, H, W), M = N, or 2N when ``mixes``: the samples, then their partners
-                in the same order. A partner is cropped, flipped and erased by its own index.
+            images: uint8 (M, C, H, W), M = N, or 2N when ``mixes``: the samples, then their
+                partners in the same order. A partner is cropped, flipped and erased by its own
+                index.
             labels: int64 (M,); so are the indices, positions in the training set.
 
         Returns:

@@ -12,5 +12,5 @@ def start(name: str) -> NoReturn:
     except KeyboardInterrupt:
         sys.exit(130)
     if name in ("train", "benchmark"):
-        launch(name, f"src.{name}.run")
+        launch(name)
     command(name)

@@ -37,18 +37,18 @@ log = logging.getLogger(__name__)
 SEARCH_PATH = "hydra.searchpath"
 
 
-def launch(config_name: str, workflow: str) -> NoReturn:
+def launch(config_name: str) -> NoReturn:
     """Run the command line in ``sys.argv`` and exit with its code.
 
     Args:
-        config_name: the primary configuration, a file of ``conf/`` without its suffix.
-        workflow: the module whose ``run(config, directory)`` does one job.
+        config_name: the primary configuration, a file of ``conf/`` without its suffix. The
+            function ``run(config, directory)`` of ``src.<config_name>.run`` does one job.
     """
     stop_with_parent()
-    exit_with(lambda: _launch(config_name, workflow))
+    exit_with(lambda: _launch(config_name))
 
 
-def _launch(config_name: str, workflow: str) -> int:
+def _launch(config_name: str) -> int:
     # argparse takes options only before or after all overrides; -m may stand among them.
     arguments = get_args_parser().parse_args(
         sorted(sys.argv[1:], key=lambda word: word not in ("-m", "--multirun"))
@@ -66,13 +66,13 @@ def _launch(config_name: str, workflow: str) -> int:
         if arguments.cfg:
             print(continuation.text)
             return 0
-        return _continue(config_name, continuation, workflow)
+        return _continue_run(config_name, continuation)
     primary = arguments.config_name or config_name
     planned = plan(primary, arguments.overrides, arguments.multirun, arguments.config_dir)
     if arguments.cfg:
         run_hydra(config_name, arguments)
         return 0
-    return _begin(config_name, workflow, planned, arguments)
+    return _start_run_or_sweep(config_name, planned, arguments)
 
 
 def asks_for_hydra_page(arguments: Namespace) -> bool:
@@ -116,11 +116,11 @@ def _check_search_path(paths: object) -> None:
             raise ConfigError(f"{SEARCH_PATH}: {path}: no such folder")
 
 
-def _begin(config_name: str, workflow: str, planned: Plan, arguments: Namespace) -> int:
+def _start_run_or_sweep(config_name: str, planned: Plan, arguments: Namespace) -> int:
     """Begin a new run, or begin or go on with a sweep."""
 
     def job(cfg: DictConfig, directory: RunDirectory) -> None:
-        import_uninterrupted(workflow).run(check(cfg), directory)
+        import_uninterrupted(f"src.{config_name}.run").run(check(cfg), directory)
 
     overrides = arguments.overrides
     needs_ranks = [needs_local_launch(config_name, run.config.trainer) for run in planned.jobs]
@@ -157,7 +157,7 @@ def _config_options(arguments: Namespace) -> list[str]:
     return options + [str(item.input_line) for item in parsed if item.key_or_group == SEARCH_PATH]
 
 
-def _continue(config_name: str, continuation: Continuation, workflow: str) -> int:
+def _continue_run(config_name: str, continuation: Continuation) -> int:
     config, path = continuation.config, continuation.directory.path
     if needs_local_launch(config_name, config.trainer):
         return launch_ranks(f"src.{config_name}", path, config.trainer.devices)
@@ -171,7 +171,7 @@ def _continue(config_name: str, continuation: Continuation, workflow: str) -> in
     hooks = {"begun": continuation.save} if this_rank().first else {}
 
     def job(cfg: DictConfig, directory: RunDirectory) -> None:
-        import_uninterrupted(workflow).run(config, directory, **hooks)
+        import_uninterrupted(f"src.{config_name}.run").run(config, directory, **hooks)
 
     return _run_single(config_name, get_args_parser().parse_args(overrides), job)
 

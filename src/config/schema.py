@@ -5,7 +5,7 @@ for runs of theirs. Constraints on several fields are in :mod:`src.config.valida
 """
 
 import dataclasses
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal
 
 from annotated_types import Ge, Gt, Interval
 from pydantic import BeforeValidator
@@ -15,7 +15,6 @@ from src.config.fields import STRICT, Flag, Float, Int, defaults, flagged
 from src.config.optimization import OPTIMIZERS, SCHEDULERS
 
 Metric = Literal["val/acc", "val/loss", "train/acc", "train/loss"]
-METRICS: tuple[str, ...] = get_args(Metric)
 """Metrics that checkpoints, early stopping and a search may monitor: none of the test set."""
 
 CHANGEABLE, INCIDENTAL = Flag.CHANGEABLE, Flag.INCIDENTAL

@@ -107,6 +107,7 @@ def _model(values: dict[str, Any]) -> ResNetConfig | dict[str, Any]:
     target = values.get("_target_")
     if target == BUILD_MODEL:
         model = cast(ResNetConfig, typed(ResNetConfig, values, "model"))
+        # Without torchvision, timm and custom, whose networks are built elsewhere.
         names = sorted(path.stem for path in (CONF / "model").glob("*res*.yaml"))
         if model.name not in names:
             raise ConfigError(

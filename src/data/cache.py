@@ -34,8 +34,8 @@ log = logging.getLogger(__name__)
 def cache_places(location: Path | None, cache_dir: Path | None) -> list[Path]:
     """Folders for the entries of a source, the preferred one first.
 
-    ``cache_dir`` alone if it is given, else beside the source and then in the user's cache directory.
-    A folder that is read-only by its mode bits is passed over; they would not stop root.
+    ``cache_dir`` alone if it is given, else beside the source and then in the user's cache
+    directory. A folder that is read-only by its mode bits is passed over; they would not stop root.
     """
     if cache_dir is not None:
         return [cache_dir]

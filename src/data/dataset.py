@@ -75,7 +75,7 @@ class ImageDataset(Dataset[_Sample]):
         transform: Callable[[NDArray[np.uint8]], Any] | None = None,
         **settings: Any,
     ) -> "ImageDataset":
-        """Open the images at ``root``, with the settings of the option ``name`` of ``conf/data/``."""
+        """Open the images at ``root`` with the settings of option ``name`` of ``conf/data/``."""
         data = open_images(data_settings(name, root=root, **settings))
         part = data.train if train else data.test
         return cls(part.images, part.labels, data.classes, transform)

@@ -57,8 +57,9 @@ def decode(
 ) -> Image:
     """Decode one image file; ValueError unless it is one complete image of a supported format.
 
-    The EXIF orientation is applied. Palettes become colors, 16 bits become 8, and transparent
-    pixels are laid on white (an image that has any is taken as it is stored, unrotated). CMYK is
+    The EXIF orientation is applied. Palettes become colors and 16 bits become 8. Transparent pixels
+    of PNG, WebP and TIFF are laid on white (an image that has any is taken as it is stored,
+    unrotated); those of GIF, AVIF, JPEG 2000 and BMP keep the color that is stored. CMYK is
     mixed without a color profile, (1 - C)(1 - K) for red and so on, inverted in JPEG as Adobe
     writes it: what Pillow does.
 

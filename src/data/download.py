@@ -109,7 +109,7 @@ def _may_download_into(folder: Path) -> bool:
     known = {name.partition("/")[0] for info in DATASETS.values() for name in info.accepted}
     known |= {file.name for info in DATASETS.values() for file in info.files}
     return all(
-        entry.name in known or entry.name.startswith(".") or entry.suffix in (".part", ".cache")
+        entry.name in known or entry.name.startswith(".") or entry.suffix == ".cache"
         for entry in folder.iterdir()
     )
 

@@ -12,6 +12,8 @@ from typing import Literal, NamedTuple
 
 PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
 _JPEG_MAGIC = b"\xff\xd8"
+_JPEG_2000_SIZE = b"\xff\x4f\xff\x51"  # start of the codestream, then the SIZ segment
+_JPEG_2000 = (b"\0\0\0\x0cjP  ", _JPEG_2000_SIZE)
 _WEBP_MAGIC = b"RIFFWEBP"  # with the size of the file between its halves
 
 PIXEL_LIMIT = 1 << 28  # more than a camera's 200 million; 0.8 GB in color
@@ -69,6 +71,10 @@ def _read_header(buffer: bytes) -> _Header:
         return _Header(_gif_frames(buffer), *struct.unpack_from("<HH", buffer, 6))
     if found := _PNM.match(buffer):
         return _Header(1, int(found[1]), int(found[2]))
+    if buffer.startswith(_JPEG_2000) and (place := buffer.find(_JPEG_2000_SIZE)) >= 0:
+        right, bottom, left, top = struct.unpack_from(">4I", buffer, place + 8)
+        return _Header(1, right - left, bottom - top)
+    # The size of AVIF is not read: its decoder refuses more than 2^28 pixels, as PIXEL_LIMIT.
     is_avif_sequence = buffer[4:12] == b"ftypavis"
     return _Header(2 if is_avif_sequence else 1)
 

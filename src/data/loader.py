@@ -52,8 +52,8 @@ def batch_sizes(
 class BatchOrder:
     """Which images are in which batch; see ``batch_sizes``.
 
-    Each rank takes every ``ranks``-th image of a batch, so that the images of a step do not depend on
-    how many processes share it.
+    Each rank takes every ``ranks``-th image of a batch, so that the images of a step do not depend
+    on how many processes share it.
     """
 
     indices: Tensor  # int64 (N,), the images to go through; the order is made on their device
@@ -89,7 +89,7 @@ class BatchOrder:
             yield batch[min(self.rank, len(batch) - 1) :: self.ranks]
 
     def batch_weight(self, number: int, end: int | None = None) -> tuple[float, int]:
-        """``Batch.weight`` and ``Batch.step_images`` of batch ``number`` of an epoch of ``end`` batches."""
+        """``Batch.weight`` and ``Batch.step_images`` of batch ``number`` of ``end`` in an epoch."""
         bounds, first = self._bounds, number - number % self.accumulate
         last = min(first + self.accumulate, len(self) if end is None else end)
         images = bounds[number + 1] - bounds[number]

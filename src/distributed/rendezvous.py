@@ -236,7 +236,7 @@ def _root_cause(peers: Rendezvous, error: BaseException) -> BaseException:
                 "lost another rank, which reported no error (killed? out of memory?): "
                 f"{one_line(error)}"
             )
-        if not rank.first:  # the first rank's is printed by src.cli
+        if not rank.first:  # the first rank's is printed by `exit_with`
             _print_error(rank.number, error)
         return error
     if failure.stopped_by is not None:

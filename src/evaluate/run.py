@@ -132,13 +132,14 @@ def _absolute(root: str | None) -> Path | None:
 def _all_metrics(
     trained: TrainedRun, data: ImageData, settings: EvaluateConfig, predictions: Predictions
 ) -> dict[str, Any]:
-    precision = trained.precision if settings.precision == "run" else settings.precision
+    # The number format; "precision" within ``measure`` is the metric of each class.
+    number_format = trained.precision if settings.precision == "run" else settings.precision
     return {
         "command": command_line(),
         "run": str(trained.directory.path),
         "checkpoint": trained.checkpoint.name,
         "data": data.description,
-        "precision": precision,
+        "precision": number_format,
         **measure(predictions, trained.classes),
     }
 

@@ -17,7 +17,7 @@ def build_torchvision(
     weights: str | None = None,
     **options: Any,
 ) -> nn.Module:
-    """Build torchvision's classification model ``name``, (N, in_channels, H, W) -> (N, num_classes).
+    """Build torchvision's classifier ``name``, (N, in_channels, H, W) -> (N, num_classes) logits.
 
     ``weights`` names pretrained weights, such as ``DEFAULT``, downloaded once. Their classifier is
     replaced if it has another number of classes, the first convolution if ``in_channels`` is not 3:

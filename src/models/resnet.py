@@ -70,8 +70,8 @@ def make_shortcut(
 ) -> nn.Module | None:
     """Shortcut of a block: He et al. 2015, arXiv:1512.03385, sections 3.3 and 4.1, table 3.
 
-    ``A`` pads with zeros and ``B`` projects where the shape changes, both are the identity elsewhere;
-    ``C`` projects in every block; ``none`` is the plain network.
+    ``A`` pads with zeros and ``B`` projects where the shape changes, both are the identity
+    elsewhere; ``C`` projects in every block; ``none`` is the plain network.
     """
     if shortcut == "none":
         return None
@@ -201,7 +201,8 @@ class ResNet(nn.Module):
     def _add_stem(self, in_channels: int, conv_bias: bool) -> None:
         """Add the first convolution, its norm, and the pooling after their activation.
 
-        ``imagenet`` (He et al. 2015, table 1) divides the size by 4, ``cifar`` (section 4.2) keeps it.
+        ``imagenet`` (He et al. 2015, table 1) divides the size by 4, ``cifar`` (section 4.2)
+        keeps it.
         """
         width = self.variant.widths[0]
         if self.stem == "imagenet":
@@ -248,6 +249,6 @@ def list_models() -> list[str]:
 
 
 def build_model(name: str, **options: Any) -> ResNet:
-    """Build the residual network ``name`` of ``list_models()``; ``options`` are those of ``ResNet``."""
+    """Build the network ``name`` of ``list_models()``; ``options`` are those of ``ResNet``."""
     check_model_name("model", name, VARIANTS)
     return ResNet(VARIANTS[name], **options)

@@ -80,7 +80,7 @@ def summarize(model: nn.Module, input_size: tuple[int, int, int]) -> ModelSummar
 
 @torch.no_grad()
 def _on_meta(model: nn.Module) -> nn.Module:
-    """Copy a network to the meta device; ``Module.to`` would copy values and split shared weights."""
+    """Copy a network to the meta device; ``Module.to`` copies values and splits shared weights."""
     memo: dict[int, Any] = {
         id(p): nn.Parameter(p.to("meta"), p.requires_grad) for p in model.parameters()
     }

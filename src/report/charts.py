@@ -53,7 +53,7 @@ SMALL_LETTERS, GAP = 160, 8  # of small print: across the picture, and beside a 
 SPREAD = 0.06  # part of an axis over which the lines through one of its values are spread
 
 
-def color(place: int) -> str:
+def group_color(place: int) -> str:
     """The color of the group in a place of the leaderboard, 0 the best."""
     return COLORS[place % len(COLORS)]
 
@@ -68,14 +68,14 @@ def learning_curves(report: Comparison, name: str) -> "Figure | None":
         runs = [run for run in group.runs if name in run.curves]
         shared = {"legendgroup": str(place), "visible": True if place < SHOWN else "legendonly"}
         if len(runs) > 1:
-            thin = {"color": color(place), "width": 1}
+            thin = {"color": group_color(place), "width": 1}
             faint = {"opacity": 0.3, "showlegend": False} | shared
             lines += [_line(run.curves[name], name, _hover(run), thin) | faint for run in runs]
         if runs:
             mean = group.curve(name)
             mode = "lines" if len(mean) > 2 else "lines+markers"
             text = html.escape(group.name) if len(runs) > 1 else _hover(runs[0])
-            bold = {"color": color(place), "dash": _of_decade(DASHES, place), "width": 2.5}
+            bold = {"color": group_color(place), "dash": _of_decade(DASHES, place), "width": 2.5}
             legend = {"mode": mode, "name": _legend(group)} | shared
             lines.append(_line(mean, name, text, bold) | legend)
     gray = {"color": GRAY, "width": 1.2, "dash": "dot"}
@@ -105,7 +105,7 @@ def cost(report: Comparison) -> "Figure | None":
             "y": [scale(report.metric) * run.figures[report.metric] for run in runs],
             "marker": {
                 "size": 10,
-                "color": color(place),
+                "color": group_color(place),
                 "symbol": _of_decade(SYMBOLS, place),
                 "opacity": 0.85,
             },
@@ -240,7 +240,7 @@ def picture(report: Comparison) -> bytes:
     loss, accuracy, norms = figure.subplots(1, 3)
     for place, group in enumerate(report.groups[:PICTURED]):
         line = "solid" if place < len(COLORS) else "dashed"
-        style = {"color": color(place), "linestyle": line, "linewidth": 1.4}
+        style = {"color": group_color(place), "linestyle": line, "linewidth": 1.4}
         loss.plot(group.curve("train/loss"), **style)
         accuracy.plot(100 * group.curve("val/acc"), label=group.name, **style)
         depths = pd.DataFrame([run.gradients for run in group.runs]).mean()

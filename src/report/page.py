@@ -31,7 +31,7 @@ def page(report: Comparison) -> str:
         report=report,
         tables=tables,
         curve=curve,
-        color=charts.color,
+        color=charts.group_color,
         shown=charts.SHOWN,
         charts={
             name: figure and to_html(figure, div_id=f"chart-{name}", **options)

@@ -31,9 +31,7 @@ from src.text import shorten
 
 SHOWN = ("experiment", "data.root", "trainer.accelerator")  # shown as section, data and hardware
 CURVE = 10  # most epochs for which the accuracy after each is given
-DIRECTORY_PLACEHOLDER = (
-    "<its directory>"  # stands in commands for the run, whose place is of one machine
-)
+PLACEHOLDER = "<its directory>"  # stands in commands for the run, whose place is of one machine
 JPEG_COPY = "cifar10-jpeg.tar.xz"
 
 
@@ -241,11 +239,8 @@ class Evaluation:
             words = portable(shlex.split(self.command or ""))
         except ValueError:
             return ""
-        words = [
-            re.sub(r"^\+*run=.*", f"run={DIRECTORY_PLACEHOLDER}", word, flags=re.S)
-            for word in words
-        ]
-        weights = rf"ckpt={DIRECTORY_PLACEHOLDER}/checkpoints/\1"
+        words = [re.sub(r"^\+*run=.*", f"run={PLACEHOLDER}", word, flags=re.S) for word in words]
+        weights = rf"ckpt={PLACEHOLDER}/checkpoints/\1"
         return shell(re.sub(r"^\+*ckpt=(?:.*/)?(.*)$", weights, word) for word in words)
 
 

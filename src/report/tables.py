@@ -29,7 +29,7 @@ from src.report.formatting import (
 from src.report.load import FIGURES, SEEDS, RunResult
 from src.report.statistics import ALL, STATISTICS
 
-METRICS = FIGURES[:6]
+METRIC_COLUMNS = FIGURES[:6]
 WORD = 10  # least width of a column of words on the terminal, in letters
 
 _MARKDOWN = str.maketrans({character: f"\\{character}" for character in r"\`*_[]<>|#~"})
@@ -87,7 +87,7 @@ def runs_table(report: Comparison) -> Table:
     words |= {key: [run.setting(key) for run in runs] for key in (*report.columns, *SEEDS)}
     figures = {
         heading(name): [value_text(name, run.figures.get(name, math.nan)) for run in runs]
-        for name in METRICS
+        for name in METRIC_COLUMNS
         if any(name in run.figures for run in runs)
     }
     figures |= _times([run.figures.get("train_seconds", math.nan) for run in runs])

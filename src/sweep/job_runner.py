@@ -87,7 +87,9 @@ class JobRunner:
         if threads and "OMP_NUM_THREADS" not in os.environ:
             environment["OMP_NUM_THREADS"] = str(threads)
         code, received = run_child(
-            self._resume(job, settings) if resumed else self._begin(job, before),
+            self._resume_arguments(job, settings)
+            if resumed
+            else self._begin_arguments(job, before),
             environment=environment,
             output=None if launcher.get("_target_") == _BASIC else job.path / "output.log",
             directory=self.origin,
@@ -99,7 +101,7 @@ class JobRunner:
             log.error("job %s: not resumed (exit code %d); stays %s", name, code, after.state)
             return
         if after.state in ("waiting", "killed"):
-            _close_record(job, code, stopped=received is not None)
+            _close_job_record(job, code, stopped=received is not None)
             after = read_run(job.path)
         if received is not None and self.stop.is_own_process():
             raise Interrupted(received, f"job {name}: {after.reason or after.state}")
@@ -110,14 +112,14 @@ class JobRunner:
         else:
             log.error("job %s: %s: %s", name, after.state, after.reason)
 
-    def _resume(self, job: RunDirectory, settings: dict[str, Any]) -> list[str]:
+    def _resume_arguments(self, job: RunDirectory, settings: dict[str, Any]) -> list[str]:
         """The arguments of ``python`` that continue the run."""
         log.info("job %s: continues from %s", job.path.name, job.states[0])
         # The user trusts what the sweep's command line names.
         trust = trust_overrides(settings.get("model"), settings.get("optimizer"))
         return ["-m", f"src.{self.command}", hydra_override("resume", str(job.path)), *trust]
 
-    def _begin(self, job: RunDirectory, before: RunSummary) -> list[str]:
+    def _begin_arguments(self, job: RunDirectory, before: RunSummary) -> list[str]:
         """The arguments of ``python`` that begin the run; a failed attempt is archived."""
         if before.state != "waiting":
             archived = archive_attempt(job)
@@ -128,7 +130,7 @@ class JobRunner:
         return ["-m", f"src.{self.command}", *self.config_options, *overrides, *own]
 
 
-def _close_record(job: RunDirectory, code: int, *, stopped: bool) -> None:
+def _close_job_record(job: RunDirectory, code: int, *, stopped: bool) -> None:
     """Write the final state of a job whose process has not."""
     if code < 0 and not stopped:
         close_record(job, "killed", f"killed by {signal.Signals(-code).name}")

@@ -11,7 +11,7 @@ from src.runs.directory import RunDirectory
 from src.runs.reader import read_run
 from src.runs.record import read_record
 
-STATE_TENSORS = {"sgd": 1, "muon": 1, "adam": 2, "adamw": 2}  # numbers for each weight, at most
+STATE_TENSORS = {"sgd": 1, "muon": 1, "adam": 2, "adamw": 2}  # numbers for each weight
 CHECKPOINT_FILES = 4  # best.ckpt, last.ckpt, previous.ckpt, and the one being written
 
 
@@ -61,7 +61,11 @@ def check_run_length(config: TrainConfig, train_images: int, directory: RunDirec
 
 
 def estimate_checkpoint_bytes(config: TrainConfig, parameters: int) -> int:
-    """Upper estimate of the size of a run's checkpoints, in bytes."""
+    """Estimate of the size of a run's checkpoints, in bytes, rather above it.
+
+    Only Muon with ``rest=adamw`` may need more: of the few weights that Muon does not update,
+    AdamW keeps one number more than is counted.
+    """
     if not config.callbacks.checkpoint:
         return 0
     name = config.optimizer["name"] if isinstance(config.optimizer, dict) else config.optimizer.name

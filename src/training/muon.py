@@ -48,8 +48,8 @@ class MuonWithAuxiliary(Optimizer):
 
     A convolution's weight (out, in, kh, kw) is updated as the matrix (out, in*kh*kw). Muon sees
     views of weights, gradients and momentum, made anew in each step: the parameters may move to a
-    device, change their memory format or be loaded. ``param_groups`` and ``state`` hold the parameters
-    themselves. ``options`` are those of ``torch.optim.Muon``.
+    device, change their memory format or be loaded. ``param_groups`` and ``state`` hold the
+    parameters themselves. ``options`` are those of ``torch.optim.Muon``.
     """
 
     def __init__(
@@ -104,8 +104,9 @@ class MuonWithAuxiliary(Optimizer):
 def muon(model: nn.Module, settings: MuonConfig) -> MuonWithAuxiliary:
     """Muon for convolutions and hidden matrices (``muon_parameters``), SGD or AdamW for the rest.
 
-    Muon's and AdamW's weight decay is decoupled (lr * weight_decay a step), SGD's an L2 term. ``lr``
-    is the spectral norm of an update; ``rest_momentum`` is SGD's momentum or AdamW's first beta.
+    Muon's and AdamW's weight decay is decoupled (lr * weight_decay a step), SGD's an L2 term.
+    ``lr`` is that of ``torch.optim.Muon``, before its adjustment by the matrix's shape;
+    ``rest_momentum`` is SGD's momentum or AdamW's first beta.
     """
     chosen = {id(weight) for weight in muon_parameters(model)}
     if not chosen:

@@ -96,7 +96,7 @@ def onecycle(run: RunLength, settings: OneCycleConfig) -> Factor:
 
 
 def _anneal(shape: str, start: float, end: float, progress: float) -> float:
-    """Interpolate from ``start`` to ``end`` for ``progress`` 0..1, constant outside of that range."""
+    """Interpolate from ``start`` to ``end`` for ``progress`` 0..1, constant outside of it."""
     progress = min(1.0, max(0.0, progress))
     if shape == "cos":
         progress = (1 - math.cos(math.pi * progress)) / 2

@@ -67,6 +67,14 @@ def test_the_size_of_a_gif():
     assert "declares 65535x65535 pixels" in str(unsupported_reason(bytes(large)))
 
 
+def test_the_size_of_jpeg_2000():
+    image = pillow(FRAMES[0], "JPEG2000")
+    assert unsupported_reason(image) is None
+    at = image.index(b"\xff\x4f\xff\x51") + 8
+    large = image[:at] + struct.pack(">2I", 65_535, 65_535) + image[at + 8 :]
+    assert "declares 65535x65535 pixels" in str(unsupported_reason(large))
+
+
 @pytest.mark.parametrize("extension", ENDINGS)
 def test_every_beginning_of_a_file_is_answered(extension: str):
     whole = encode(NOISE, extension)

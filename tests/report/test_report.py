@@ -10,7 +10,7 @@ import cv2
 import pytest
 from rich.console import Console
 
-from src.report.charts import color
+from src.report.charts import group_color
 from src.report.load import load_result
 from src.report.run import show_report, write_report
 from src.runs.directory import RunDirectory
@@ -64,7 +64,7 @@ def test_a_picture_of_the_comparison(report_cli: Cli, sweep: Path) -> None:
     picture = cv2.imread("out/figure.png")
     assert picture.shape == (462, 1320, 3)
     for place in (0, 1):  # the colors of both groups are there
-        red, green, blue = bytes.fromhex(color(place).removeprefix("#"))
+        red, green, blue = bytes.fromhex(group_color(place).removeprefix("#"))
         assert (picture == (blue, green, red)).all(axis=2).sum() > 100
 
 

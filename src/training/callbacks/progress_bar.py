@@ -11,7 +11,10 @@ from src.training.classifier import ImageClassifier
 
 
 class ProgressBar(RichProgressBar):
-    """Shows what :class:`MetricsLogger` has read beside the bar; never waits for the device."""
+    """Shows what :class:`src.training.callbacks.metrics_logger.MetricsLogger` has read.
+
+    It never waits for the device.
+    """
 
     def __init__(self) -> None:
         super().__init__(refresh_rate=4)
