@@ -87,9 +87,7 @@ class JobRunner:
         if threads and "OMP_NUM_THREADS" not in os.environ:
             environment["OMP_NUM_THREADS"] = str(threads)
         code, received = run_child(
-            self._resume_arguments(job, settings)
-            if resumed
-            else self._begin_arguments(job, before),
+            self._resume(job, settings) if resumed else self._begin(job, before),
             environment=environment,
             output=None if launcher.get("_target_") == _BASIC else job.path / "output.log",
             directory=self.origin,
@@ -112,14 +110,14 @@ class JobRunner:
         else:
             log.error("job %s: %s: %s", name, after.state, after.reason)
 
-    def _resume_arguments(self, job: RunDirectory, settings: dict[str, Any]) -> list[str]:
+    def _resume(self, job: RunDirectory, settings: dict[str, Any]) -> list[str]:
         """The arguments of ``python`` that continue the run."""
         log.info("job %s: continues from %s", job.path.name, job.states[0])
         # The user trusts what the sweep's command line names.
         trust = trust_overrides(settings.get("model"), settings.get("optimizer"))
         return ["-m", f"src.{self.command}", hydra_override("resume", str(job.path)), *trust]
 
-    def _begin_arguments(self, job: RunDirectory, before: RunSummary) -> list[str]:
+    def _begin(self, job: RunDirectory, before: RunSummary) -> list[str]:
         """The arguments of ``python`` that begin the run; a failed attempt is archived."""
         if before.state != "waiting":
             archived = archive_attempt(job)

@@ -99,7 +99,7 @@ class Command:
 
 @pytest.mark.parametrize(
     ("inside", "named"),
-    [(Command(), "posix.mkdir"), (Unknown(), "tests.training.test_checkpoint.Unknown")],
+    [(Command(), "posix.mkdir"), (Unknown(), "tests.training.test_checkpoint_io.Unknown")],
 )
 def test_what_is_refused_is_named_and_not_recommended(
     path: Path, inside: Any, named: str, monkeypatch: pytest.MonkeyPatch
