@@ -74,9 +74,8 @@ def _read_header(buffer: bytes) -> _Header:
     if buffer.startswith(_JPEG_2000) and (place := buffer.find(_JPEG_2000_SIZE)) >= 0:
         right, bottom, left, top = struct.unpack_from(">4I", buffer, place + 8)
         return _Header(1, right - left, bottom - top)
-    # The size of AVIF is not read: its decoder refuses more than 2^28 pixels, as PIXEL_LIMIT.
-    is_avif_sequence = buffer[4:12] == b"ftypavis"
-    return _Header(2 if is_avif_sequence else 1)
+    # The size of AVIF is not read: its decoder refuses more than 2^28 pixels. avis is a sequence.
+    return _Header(2 if buffer[4:12] == b"ftypavis" else 1)
 
 
 def _png_header(buffer: bytes) -> _Header:

@@ -24,11 +24,8 @@ def open_images(config: DataConfig, *, training: bool = True) -> ImageData:
     """Find or download, decode, cache and check a data set, whatever its format.
 
     The images are memory-mapped, and read-only, where the cache can be written. For data that is
-    missing, damaged or not as configured a ValueError names the file or the key.
-
-    Args:
-        training: whether the data must be fit to be trained on; without it training images and
-            whole classes may be missing.
+    missing, damaged or not as configured a ValueError names the file or the key. Without
+    ``training``, training images and whole classes may be missing.
     """
     reader = _open_reader(config)
     size = None if config.image_size is None else (config.image_size, config.image_size)
