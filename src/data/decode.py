@@ -1,4 +1,4 @@
-"""Decode, resize and convert images, alone or many on threads; draw shapes: all use of OpenCV.
+"""Images by OpenCV: decode, resize and convert, alone or many on threads; draw shapes.
 
 Images are uint8 (height, width, channels), RGB or gray; OpenCV's BGR order stays in this file.
 """

@@ -1,11 +1,11 @@
-"""Stratified validation split, a function of labels, fraction and seed."""
+"""Stratified split of labels into training and held-out images, by a hash of (seed, index)."""
 
 import hashlib
 
 import numpy as np
 from numpy.typing import NDArray
 
-_STREAM = 1  # apart from the streams of the drawn figures
+_STREAM = 1  # of hash_words; readers/shapes.py has 16 to 19
 _GOLDEN = np.uint64(0x9E37_79B9_7F4A_7C15)  # 2**64 over the golden ratio
 
 
@@ -20,7 +20,7 @@ def _mix(words: NDArray[np.uint64]) -> NDArray[np.uint64]:
 
 
 def hash_words(seed: int, stream: int, counters: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """Draw a random 64-bit word for each counter; two streams of a seed share none."""
+    """Draw a random 64-bit word for each counter; streams of a seed are independent."""
     key = np.array([seed, stream], dtype=np.uint64)
     start = _mix(_mix(key[:1] + _GOLDEN) + key[1:])
     return _mix(_mix(counters * _GOLDEN + start) + start)
@@ -29,10 +29,10 @@ def hash_words(seed: int, stream: int, counters: NDArray[np.uint64]) -> NDArray[
 def stratified_split(
     labels: NDArray[np.int64], fraction: float, seed: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Ascending indices of images to train on, and of the same fraction (0..1) of each class.
+    """Ascending indices of the images to train on and of those held out: a fraction of each class.
 
-    At least one image of a class is on either side. The images of a class are ranked by a hash of
-    (seed, index), and the first of them are held out.
+    Of a class with two images or more at least one is on either side. The images of a class are
+    ranked by a hash of (seed, index), and the first of them are held out.
     """
     classes, counts = np.unique(labels, return_counts=True)
     words = hash_words(seed, _STREAM, np.arange(len(labels), dtype=np.uint64))

@@ -16,7 +16,7 @@ from src.runs.directory import RunDirectory
 from src.runs.record import close_record
 
 DIRECTORY_VARIABLE = "LIGHTNING_HYDRA_RUN_DIRECTORY"
-"""Environment variable with the run directory, whose name holds the time of the launch."""
+"""Environment variable with the run directory: its name holds the time, which ranks read apart."""
 
 _LOOPBACK = {"linux": "lo", "darwin": "lo0"}
 
@@ -27,7 +27,8 @@ _PATIENCE = 15.0  # seconds from a failure until the other ranks are terminated,
 def launch_ranks(module: str, directory: Path, count: int) -> int:
     """Run this command line as ``count`` ranks of ``python -m <module>``; return its exit code.
 
-    When one fails the others are ended; a signal is passed on to each; none outlives this process.
+    When one fails the others are ended; a signal is passed on to each. When this function ends, so
+    have they. Raises RunFailed if one was killed.
     """
     shared = _environment(directory, count)
     ranks: list[Process] = []
@@ -53,7 +54,8 @@ def launch_ranks(module: str, directory: Path, count: int) -> int:
         return 0
     code = ranks[failed].returncode
     _close_record(RunDirectory(directory), failed, code, stopped=bool(signals))
-    # If the first rank exited by itself (a positive code), its code is that of the root cause.
+    # The first rank learns of the others' failures: if it exited by itself (a positive code), its
+    # code is that of the root cause.
     first = ranks[0].returncode
     code = first if first > 0 else code
     return code if code > 0 else 128 - code  # as a shell reports a signal

@@ -82,6 +82,7 @@ def worst_mistakes(
         return image_grid(np.full_like(images[:1], 255), ["no mistake"])
     texts = []
     for index in worst:
+        # Room for the percentage behind it, and for "is " before it.
         guess = shorten(classes[predictions.predicted[index]], MAX_LETTERS - 5)
         truth = shorten(classes[predictions.labels[index]], MAX_LETTERS - 3)
         texts.append(f"{guess} {predictions.confidence[index]:.0%}\nis {truth}")

@@ -21,7 +21,8 @@ Metadata = Mapping[str, object]
 def write(format: str, network: nn.Module, example: Tensor, metadata: Metadata, path: Path) -> None:
     """Write a network in evaluation mode on the CPU, without the exporters' warnings and logs.
 
-    ``example`` are images (N, C, H, W), float32 in 0..255; the file takes any N, but this size.
+    ``example`` are images (N, C, H, W), float32 in 0..255; ONNX and torch.export
+    then take any N, but only this C, H and W.
     ``metadata`` are JSON values, stored in the file. Raises ImportError where a package of the
     format is not installed.
     """

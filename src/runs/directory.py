@@ -34,7 +34,7 @@ class RunDirectory:
         self.previous = self.checkpoints / "previous.ckpt"  # the one before the newest
 
     @property
-    def states(self) -> list[Path]:
+    def resumable(self) -> list[Path]:
         """The existing checkpoints, in the order in which they are tried for resuming."""
         return [path for path in (self.last, self.previous, self.best) if path.exists()]
 
@@ -83,7 +83,7 @@ def _check_unused(path: Path, key: str) -> None:
     problem, way_out = None, "choose another directory"
     if directory.record.exists():
         problem = "already holds a run"
-        if directory.states:
+        if directory.resumable:
             way_out = f"continue it with resume={path} or {way_out}"
     elif directory.checkpoints.exists():
         problem = "holds checkpoints of another run"  # the run would take them for its own

@@ -42,7 +42,7 @@ class RunRecord:
 
     def close(self, state: str, reason: str | None = None) -> None:
         """Write the final state, and the checkpoint from which the run can be resumed."""
-        saved = next((f"checkpoints/{path.name}" for path in self.directory.states), None)
+        saved = next((f"checkpoints/{path.name}" for path in self.directory.resumable), None)
         self.update(state=state, reason=reason, checkpoint=saved, finished=_now())
 
 

@@ -73,7 +73,7 @@ class JobRunner:
             log.info("job %s: is finished already", job.path.name)
         elif before.state == "running":
             log.warning("job %s: %s", job.path.name, _RUNNING_ELSEWHERE)
-        elif not self.stop.is_made():
+        elif not self.stop.is_requested():
             self._run(job, before, hydra.launcher, settings)
         return _objective(job, settings.get("objective", "val/acc"))
 
@@ -81,7 +81,7 @@ class JobRunner:
         self, job: RunDirectory, before: RunSummary, launcher: Any, settings: dict[str, Any]
     ) -> None:
         name = job.path.name
-        resumed = before.state in ("interrupted", "killed") and bool(job.states)
+        resumed = before.state in ("interrupted", "killed") and bool(job.resumable)
         environment = dict(self.environment)
         threads = threads_per_job(launcher)
         if threads and "OMP_NUM_THREADS" not in os.environ:
@@ -91,7 +91,7 @@ class JobRunner:
             environment=environment,
             output=None if launcher.get("_target_") == _BASIC else job.path / "output.log",
             directory=self.origin,
-            stop=self.stop.is_made,
+            stop=self.stop.is_requested,
         )
         after = read_run(job.path)
         unchanged = resumed and after.reason == before.reason
@@ -112,7 +112,7 @@ class JobRunner:
 
     def _resume(self, job: RunDirectory, settings: dict[str, Any]) -> list[str]:
         """The arguments of ``python`` that continue the run."""
-        log.info("job %s: continues from %s", job.path.name, job.states[0])
+        log.info("job %s: continues from %s", job.path.name, job.resumable[0])
         # The user trusts what the sweep's command line names.
         trust = trust_overrides(settings.get("model"), settings.get("optimizer"))
         return ["-m", f"src.{self.command}", hydra_override("resume", str(job.path)), *trust]

@@ -39,7 +39,7 @@ class SweepStop:
         """Whether this is the sweep's own process."""
         return (self._host, self._process) == (socket.gethostname(), os.getpid())
 
-    def is_made(self) -> bool:
+    def is_requested(self) -> bool:
         """Whether the jobs are to stop, or the sweep's process on this machine has ended."""
         is_local = self._host == socket.gethostname()
         return self._file.exists() or (is_local and not _is_alive(self._process))

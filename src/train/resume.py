@@ -84,7 +84,7 @@ def _check_directory(directory: RunDirectory) -> None:
         raise UserError(f"resume={path}: no such directory")
     if not directory.config.exists():
         raise UserError(f"resume={path}: not a run directory (it has no .hydra/config.yaml)")
-    if not directory.states:
+    if not directory.resumable:
         raise UserError(
             f"resume={path}: nothing to continue from (no checkpoints/last.ckpt); "
             "the run ended before its first checkpoint, start it anew"

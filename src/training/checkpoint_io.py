@@ -147,7 +147,7 @@ def restore_last(directory: RunDirectory) -> int:
     """
     steps: dict[Path, int] = {}
     problems = []
-    for path in directory.states:
+    for path in directory.resumable:
         try:
             steps[path] = _resumable_step(path)
         except CheckpointError as error:

@@ -22,7 +22,7 @@ def muon_parameters(model: nn.Module) -> list[Tensor]:
 
     Keller Jordan, "Muon: An optimizer for hidden layers in neural networks"
     (https://kellerjordan.github.io/posts/muon/), leaves the classifier, norms, biases and
-    embeddings to another optimizer.
+    embeddings to another optimizer; unlike there, a first convolution is among them.
     """
     layers = [m for m in model.modules() if isinstance(m, nn.Linear | nn.modules.conv._ConvNd)]
     linear = [layer for layer in layers if isinstance(layer, nn.Linear)]

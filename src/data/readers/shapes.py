@@ -140,10 +140,10 @@ def _coverage(
     words = _words(seed, _PLACE, numbers, 4)
     radius = _SMALLEST + _below(words[:, 0], _LARGEST - _SMALLEST + 1)
     room = _SIDE * _SCALE - 2 * radius
-    left = radius + _below(words[:, 1], room)
-    top = radius + _below(words[:, 2], room)
+    center_x = radius + _below(words[:, 1], room)
+    center_y = radius + _below(words[:, 2], room)
     degrees = _below(words[:, 3], 360)
-    places = np.stack([left, top, radius, degrees], axis=1).tolist()
+    places = np.stack([center_x, center_y, radius, degrees], axis=1).tolist()
     large = np.zeros((len(numbers), _SIDE * _SCALE, _SIDE * _SCALE), dtype=np.uint8)
     for canvas, label, (x, y, size, angle) in zip(large, labels, places, strict=True):
         draw_figure(canvas, SHAPES_CLASSES[label], (x, y), size, angle)

@@ -63,7 +63,7 @@ class StopOnSignal(Checkpoint):
 
     def __init__(self, stop_request: StopRequest):
         self.stop_request = stop_request
-        self._saved = True  # the state after the last step
+        self._saved = True  # whether last.ckpt, if any, is of the last step
         self._cpu_group: Any = None
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
