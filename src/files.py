@@ -60,7 +60,8 @@ def replacing_with(path: Path) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as folder:
         temporary = Path(folder) / path.name
         yield temporary
-        with temporary.open("r+b") as file:  # Windows flushes only what may be written
+        # Windows flushes only what may be written; elsewhere it may be a link to a read-only file.
+        with temporary.open("r+b" if sys.platform == "win32" else "rb") as file:
             os.fsync(file.fileno())
         temporary.replace(path)
     if sys.platform != "win32":  # directories cannot be opened there

@@ -73,6 +73,7 @@ def make_shortcut(
     ``A`` pads with zeros and ``B`` projects where the shape changes, both are the identity
     elsewhere; ``C`` projects in every block; ``none`` is the plain network.
     """
+    assert shortcut in ("A", "B", "C", "none"), shortcut
     if shortcut == "none":
         return None
     changes_shape = stride != 1 or in_channels != out_channels
@@ -204,6 +205,7 @@ class ResNet(nn.Module):
         ``imagenet`` (He et al. 2015, table 1) divides the size by 4, ``cifar`` (section 4.2)
         keeps it.
         """
+        assert self.stem in ("cifar", "imagenet"), self.stem
         width = self.variant.widths[0]
         if self.stem == "imagenet":
             self.conv1 = nn.Conv2d(in_channels, width, 7, stride=2, padding=3, bias=conv_bias)

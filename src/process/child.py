@@ -136,5 +136,7 @@ def run_child(
                     if not sent and stop():
                         pass_on(signal.SIGINT)
     finally:
-        process.terminate()  # has no effect unless an error has ended the loop
+        if process.poll() is None:  # an error has ended the loop
+            process.terminate()
+            process.wait()  # until it has saved
     return process.returncode, sent[0] if sent else None

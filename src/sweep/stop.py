@@ -76,8 +76,10 @@ def _is_alive(process: int) -> bool:
         return True  # os.kill would send Ctrl-C
     try:
         os.kill(process, 0)
-    except OSError:
-        return False  # none has this number, or it is another user's by now
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass  # another user's, as with a Ray cluster that somebody else has started
     return True
 
 

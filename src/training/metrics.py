@@ -46,7 +46,7 @@ class LossAndAccuracy(Metric):
     def export(self) -> dict[str, float]:
         """Sums over all ranks as plain numbers; waits for the device and for the ranks."""
         sums = [self.loss_sum, self.correct, self.count]
-        if dist.is_initialized():
+        if dist.is_available() and dist.is_initialized():
             total = torch.stack([value.double() for value in sums])
             dist.all_reduce(total)
             sums = list(total)
@@ -55,7 +55,7 @@ class LossAndAccuracy(Metric):
 
     def restore(self, sums: dict[str, float]) -> None:
         """Continue from exported sums: the first rank takes them, the others start at 0."""
-        others = dist.is_initialized() and dist.get_rank() > 0
+        others = dist.is_available() and dist.is_initialized() and dist.get_rank() > 0
         for name, value in sums.items():
             getattr(self, name).fill_(0 if others else value)
         self._update_count = 1 if sums["count"] else 0

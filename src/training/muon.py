@@ -29,7 +29,8 @@ def muon_parameters(model: nn.Module) -> list[Tensor]:
     # By their identity, because layers may share a weight.
     weights = {id(layer.weight): layer.weight for layer in layers}
     if linear:
-        del weights[id(linear[-1].weight)]
+        # A parametrized layer makes a new tensor each time.
+        weights.pop(id(linear[-1].weight), None)
     return [weight for weight in weights.values() if weight.requires_grad]
 
 
