@@ -105,11 +105,11 @@ def _has(folder: Path, file: RemoteFile) -> bool:
 
 
 def _may_download_into(folder: Path) -> bool:
-    """Whether a folder holds only known data sets, their caches and hidden files."""
+    """Whether a folder holds only data sets, caches, hidden files and unfinished downloads."""
     known = {name.partition("/")[0] for info in DATASETS.values() for name in info.accepted}
     known |= {file.name for info in DATASETS.values() for file in info.files}
     return all(
-        entry.name in known or entry.name.startswith(".") or entry.suffix == ".cache"
+        entry.name in known or entry.name.startswith(".") or entry.suffix in (".part", ".cache")
         for entry in folder.iterdir()
     )
 

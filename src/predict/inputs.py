@@ -66,7 +66,8 @@ def find_images(source: str) -> InputFiles:
         root = next(parent for parent in path.parents if parent.is_dir())
         for match in root.glob(str(path.relative_to(root))):
             if not any(map(is_hidden, match.relative_to(root).parts)):
-                _add(match, match.resolve().parents, found)
+                folder = match.parent.resolve()
+                _add(match, (folder, *folder.parents), found)
         found.others.clear()
         reason = f"no such file or folder, and a pattern of no images ({suffixes})"
     if not found.files and not found.problems:

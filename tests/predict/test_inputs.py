@@ -37,6 +37,14 @@ def test_folders_and_patterns(
     assert found.problems == []
 
 
+def test_links_to_parents_and_to_themselves_are_not_followed(tmp_path: Path) -> None:
+    write_files(tmp_path, {"private/secret.png": IMAGE, "photos/a.png": IMAGE})
+    (tmp_path / "photos/loop").symlink_to("..")
+    (tmp_path / "photos/b.png").symlink_to("b.png")
+    found = find_images(f"{tmp_path}/photos/*")
+    assert [path.name for path in found.files] == ["a.png", "b.png"]
+
+
 def test_no_permission(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_files(tmp_path, {"a.png": IMAGE, "b.png": IMAGE, "c/d.png": IMAGE})
     opened, iterdir = Path.open, Path.iterdir
