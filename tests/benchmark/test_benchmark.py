@@ -160,6 +160,7 @@ def test_a_mistake_is_one_line(benchmark_cli: Cli, words: list[str], message: st
     assert done.err.count("\n") == 1, done.err
 
 
+@pytest.mark.reliability
 @pytest.mark.parametrize(
     ("number", "words", "sign"),
     [
@@ -203,6 +204,7 @@ def _line_until(stream: IO[str], sign: str) -> str:
     return "" if sign in line else line
 
 
+@pytest.mark.reliability
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="reads /proc")
 def test_a_contender_that_dies_is_named(cifar: str, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "src.benchmark", *TINY, cifar, "benchmark.rounds=999"]
